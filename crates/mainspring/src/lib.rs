@@ -1,0 +1,1 @@
+//! Mainspring: the I/O driver for async Rust.
