@@ -1,0 +1,3 @@
+//! The backends, and the one enum that stands for whichever was chosen.
+
+pub(crate) mod contract;

@@ -1,0 +1,5 @@
+//! Time: the clock.
+
+mod clock;
+
+pub(crate) use clock::Clock;
