@@ -12,6 +12,7 @@ mod token;
 mod trigger;
 
 mod metrics;
+mod readiness;
 mod sync;
 mod time;
 
