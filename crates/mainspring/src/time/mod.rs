@@ -7,3 +7,4 @@
 #[cfg(test)]
 pub(crate) mod allocations;
 pub(crate) mod clock;
+pub(crate) mod wheel;
