@@ -37,12 +37,12 @@
 //! **A lower bound a slot.** Wheels usually know only that a slot begins, and wake there to look;
 //! a one-second timer then costs its thread several wakes in vain. We keep for each slot a bound
 //! that no deadline in it is below. It is exact when timers are set and when they cascade, so
-//! [`next_deadline_ns`](Wheel::next_deadline_ns) names the very nanosecond and a parked driver wakes
-//! once. Only if the earliest timer of a slot is dropped or moved while others stay in the slot is
-//! the bound too early, until the slot empties or cascades: finding the new one would be a search.
-//! Such a wake costs one cascade and leaves exact bounds behind. The cursor jumps to a bound rather
-//! than to the beginning of a slot, so timers skip levels on their way down: one that a parked
-//! driver waits for fires after a single move.
+//! [`next_deadline_ns`](Wheel::next_deadline_ns) names the very nanosecond and a parked driver
+//! wakes once. Only if the earliest timer of a slot is dropped or moved while others stay in the
+//! slot is the bound too early, until the slot empties or cascades: finding the new one would be a
+//! search. Such a wake costs one cascade and leaves exact bounds behind. The cursor jumps to a
+//! bound rather than to the beginning of a slot, so timers skip levels on their way down: one that
+//! a parked driver waits for fires after a single move.
 //!
 //! **Work in steps.** A slot of a high level can hold a million timers. [`advance`](Wheel::advance)
 //! does at most so many moves and fires a call, so that the lock around the wheel is held for
@@ -450,7 +450,8 @@ impl Entries {
     /// Ends the use of an entry and returns its waker. From here on its keys are stale.
     ///
     /// Should an entry have been 4 billion timers, it is retired rather than begin again with
-    /// generation 0, where some very old key might still find it: 40 bytes lost in 4 billion timers.
+    /// generation 0, where some very old key might still find it. That is 40 bytes lost in 4
+    /// billion timers.
     fn release(&mut self, index: u32) -> Option<Waker> {
         let free = self.free;
         let entry = self.at_mut(index);
