@@ -5,9 +5,6 @@
 //! clock of the machine.
 
 #[cfg(test)]
-#[allow(unsafe_code)]
 pub(crate) mod allocations;
 pub(crate) mod clock;
 pub(crate) mod wheel;
-
-pub(crate) use clock::Clock;
