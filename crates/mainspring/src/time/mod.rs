@@ -5,6 +5,9 @@
 //! clock of the machine.
 
 #[cfg(test)]
+#[allow(unsafe_code)]
 pub(crate) mod allocations;
 pub(crate) mod clock;
 pub(crate) mod wheel;
+
+pub(crate) use clock::Clock;
