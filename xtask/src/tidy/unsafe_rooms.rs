@@ -1,0 +1,65 @@
+//! Where `unsafe` may stand. Everything else is safe Rust, and the compiler keeps it so.
+
+use super::Report;
+use super::syntax::{Kind, Syntax};
+use super::tree::Tree;
+
+/// Folders (with a slash at the end) and files in which `unsafe` is allowed, with the reason.
+/// A file that is no longer there must leave the list.
+const ALLOWED: &[(&str, &str)] = &[
+    ("crates/mainspring/src/sys/", "system calls that rustix and socket2 do not give"),
+    ("crates/mainspring/src/backend/", "memory shared with the kernel, OS event buffers"),
+];
+
+pub fn check(tree: &Tree, report: &mut Report<'_>) {
+    stale_entries(tree, report);
+    for (file, syntax) in tree.rust() {
+        // Integration tests, examples and benches may do what their matter needs; `safety` still
+        // asks each block for its reason.
+        let source = file.path.contains("/src/") || file.path.starts_with("src/");
+        if !source || ALLOWED.iter().any(|(place, _)| covers(place, &file.path)) {
+            continue;
+        }
+        for (at, token) in syntax.tokens.iter().enumerate() {
+            let Some(what) = unsafety(syntax, at) else { continue };
+            report.add(
+                &file.path,
+                token.line,
+                format!(
+                    "`{what}` in a file that is not listed: use a safe function of sys/, or add \
+                     the file with its reason to xtask/src/tidy/unsafe_rooms.rs"
+                ),
+            );
+        }
+    }
+}
+
+fn stale_entries(tree: &Tree, report: &mut Report<'_>) {
+    let has_library = tree.library().next().is_some();
+    for (place, _) in ALLOWED.iter().filter(|(place, _)| place.ends_with(".rs")) {
+        if has_library && !tree.files.iter().any(|file| file.path == *place) {
+            report.add(
+                place,
+                1,
+                "listed in xtask/src/tidy/unsafe_rooms.rs but gone: drop it there",
+            );
+        }
+    }
+}
+
+fn covers(place: &str, path: &str) -> bool {
+    if place.ends_with('/') { path.starts_with(place) } else { path == place }
+}
+
+fn unsafety(syntax: &Syntax, at: usize) -> Option<&'static str> {
+    match syntax.word(at)? {
+        "unsafe" => Some("unsafe"),
+        // In `allow(unsafe_code)` and `expect(unsafe_code)`, not in `deny`.
+        "unsafe_code" => (0..at)
+            .rev()
+            .take_while(|&at| !syntax.is(at, &Kind::Punct('#')))
+            .any(|at| matches!(syntax.word(at), Some("allow" | "expect")))
+            .then_some("allow(unsafe_code)"),
+        _ => None,
+    }
+}
