@@ -1,1 +1,39 @@
 //! Mainspring: the I/O driver for async Rust.
+#![deny(unsafe_code)]
+#![allow(dead_code)]
+
+mod error;
+mod event;
+mod interest;
+mod kind;
+mod ready;
+mod source;
+mod token;
+mod trigger;
+
+mod metrics;
+mod readiness;
+mod sync;
+mod time;
+
+#[allow(unsafe_code)]
+mod backend;
+mod driver;
+#[allow(unsafe_code)]
+mod sys;
+
+pub use backend::choose::{Choice, Chosen};
+pub use backend::probe;
+pub use driver::{
+    Async, Builder, Driver, Entered, Handle, ReadyEvent, ReadyFuture, Registration, SourceReport,
+    Turn, Waiting,
+};
+pub use error::is_shutdown;
+pub use event::{Event, Events};
+pub use interest::Interest;
+pub use kind::{Kind, Unavailable};
+pub use metrics::{Histogram, Metrics, SystemCall};
+pub use ready::Ready;
+pub use sys::AsSource;
+pub use token::Token;
+pub use trigger::Trigger;

@@ -1,0 +1,212 @@
+//! The law between a backend and the driver: three traits and fourteen numbered clauses.
+//!
+//! Every backend implements the traits, so that a drift in shape is a compile error; none of them
+//! is ever used as `dyn`: [`backend/mod.rs`](super) dispatches with an enum. Each clause has
+//! conformance tests that carry its number and run on every [`Kind`].
+//!
+//! - **C1 initial edge.** A source that is ready when it is added is reported.
+//! - **C2 no lost edge.** Readiness that appears after the last `WouldBlock` or short transfer is
+//!   reported, also when the user never sees `WouldBlock`.
+//! - **C3 triggers.** Edge, level and one-shot per source: native where the system has them,
+//!   emulated where not; an emulated edge gives no repeat.
+//! - **C4 no ghost.** After [`Registrar::remove`] returns, no event of that registration is acted
+//!   upon. A token is opaque here; the layer above puts a generation in it and drops what is
+//!   stale. No pointer crosses the kernel boundary unless the system's interface forces it.
+//! - **C5 identity.** A registration remembers what it registered. A swapped, duplicated, closed
+//!   or reused descriptor can produce an error or a stale event, never another source's event or
+//!   a number that is refused for ever.
+//! - **C6 wake.** A wake before or during [`Selector::select`] makes it return; wakes coalesce and
+//!   are never eaten by a concurrent `add` or `remove`.
+//! - **C7 time.** `select` never returns early without an event or a wake, also across `EINTR` and
+//!   internal completions. Timeouts are nanoseconds where the system has them and round up
+//!   elsewhere; any `Duration` is accepted.
+//! - **C8 isolation.** One failing source never fails, delays or hides another. `select` errs only
+//!   if the queue itself is unusable.
+//! - **C9 closed, error, hang-up** map to the same [`Ready`](crate::Ready) bits everywhere; a reset
+//!   is distinguishable from the end of the file.
+//! - **C10 one terminal completion** for each submitted operation; a multishot operation is a
+//!   bounded stream that ends in one terminal completion.
+//! - **C11 cancel** is never lost, also with a full queue; the outcome is typed; a late success of
+//!   an operation that makes a descriptor closes it.
+//! - **C12 the kernel lets go first.** [`Completer::drain`] returns when no memory is the kernel's.
+//! - **C13 limits are named.** At a limit the caller gets an error or back-pressure, never a spin.
+//! - **C14 shutdown is permanent.** Kept by the driver: every waiter wakes with an error that says
+//!   so, and later calls fail the same way.
+//!
+//! # Data
+//!
+//! One way: kernel → backend → [`Events`] → registration → waker; operation → submission →
+//! completion → result. The operating system's own structures do not leave a backend's file.
+
+use std::io;
+use std::time::Duration;
+
+use crate::event::Events;
+use crate::interest::Interest;
+use crate::kind::{Kind, Unavailable};
+use crate::metrics::Counters;
+use crate::source::RawSource;
+use crate::sync::Arc;
+use crate::time::Clock;
+use crate::token::Token;
+use crate::trigger::Trigger;
+
+/// How a backend comes by a capability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Support {
+    /// The kernel does it.
+    Native,
+    /// Not to be had on this backend yet: a call that needs it fails with `Unsupported`.
+    Absent,
+}
+
+/// What a backend can do, for the layers that would otherwise have to ask its name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caps {
+    /// A short transfer may be taken for `WouldBlock`: the next byte makes a new edge.
+    pub(crate) edge: Support,
+    /// Operations with owned buffers.
+    pub(crate) completion: Support,
+}
+
+/// What a backend is opened with.
+pub(crate) struct Config {
+    /// The clock that timeouts are measured on.
+    pub(crate) clock: Clock,
+    /// Where the backend counts its system calls.
+    pub(crate) counters: Arc<Counters>,
+    /// Events taken in the first look; the buffer grows from here.
+    pub(crate) event_capacity: usize,
+}
+
+/// The half that waits, owned by the turning thread: "one waiter" is `&mut self`, not a lock.
+pub(crate) trait Selector: Sized {
+    /// The name of the mechanism.
+    const KIND: Kind;
+    /// What it can do.
+    const CAPS: Caps;
+    /// The half that other threads use.
+    type Registrar: Registrar;
+
+    /// Tries the mechanism and lets go of it again.
+    fn probe() -> Result<(), Unavailable>;
+
+    /// Opens a queue.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says: out of descriptors, out of memory, or not available here.
+    fn open(config: Config) -> io::Result<(Self, Self::Registrar)>;
+
+    /// Waits for events, a wake, or the end of `timeout` (`None`: no end), and appends what came
+    /// to `events`, which the caller has cleared.
+    ///
+    /// # Errors
+    ///
+    /// Only if the queue itself is unusable (C8); `EINTR` is not an error but a reason to go on
+    /// waiting for what is left of the time (C7).
+    fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()>;
+}
+
+/// The half that is shared between threads.
+pub(crate) trait Registrar: Send + Sync {
+    /// Starts to report `source` under `token`.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists` if a living registration of this queue holds the same source; a sentence
+    /// with the remedy for kinds of source the mechanism cannot watch; otherwise the system's.
+    fn add(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()>;
+
+    /// Changes what is reported, and looks again: a source that is ready now is reported (C1).
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if `token` is not what `source` is registered under (C5).
+    fn modify(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()>;
+
+    /// Stops reporting. A source that the kernel forgot by itself, because its descriptor was
+    /// closed, is no error; one that belongs to another token by now is left alone (C5).
+    ///
+    /// # Errors
+    ///
+    /// What the system says, after the bookkeeping is done.
+    fn remove(&self, source: RawSource, token: Token) -> io::Result<()>;
+
+    /// Ends the present or the next `select` of this queue.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; on a sound queue, none.
+    fn wake(&self) -> io::Result<()>;
+}
+
+/// Memory an operation reads or writes, named by address. It stays valid and unmoved from
+/// `submit` until the terminal completion of its operation: the submitting layer keeps that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawMemory {
+    pub(crate) start: *mut u8,
+    pub(crate) len: usize,
+}
+
+/// An operation as the kernel is to see it: numbers and addresses, nothing owned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RawOperation {
+    /// Completes by itself with 0.
+    Nop,
+    /// Takes a connection; the result is the new source's number.
+    Accept { source: RawSource },
+    /// Reads into the memory; the result is the number of bytes.
+    Recv { source: RawSource, memory: RawMemory },
+    /// Writes from the memory; the result is the number of bytes.
+    Send { source: RawSource, memory: RawMemory },
+}
+
+/// What became of an operation.
+#[derive(Debug)]
+pub(crate) struct Completion {
+    /// The token it was submitted under.
+    pub(crate) token: Token,
+    /// Bytes, a source's number, or the error; a cancelled operation ends in
+    /// [`error::cancelled`](crate::error::cancelled).
+    pub(crate) result: io::Result<u64>,
+    /// Whether more completions of this operation follow (multishot).
+    pub(crate) more: bool,
+}
+
+/// The half that carries out whole operations, owned by the turning thread.
+pub(crate) trait Completer {
+    /// Hands an operation to the kernel.
+    ///
+    /// # Errors
+    ///
+    /// `QuotaExceeded` when the queue is full (C13), with the operation not begun.
+    ///
+    /// # Safety
+    ///
+    /// The memory of `operation` is valid for it, and neither freed, moved nor touched until the
+    /// completion of `token` with `more == false` was drained.
+    unsafe fn submit(&mut self, token: Token, operation: RawOperation) -> io::Result<()>;
+
+    /// Asks the kernel to end an operation early. The terminal completion still comes, and may
+    /// still be a success (C11).
+    fn cancel(&mut self, token: Token);
+
+    /// Moves the completions that have come into `completions`.
+    fn completions(&mut self, completions: &mut Vec<Completion>);
+
+    /// Cancels everything and returns when the kernel holds no memory any more (C12).
+    fn drain(&mut self, completions: &mut Vec<Completion>);
+}

@@ -1,0 +1,69 @@
+//! The errors this crate makes itself; everything else is the operating system's own.
+
+use std::fmt;
+use std::io;
+
+/// Why a call on a registration, a timer or a handle failed without asking the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DriverError {
+    ShutDown,
+    SourceReplaced,
+    TooManySources,
+    Cancelled,
+}
+
+impl fmt::Display for DriverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            DriverError::ShutDown => {
+                "the I/O driver of this object was shut down: create the object on a living driver"
+            }
+            DriverError::SourceReplaced => {
+                "the source inside this registration was replaced by another descriptor: \
+                 take it out with `into_inner` and register the new one"
+            }
+            DriverError::Cancelled => "the operation was cancelled before it completed",
+            DriverError::TooManySources => {
+                "this driver holds its maximum of 16777216 sources: spread them over more drivers"
+            }
+        })
+    }
+}
+
+impl std::error::Error for DriverError {}
+
+/// The permanent error of everything that belonged to a driver that is gone (clause C14).
+pub(crate) fn shut_down() -> io::Error {
+    io::Error::other(DriverError::ShutDown)
+}
+
+/// The error of a registration whose owner swapped the descriptor (clause C5).
+pub(crate) fn source_replaced() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, DriverError::SourceReplaced)
+}
+
+/// The error at the limit of a driver's slots (clause C13).
+pub(crate) fn too_many_sources() -> io::Error {
+    io::Error::new(io::ErrorKind::QuotaExceeded, DriverError::TooManySources)
+}
+
+/// The result of an operation that was cancelled in time (clause C11).
+pub(crate) fn cancelled() -> io::Error {
+    io::Error::other(DriverError::Cancelled)
+}
+
+/// Whether `error` says that the driver was shut down.
+///
+/// ```
+/// assert!(!mainspring::is_shutdown(&std::io::Error::other("something else")));
+/// ```
+#[must_use]
+pub fn is_shutdown(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<DriverError>());
+    inner == Some(&DriverError::ShutDown)
+}
+
+/// Whether `error` says that an operation would block: the one answer that means "wait".
+pub(crate) fn would_block(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}

@@ -1,0 +1,85 @@
+//! One report of readiness, and the list a backend fills.
+
+use crate::ready::Ready;
+use crate::token::Token;
+
+/// What one source reported in one look at the queue.
+///
+/// ```
+/// use mainspring::{Event, Ready, Token};
+/// let event = Event { token: Token(1), ready: Ready::READABLE };
+/// assert!(event.ready.is_readable());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The token the source was added under.
+    pub token: Token,
+    /// What it is ready for.
+    pub ready: Ready,
+}
+
+/// A reusable list of events: it grows to what a look brings and keeps its memory.
+///
+/// ```
+/// use mainspring::Events;
+/// let events = Events::new();
+/// assert!(events.is_empty());
+/// ```
+#[derive(Debug, Default)]
+pub struct Events {
+    pub(crate) list: Vec<Event>,
+    pub(crate) woken: bool,
+}
+
+impl Events {
+    /// An empty list that allocates when the first events arrive.
+    #[must_use]
+    pub const fn new() -> Events {
+        Events { list: Vec::new(), woken: false }
+    }
+
+    /// An empty list with room for `capacity` events. Zero is as good as any other number: the
+    /// list grows when it must, and a wait never fails for want of room.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Events {
+        Events { list: Vec::with_capacity(capacity), woken: false }
+    }
+
+    /// Forgets the events of the last look and keeps the memory.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.woken = false;
+    }
+
+    /// The number of events.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether a wake ended the look, alone or beside events.
+    #[must_use]
+    pub fn woken(&self) -> bool {
+        self.woken
+    }
+
+    /// The events in the order the kernel gave them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Event> {
+        self.list.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Events {
+    type Item = &'a Event;
+    type IntoIter = std::slice::Iter<'a, Event>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

@@ -1,0 +1,148 @@
+//! What a registration wants to hear about.
+
+use std::fmt;
+use std::ops::{BitOr, BitOrAssign};
+
+use crate::ready::Ready;
+
+/// The kinds of readiness asked of the kernel; never empty.
+///
+/// Errors and hang-ups are always reported and cannot be asked for.
+///
+/// ```
+/// use mainspring::Interest;
+/// let both = Interest::READABLE | Interest::WRITABLE;
+/// assert!(both.is_readable() && both.is_writable() && !both.is_priority());
+/// assert_eq!(both.remove(Interest::WRITABLE), Some(Interest::READABLE));
+/// assert_eq!(Interest::READABLE.remove(Interest::READABLE), None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Interest(u8);
+
+impl Interest {
+    /// Data, a connection to accept, or the end of the stream.
+    pub const READABLE: Interest = Interest(1);
+    /// Room to write, or the end of a connection attempt.
+    pub const WRITABLE: Interest = Interest(2);
+    /// Out-of-band data or another exceptional condition (`POLLPRI`).
+    ///
+    /// # Platforms
+    ///
+    /// Linux and Android: TCP urgent data, GPIO edges, cgroup notifications.
+    pub const PRIORITY: Interest = Interest(4);
+
+    /// Both interests together.
+    #[must_use]
+    pub const fn add(self, other: Interest) -> Interest {
+        Interest(self.0 | other.0)
+    }
+
+    /// What is left without `other`; `None` if that is nothing.
+    #[must_use]
+    pub const fn remove(self, other: Interest) -> Option<Interest> {
+        match self.0 & !other.0 {
+            0 => None,
+            left => Some(Interest(left)),
+        }
+    }
+
+    /// What is in both; `None` if that is nothing.
+    #[must_use]
+    pub const fn intersection(self, other: Interest) -> Option<Interest> {
+        Interest::from_bits(self.0 & other.0)
+    }
+
+    /// Whether every interest in `other` is in `self`.
+    #[must_use]
+    pub const fn contains(self, other: Interest) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether [`READABLE`](Self::READABLE) is asked for.
+    #[must_use]
+    pub const fn is_readable(self) -> bool {
+        self.0 & Self::READABLE.0 != 0
+    }
+
+    /// Whether [`WRITABLE`](Self::WRITABLE) is asked for.
+    #[must_use]
+    pub const fn is_writable(self) -> bool {
+        self.0 & Self::WRITABLE.0 != 0
+    }
+
+    /// Whether [`PRIORITY`](Self::PRIORITY) is asked for.
+    #[must_use]
+    pub const fn is_priority(self) -> bool {
+        self.0 & Self::PRIORITY.0 != 0
+    }
+
+    /// Every readiness that satisfies this interest: a waiter for reading is also woken by the
+    /// end of the stream and by an error, because its next call will not block.
+    #[must_use]
+    pub const fn mask(self) -> Ready {
+        let mut mask = Ready::ERROR;
+        if self.is_readable() {
+            mask = mask.add(Ready::READABLE).add(Ready::READ_CLOSED);
+        }
+        if self.is_writable() {
+            mask = mask.add(Ready::WRITABLE).add(Ready::WRITE_CLOSED);
+        }
+        if self.is_priority() {
+            mask = mask.add(Ready::PRIORITY).add(Ready::READ_CLOSED);
+        }
+        mask
+    }
+
+    /// The interest as bits, for packing; never zero.
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The interest packed in `bits`; `None` if that is nothing.
+    pub(crate) const fn from_bits(bits: u8) -> Option<Interest> {
+        match bits & 7 {
+            0 => None,
+            kept => Some(Interest(kept)),
+        }
+    }
+}
+
+impl BitOr for Interest {
+    type Output = Interest;
+
+    fn bitor(self, other: Interest) -> Interest {
+        self.add(other)
+    }
+}
+
+impl BitOrAssign for Interest {
+    fn bitor_assign(&mut self, other: Interest) {
+        *self = self.add(other);
+    }
+}
+
+impl fmt::Debug for Interest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [(1, "READABLE"), (2, "WRITABLE"), (4, "PRIORITY")];
+        write_flags(f, u32::from(self.0), &names)
+    }
+}
+
+/// Writes the names of the set bits, joined by ` | `; shared by the flag types of this crate.
+pub(crate) fn write_flags(
+    f: &mut fmt::Formatter<'_>,
+    bits: u32,
+    names: &[(u32, &str)],
+) -> fmt::Result {
+    let mut first = true;
+    for (bit, name) in names {
+        if bits & bit != 0 {
+            if !first {
+                f.write_str(" | ")?;
+            }
+            f.write_str(name)?;
+            first = false;
+        }
+    }
+    if first { f.write_str("(none)") } else { Ok(()) }
+}

@@ -1,0 +1,120 @@
+//! Counting, with relaxed atomics: a counter orders nothing and guards nothing.
+
+use super::snapshot::{Histogram, Metrics, SystemCall};
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// One bucket for zero and one for each bit of a `u64`.
+const BUCKETS: usize = 65;
+
+struct Buckets([AtomicU64; BUCKETS]);
+
+impl Default for Buckets {
+    fn default() -> Buckets {
+        Buckets(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl Buckets {
+    fn record(&self, value: u64) {
+        add_alone(&self.0[(u64::BITS - value.leading_zeros()) as usize], 1);
+    }
+
+    fn snapshot(&self) -> Histogram {
+        let mut buckets: Vec<u64> = self.0.iter().map(|bucket| bucket.load(Relaxed)).collect();
+        let used = buckets.iter().rposition(|&count| count != 0).map_or(0, |last| last + 1);
+        buckets.truncate(used);
+        Histogram { buckets }
+    }
+}
+
+/// Adds to a counter that only the turning thread writes: a plain load and store, without the
+/// locked instruction of `fetch_add`.
+fn add_alone(counter: &AtomicU64, value: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(value), Relaxed);
+}
+
+/// The counters of one driver.
+#[derive(Default)]
+pub(crate) struct Counters {
+    turns: AtomicU64,
+    parks: AtomicU64,
+    events: AtomicU64,
+    stale_events: AtomicU64,
+    wakes_sent: AtomicU64,
+    wakes_elided: AtomicU64,
+    waker_panics: AtomicU64,
+    sources_ever: AtomicU64,
+    timers_fired: AtomicU64,
+    parked_total_ns: AtomicU64,
+    working_total_ns: AtomicU64,
+    events_per_turn: Buckets,
+    parked_ns: Buckets,
+    working_ns: Buckets,
+    system_calls: [AtomicU64; SystemCall::COUNT],
+}
+
+impl Counters {
+    /// Whether anything is counted, for work that only a counter needs.
+    pub(crate) const ENABLED: bool = true;
+
+    /// A turn ended; only the turning thread calls this.
+    pub(crate) fn turn(&self, events: u64, stale: u64, timers: u64) {
+        add_alone(&self.turns, 1);
+        add_alone(&self.events, events);
+        if stale != 0 {
+            self.stale_events.fetch_add(stale, Relaxed);
+        }
+        if timers != 0 {
+            add_alone(&self.timers_fired, timers);
+        }
+        self.events_per_turn.record(events);
+    }
+
+    /// The driver slept, after it had worked; only the turning thread calls this.
+    pub(crate) fn park(&self, worked_ns: u64, slept_ns: u64) {
+        add_alone(&self.parks, 1);
+        add_alone(&self.working_total_ns, worked_ns);
+        add_alone(&self.parked_total_ns, slept_ns);
+        self.working_ns.record(worked_ns);
+        self.parked_ns.record(slept_ns);
+    }
+
+    pub(crate) fn wake(&self, sent: bool) {
+        let counter = if sent { &self.wakes_sent } else { &self.wakes_elided };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn waker_panic(&self) {
+        self.waker_panics.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn source_registered(&self) {
+        self.sources_ever.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn system_call(&self, call: SystemCall) {
+        self.system_calls[call as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn snapshot(&self) -> Metrics {
+        Metrics {
+            turns: self.turns.load(Relaxed),
+            parks: self.parks.load(Relaxed),
+            events: self.events.load(Relaxed),
+            stale_events: self.stale_events.load(Relaxed),
+            wakes_sent: self.wakes_sent.load(Relaxed),
+            wakes_elided: self.wakes_elided.load(Relaxed),
+            waker_panics: self.waker_panics.load(Relaxed),
+            sources_ever: self.sources_ever.load(Relaxed),
+            timers_fired: self.timers_fired.load(Relaxed),
+            parked: Duration::from_nanos(self.parked_total_ns.load(Relaxed)),
+            working: Duration::from_nanos(self.working_total_ns.load(Relaxed)),
+            events_per_turn: self.events_per_turn.snapshot(),
+            parked_ns: self.parked_ns.snapshot(),
+            working_ns: self.working_ns.snapshot(),
+            system_calls: std::array::from_fn(|call| self.system_calls[call].load(Relaxed)),
+            ..Metrics::default()
+        }
+    }
+}

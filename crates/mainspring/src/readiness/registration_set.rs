@@ -1,0 +1,168 @@
+//! The slots of a driver: a paged slab with stable addresses.
+//!
+//! A token is a slot's index and its generation, never an address. Pages double in size and are
+//! never moved or freed while the driver lives, so an event finds its slot without a lock, and a
+//! slot that was given back is used again at once: events of its former registration carry the
+//! former generation and are dropped.
+//!
+//! ```text
+//!  63                                      24 23                      0
+//! ┌──────────────────────────────────────────┬─────────────────────────┐
+//! │ generation                               │ index                   │
+//! └──────────────────────────────────────────┴─────────────────────────┘
+//! ```
+//!
+//! Forty bits of generation come round after twelve days of registering and dropping one slot a
+//! million times a second. A slot that gets there is retired instead.
+
+use std::sync::OnceLock;
+use std::task::Waker;
+
+use crate::error;
+use crate::sync::Mutex;
+use crate::token::Token;
+
+use super::scheduled_io::{Facts, ScheduledIo};
+
+const INDEX_BITS: u32 = 24;
+const GENERATION_MAX: u64 = (1 << (64 - INDEX_BITS)) - 1;
+/// Pages double, so this many of them hold every index.
+const PAGES: usize = INDEX_BITS as usize;
+/// The greatest number of sources of one driver. The last index is not used: with the last
+/// generation it would be [`Token::WAKE`].
+pub(crate) const SOURCES_MAX: usize = (1 << INDEX_BITS) - 1;
+
+/// The slots and the list of the free ones.
+pub(crate) struct RegistrationSet {
+    pages: [OnceLock<Box<[ScheduledIo]>>; PAGES],
+    first_page: usize,
+    free: Mutex<Free>,
+}
+
+#[derive(Default)]
+struct Free {
+    /// Slots that were given back, the latest last: it is the one most likely in the cache.
+    released: Vec<u32>,
+    /// Every index from here on was never used.
+    fresh: usize,
+    now: usize,
+    shutdown: bool,
+}
+
+impl RegistrationSet {
+    /// A set whose first page has `first_page` slots, a power of two.
+    pub(crate) fn new(first_page: usize) -> RegistrationSet {
+        assert!(first_page.is_power_of_two(), "a page holds a power of two of slots");
+        RegistrationSet {
+            pages: [const { OnceLock::new() }; PAGES],
+            first_page,
+            free: Mutex::new(Free::default()),
+        }
+    }
+
+    /// The page of an index, the place in it, and the page's length.
+    fn locate(&self, index: usize) -> (usize, usize, usize) {
+        let position = index + self.first_page;
+        let page = (position.ilog2() - self.first_page.ilog2()) as usize;
+        let length = self.first_page << page;
+        (page, position - length, length)
+    }
+
+    fn slot(&self, index: usize) -> Option<&ScheduledIo> {
+        let (page, place, _) = self.locate(index);
+        self.pages.get(page)?.get()?.get(place)
+    }
+
+    /// The slot a token points to, whoever uses it now.
+    pub(crate) fn get(&self, token: Token) -> Option<&ScheduledIo> {
+        self.slot(index_of(token))
+    }
+
+    /// Takes a slot into use.
+    ///
+    /// # Errors
+    ///
+    /// After [`shutdown`](Self::shutdown), and at [`SOURCES_MAX`].
+    pub(crate) fn insert(&self, facts: Facts) -> std::io::Result<Token> {
+        let mut free = self.free.lock();
+        if free.shutdown {
+            return Err(error::shut_down());
+        }
+        let index = match free.released.pop() {
+            Some(index) => index as usize,
+            None => self.grow(&mut free)?,
+        };
+        free.now += 1;
+        let slot = self.slot(index).expect("the page of an index is made before the index is used");
+        slot.begin(facts);
+        Ok(token(index, slot.generation()))
+    }
+
+    fn grow(&self, free: &mut Free) -> std::io::Result<usize> {
+        let index = free.fresh;
+        if index >= SOURCES_MAX {
+            return Err(error::too_many_sources());
+        }
+        let (page, place, length) = self.locate(index);
+        if place == 0 {
+            self.pages[page].get_or_init(|| (0..length).map(|_| ScheduledIo::new()).collect());
+            // So that giving a slot back, which drops run, never allocates.
+            free.released.reserve(index + length);
+        }
+        free.fresh += 1;
+        Ok(index)
+    }
+
+    /// Gives a slot back. Returns what held wakers, to be dropped outside every lock.
+    pub(crate) fn remove(&self, token: Token) -> Option<(Option<Facts>, [Option<Waker>; 2])> {
+        let slot = self.get(token)?;
+        let generation = generation_of(token);
+        debug_assert_eq!(slot.generation(), generation, "a registration gives its slot back once");
+        let held = slot.end(generation + 1);
+        let mut free = self.free.lock();
+        free.now -= 1;
+        if generation + 1 < GENERATION_MAX {
+            free.released.push(index_of(token) as u32);
+        }
+        Some(held)
+    }
+
+    /// Wakes everybody for good; later insertions fail (clause C14).
+    pub(crate) fn shutdown(&self, wakers: &mut Vec<Waker>) {
+        let fresh = {
+            let mut free = self.free.lock();
+            free.shutdown = true;
+            free.fresh
+        };
+        for slot in (0..fresh).filter_map(|index| self.slot(index)) {
+            slot.shutdown(wakers);
+        }
+    }
+
+    /// The number of slots in use.
+    pub(crate) fn len(&self) -> usize {
+        self.free.lock().now
+    }
+
+    /// Every slot that was ever used, with its index.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &ScheduledIo> {
+        let fresh = self.free.lock().fresh;
+        (0..fresh).filter_map(|index| self.slot(index))
+    }
+}
+
+fn token(index: usize, generation: u64) -> Token {
+    Token(generation << INDEX_BITS | index as u64)
+}
+
+fn index_of(token: Token) -> usize {
+    (token.0 & ((1 << INDEX_BITS) - 1)) as usize
+}
+
+/// The generation a token was made for.
+pub(crate) fn generation_of(token: Token) -> u64 {
+    token.0 >> INDEX_BITS
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,386 @@
+//! One registered source: both directions, who waits, and what was registered.
+//!
+//! The words and first wakers of the two [`Direction`]s are touched without a lock, the rest
+//! ([`Facts`]) under one. That lock also orders the calls that arm and disarm the source, so that
+//! a reader and a writer on two threads cannot overtake each other on the way to the kernel; an
+//! event takes it only when more than one task waits in one direction.
+
+use std::panic::Location;
+use std::task::Waker;
+
+use crate::interest::Interest;
+use crate::ready::Ready;
+use crate::source::RawSource;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard};
+use crate::trigger::Trigger;
+
+use super::direction::{Direction, Dispatch, Seen};
+use super::waiters::{WaiterKey, Waiters};
+use super::waker_slot::Owner;
+
+/// A direction of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Read = 0,
+    Write = 1,
+}
+
+impl Side {
+    pub(crate) const BOTH: [Side; 2] = [Side::Read, Side::Write];
+
+    /// The readiness that belongs to this side; an error belongs to both.
+    pub(crate) const fn mask(self) -> Ready {
+        match self {
+            Side::Read => Ready::READABLE.add(Ready::READ_CLOSED).add(Ready::PRIORITY),
+            Side::Write => Ready::WRITABLE.add(Ready::WRITE_CLOSED),
+        }
+        .add(Ready::ERROR)
+    }
+
+    /// The interests that are waited for on this side.
+    pub(crate) const fn interest(self) -> Interest {
+        match self {
+            Side::Read => Interest::READABLE.add(Interest::PRIORITY),
+            Side::Write => Interest::WRITABLE,
+        }
+    }
+
+    /// The sides that `interest` is about.
+    pub(crate) fn of(interest: Interest) -> impl Iterator<Item = Side> {
+        Side::BOTH.into_iter().filter(move |side| side.interest().bits() & interest.bits() != 0)
+    }
+}
+
+/// A look at the sides of an interest at one moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    read: Option<Seen>,
+    write: Option<Seen>,
+    mask: Ready,
+}
+
+impl Look {
+    fn seen(&self) -> impl Iterator<Item = Seen> {
+        self.read.into_iter().chain(self.write)
+    }
+
+    /// What of the interest is satisfied.
+    pub(crate) fn ready(&self) -> Ready {
+        self.seen().fold(Ready::EMPTY, |ready, seen| ready | seen.ready()) & self.mask
+    }
+
+    pub(crate) fn is_shutdown(&self) -> bool {
+        self.seen().any(Seen::is_shutdown)
+    }
+
+    /// Whether the kernel watches every side looked at.
+    pub(crate) fn is_armed(&self) -> bool {
+        self.seen().all(Seen::is_armed)
+    }
+}
+
+/// What was registered; under the lock.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) source: RawSource,
+    /// What may be waited for.
+    pub(crate) interest: Interest,
+    /// What the kernel was asked for; `None` until something had to wait.
+    pub(crate) armed: Option<Interest>,
+    pub(crate) trigger: Trigger,
+    /// The tick of the read side when the kernel was last asked: a one-shot registration whose
+    /// tick has moved since is spent.
+    pub(crate) armed_tick: u32,
+    pub(crate) location: &'static Location<'static>,
+    /// When each side began to wait, in milliseconds of the driver's clock, modulo 2^32.
+    pub(crate) waiting_since_ms: [u32; 2],
+    pub(crate) waiters: Option<Box<Waiters>>,
+}
+
+impl Facts {
+    #[track_caller]
+    pub(crate) fn new(source: RawSource, interest: Interest, trigger: Trigger) -> Facts {
+        Facts {
+            source,
+            interest,
+            armed: None,
+            trigger,
+            armed_tick: 0,
+            location: Location::caller(),
+            waiting_since_ms: [0; 2],
+            waiters: None,
+        }
+    }
+}
+
+/// Where a waiting future's waker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nowhere yet.
+    Unplaced,
+    /// In the first slot of each side of its interest.
+    Slots,
+    /// In the list.
+    Listed(WaiterKey),
+}
+
+/// A slot of the registration set.
+#[derive(Debug)]
+pub(crate) struct ScheduledIo {
+    read: Direction,
+    write: Direction,
+    generation: AtomicU64,
+    facts: Mutex<Option<Facts>>,
+}
+
+impl ScheduledIo {
+    pub(crate) fn new() -> ScheduledIo {
+        ScheduledIo {
+            read: Direction::new(),
+            write: Direction::new(),
+            generation: AtomicU64::new(0),
+            facts: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn side(&self, side: Side) -> &Direction {
+        match side {
+            Side::Read => &self.read,
+            Side::Write => &self.write,
+        }
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn facts(&self) -> MutexGuard<'_, Option<Facts>> {
+        self.facts.lock()
+    }
+
+    pub(crate) fn look(&self, interest: Interest) -> Look {
+        let wants = |side: Side| side.interest().bits() & interest.bits() != 0;
+        Look {
+            read: wants(Side::Read).then(|| self.read.look()),
+            write: wants(Side::Write).then(|| self.write.look()),
+            mask: interest.mask(),
+        }
+    }
+
+    /// Takes `ready` back on the sides of `look` that no event has touched since.
+    pub(crate) fn clear(&self, look: &Look, ready: Ready) {
+        if let Some(seen) = look.read {
+            self.read.clear(seen, ready & Side::Read.mask());
+        }
+        if let Some(seen) = look.write {
+            self.write.clear(seen, ready & Side::Write.mask());
+        }
+    }
+
+    /// Whether a report ends the kernel's watch over both sides.
+    pub(crate) fn is_once(&self) -> bool {
+        self.read.look().is_once() || self.write.look().is_once()
+    }
+
+    /// The sides of `look` were reported closed, and yet a call said `WouldBlock`.
+    pub(crate) fn reopen(&self, look: &Look) {
+        if let Some(seen) = look.read {
+            self.read.reopen(seen);
+        }
+        if let Some(seen) = look.write {
+            self.write.reopen(seen);
+        }
+    }
+
+    /// An event. Moves the wakers it satisfies to `wakers`; false if it is not for the present
+    /// registration (clause C4).
+    ///
+    /// With `disarms` the report was the kernel's last until the source is armed again. Then
+    /// every waiter is woken, so that those who got nothing ask again.
+    pub(crate) fn dispatch(
+        &self,
+        generation: u64,
+        ready: Ready,
+        disarms: bool,
+        wakers: &mut Vec<Waker>,
+    ) -> bool {
+        if self.generation() != generation {
+            return false;
+        }
+        let mut listed = false;
+        for side in Side::BOTH {
+            let part = ready & side.mask();
+            if part.is_empty() && !disarms {
+                continue;
+            }
+            match self.side(side).set(generation, part, disarms) {
+                Dispatch::Stale => return false,
+                Dispatch::Set { queued } => listed |= queued,
+            }
+            wakers.extend(self.side(side).slot.take());
+        }
+        if listed {
+            self.notify(if disarms { Ready::ALL } else { ready }, wakers);
+        }
+        true
+    }
+
+    fn notify(&self, ready: Ready, wakers: &mut Vec<Waker>) {
+        let mut facts = self.facts();
+        let Some(waiters) = facts.as_mut().and_then(|facts| facts.waiters.as_deref_mut()) else {
+            return;
+        };
+        waiters.notify(ready, wakers);
+        self.unqueue_if_empty(waiters);
+    }
+
+    fn unqueue_if_empty(&self, waiters: &Waiters) {
+        if waiters.is_empty() {
+            self.read.clear_queued();
+            self.write.clear_queued();
+        }
+    }
+
+    /// The driver is gone: every waiter wakes and sees it (clause C14).
+    pub(crate) fn shutdown(&self, wakers: &mut Vec<Waker>) {
+        for side in Side::BOTH {
+            self.side(side).set_shutdown();
+            wakers.extend(self.side(side).slot.take());
+        }
+        self.notify(Ready::ALL, wakers);
+    }
+
+    /// Places a future's waker for `interest`, or renews it. The caller looks again afterwards:
+    /// an event before that look is seen by it, one after it finds the waker.
+    pub(crate) fn wait(&self, place: &mut Place, interest: Interest, waker: &Waker) {
+        if *place == Place::Unplaced {
+            *place = self.place(interest, waker);
+        }
+        match *place {
+            Place::Slots => {
+                for side in Side::of(interest) {
+                    if let Some(raced) = self.side(side).slot.store(waker) {
+                        raced.wake();
+                    }
+                }
+            }
+            Place::Listed(key) => {
+                let mut facts = self.facts();
+                let waiters = facts.as_mut().and_then(|facts| facts.waiters.as_deref_mut());
+                let polled = waiters.map_or(Ok(()), |waiters| waiters.poll(key, waker));
+                drop(facts);
+                match polled {
+                    // Notified, but somebody else was faster: stand in line again.
+                    Ok(()) => {
+                        self.leave(place, interest);
+                        *place = self.listed(interest, waker);
+                    }
+                    Err(replaced) => drop(replaced),
+                }
+            }
+            Place::Unplaced => {}
+        }
+    }
+
+    fn place(&self, interest: Interest, waker: &Waker) -> Place {
+        let mut claimed = [false; 2];
+        for side in Side::of(interest) {
+            claimed[side as usize] = self.side(side).slot.claim(Owner::Future);
+        }
+        if Side::of(interest).all(|side| claimed[side as usize]) {
+            return Place::Slots;
+        }
+        for side in Side::BOTH {
+            if claimed[side as usize] {
+                drop(self.side(side).slot.release());
+            }
+        }
+        self.listed(interest, waker)
+    }
+
+    fn listed(&self, interest: Interest, waker: &Waker) -> Place {
+        let mut facts = self.facts();
+        let Some(facts) = facts.as_mut() else {
+            return Place::Unplaced;
+        };
+        let key = facts.waiters.get_or_insert_default().insert(interest.mask(), waker);
+        for side in Side::of(interest) {
+            self.side(side).set_queued();
+        }
+        Place::Listed(key)
+    }
+
+    /// Takes a future's waker out of its place, when it completes or is dropped.
+    pub(crate) fn leave(&self, place: &mut Place, interest: Interest) {
+        match std::mem::replace(place, Place::Unplaced) {
+            Place::Unplaced => {}
+            Place::Slots => {
+                for side in Side::of(interest) {
+                    drop(self.side(side).slot.release());
+                }
+            }
+            Place::Listed(key) => {
+                let mut facts = self.facts();
+                let waiters = facts.as_mut().and_then(|facts| facts.waiters.as_deref_mut());
+                let left = waiters.and_then(|waiters| {
+                    let left = waiters.remove(key);
+                    self.unqueue_if_empty(waiters);
+                    left
+                });
+                // A waker's drop may run a task's destructor: not under the lock.
+                drop(facts);
+                drop(left);
+            }
+        }
+    }
+
+    /// Stores the waker of the `poll_*` calls of the sides of `interest`; the caller looks again
+    /// afterwards. One task a side: the last caller is the one that is woken.
+    pub(crate) fn wait_poll(&self, interest: Interest, waker: &Waker) {
+        for side in Side::of(interest) {
+            let slot = &self.side(side).slot;
+            if slot.claim(Owner::Poll) {
+                if let Some(raced) = slot.store(waker) {
+                    raced.wake();
+                }
+                continue;
+            }
+            let mut facts = self.facts();
+            let replaced = facts.as_mut().and_then(|facts| {
+                let waiters = facts.waiters.get_or_insert_default();
+                let replaced = waiters.set_poll(side as usize, interest.mask(), waker);
+                self.side(side).set_queued();
+                replaced
+            });
+            drop(facts);
+            drop(replaced);
+        }
+    }
+
+    /// The number of tasks that wait on a side, for diagnostics.
+    pub(crate) fn waiting(&self, side: Side, facts: &Facts) -> usize {
+        let listed = facts.waiters.as_ref().map_or(0, |waiters| waiters.count(side.mask()));
+        usize::from(self.side(side).slot.is_claimed()) + listed
+    }
+
+    /// Takes the slot into use.
+    pub(crate) fn begin(&self, facts: Facts) {
+        *self.facts() = Some(facts);
+    }
+
+    /// Ends the registration: from here on its events are stale. Returns what held wakers, to be
+    /// dropped outside every lock.
+    pub(crate) fn end(&self, next_generation: u64) -> (Option<Facts>, [Option<Waker>; 2]) {
+        let facts = self.facts().take();
+        self.generation.store(next_generation, Ordering::Release);
+        let wakers = Side::BOTH.map(|side| {
+            self.side(side).renew(next_generation);
+            self.side(side).slot.release()
+        });
+        (facts, wakers)
+    }
+}
+
+#[cfg(test)]
+mod tests;

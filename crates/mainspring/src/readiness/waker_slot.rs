@@ -1,0 +1,149 @@
+//! A lock-free place for one waker.
+//!
+//! The common case of a driver is one task that waits for one direction of one source. Its waker
+//! lies here, so that the way from an event to a woken task takes no lock and no allocation.
+//!
+//! # Protocol
+//!
+//! `state` is a two-bit lock with a memory. Whoever moves it from `IDLE` to `STORING` may touch
+//! the cell; so may whoever sets `TAKING` while it was `IDLE`.
+//!
+//! - *store*: `IDLE → STORING`, write the waker, `STORING → IDLE`. If the last step finds
+//!   `STORING | TAKING`, an event came in between: the storing side takes its own waker back out
+//!   and reports it, so that the event is not lost.
+//! - *take*: set `TAKING`. If the state was `IDLE`, empty the cell and clear `TAKING`. If it was
+//!   `STORING`, leave: the storing side will see the bit.
+//!
+//! Every step is a read-modify-write with acquire and release ordering on one atomic. So either
+//! the taker finds the waker, or the storer's later look at the readiness word (which the taker
+//! wrote before) finds the event: one of the two always holds, and loom checks it.
+
+use std::task::Waker;
+
+use crate::sync::UnsafeCell;
+use crate::sync::atomic::AtomicU8;
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+const IDLE: u8 = 0;
+const STORING: u8 = 1;
+const TAKING: u8 = 2;
+
+/// Who may store a waker in the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Owner {
+    /// Nobody.
+    Nobody = 0,
+    /// One `ready().await`, until it completes or is dropped.
+    Future = 1,
+    /// The `poll_*` calls of the registration's owner; once taken, for the registration's life.
+    Poll = 2,
+}
+
+/// The slot: a waker, the lock bits and the name of the owner.
+#[derive(Debug)]
+pub(crate) struct WakerSlot {
+    state: AtomicU8,
+    owner: AtomicU8,
+    waker: UnsafeCell<Option<Waker>>,
+}
+
+// SAFETY: the cell is only touched by the side that the state machine above lets in, one at a
+// time; `store` and `take` keep that, and a `Waker` may be dropped and woken on any thread.
+unsafe impl Sync for WakerSlot {}
+
+// SAFETY: as above; moving the slot moves only a `Waker`, which is `Send`.
+unsafe impl Send for WakerSlot {}
+
+impl WakerSlot {
+    pub(crate) fn new() -> WakerSlot {
+        WakerSlot {
+            state: AtomicU8::new(IDLE),
+            owner: AtomicU8::new(Owner::Nobody as u8),
+            waker: UnsafeCell::new(None),
+        }
+    }
+
+    /// Makes `owner` the one that stores here. True also if it was already, for the poll owner.
+    pub(crate) fn claim(&self, owner: Owner) -> bool {
+        let nobody = Owner::Nobody as u8;
+        match self.owner.compare_exchange(nobody, owner as u8, AcqRel, Acquire) {
+            Ok(_) => true,
+            Err(current) => owner == Owner::Poll && current == Owner::Poll as u8,
+        }
+    }
+
+    /// Gives the slot up; returns the waker that was left in it, to be dropped outside any lock.
+    pub(crate) fn release(&self) -> Option<Waker> {
+        let left = self.take();
+        self.owner.store(Owner::Nobody as u8, Release);
+        left
+    }
+
+    /// Whether a waker may be waiting here; a hint for diagnostics.
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.owner.load(Relaxed) != Owner::Nobody as u8
+    }
+
+    /// Stores a clone of `waker`, unless the one already here would wake the same task.
+    ///
+    /// Returns a waker that the caller has to wake: an event came while it was being stored.
+    /// Only the owner calls this; a second caller at the same time wakes itself and tries again.
+    #[must_use]
+    pub(crate) fn store(&self, waker: &Waker) -> Option<Waker> {
+        match self.state.compare_exchange(IDLE, STORING, AcqRel, Acquire) {
+            Ok(_) => {}
+            // An event is emptying the slot, or another thread polls the same owner: the caller
+            // must look again, and waking it makes it do so.
+            Err(_) => return Some(waker.clone()),
+        }
+        // Cloning a waker is the task's code: should it panic, the slot must not stay locked.
+        let unlock = UnlockOnUnwind(&self.state);
+        let replaced = self.waker.with_mut(|cell| {
+            // SAFETY: the move to STORING above makes this the only access until it is undone.
+            let cell = unsafe { &mut *cell };
+            match cell {
+                Some(stored) if stored.will_wake(waker) => None,
+                _ => cell.replace(waker.clone()),
+            }
+        });
+        std::mem::forget(unlock);
+        let raced = match self.state.compare_exchange(STORING, IDLE, AcqRel, Acquire) {
+            Ok(_) => None,
+            Err(_) => {
+                let taken = self.waker.with_mut(|cell| {
+                    // SAFETY: the state is STORING | TAKING: the taker has left the cell to us.
+                    unsafe { (*cell).take() }
+                });
+                self.state.swap(IDLE, AcqRel);
+                taken
+            }
+        };
+        // Dropped last and outside the protocol: a waker's drop may run a task's destructor.
+        drop(replaced);
+        raced
+    }
+
+    /// Takes the waker out, if one is there and nobody is storing at this moment.
+    #[must_use]
+    pub(crate) fn take(&self) -> Option<Waker> {
+        if self.state.fetch_or(TAKING, AcqRel) != IDLE {
+            return None;
+        }
+        let taken = self.waker.with_mut(|cell| {
+            // SAFETY: TAKING was set on an idle slot by this call alone, so nobody else is in.
+            unsafe { (*cell).take() }
+        });
+        self.state.fetch_and(!TAKING, AcqRel);
+        taken
+    }
+}
+
+/// Brings a slot back to `IDLE` when the code that was storing a waker panics.
+struct UnlockOnUnwind<'a>(&'a AtomicU8);
+
+impl Drop for UnlockOnUnwind<'_> {
+    fn drop(&mut self) {
+        self.0.swap(IDLE, AcqRel);
+    }
+}
