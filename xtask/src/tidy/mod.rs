@@ -7,6 +7,7 @@
 mod clock;
 mod docs;
 mod doors;
+mod doorways;
 mod empty;
 mod house;
 mod law;

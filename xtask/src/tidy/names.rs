@@ -8,8 +8,8 @@ use super::tree::Tree;
 
 const BANNED: &[&str] =
     &["util", "utils", "common", "commons", "helper", "helpers", "inner", "manager"];
-/// The standard library's own names for looking through a wrapper (`BufReader::get_ref`).
-const GETTERS: &[&str] = &["get_ref", "get_mut"];
+/// The standard library's own names for what a wrapper holds (`BufReader::get_ref`).
+const OF_WRAPPERS: &[&str] = &["get_ref", "get_mut", "into_inner"];
 
 pub fn check(tree: &Tree, report: &mut Report<'_>) {
     for file in tree.files.iter().filter(|file| file.path.ends_with(".rs")) {
@@ -65,9 +65,12 @@ impl Names {
     }
 
     fn function(&mut self, ident: &syn::Ident) {
-        self.item("function", ident);
         let name = ident.to_string();
-        if name.starts_with("get_") && !GETTERS.contains(&name.as_str()) {
+        if OF_WRAPPERS.contains(&name.as_str()) {
+            return;
+        }
+        self.item("function", ident);
+        if name.starts_with("get_") {
             let rest = &name["get_".len()..];
             let message = format!("function `{name}`: a getter bears the thing's name, `{rest}`");
             self.found.push((ident.span(), message));

@@ -123,7 +123,7 @@ fn starts_below(rest: &str) -> bool {
 }
 
 /// The folder in which a file's `mod name;` are looked up.
-fn folder_of_children(path: &str) -> String {
+pub fn folder_of_children(path: &str) -> String {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     match name {
         "mod.rs" | "lib.rs" | "main.rs" => folder.to_string(),
