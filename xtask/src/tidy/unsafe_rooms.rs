@@ -19,6 +19,9 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
 ];
 
+/// Where the list is: this file.
+const LIST: &str = "xtask/src/tidy/unsafe_rooms.rs";
+
 pub fn check(tree: &Tree, report: &mut Report<'_>) {
     stale_entries(tree, report);
     for (file, syntax) in tree.rust() {
@@ -45,15 +48,15 @@ pub fn check(tree: &Tree, report: &mut Report<'_>) {
     }
 }
 
+/// Only where the list itself is part of the tree: a tree without it is none of its business.
 fn stale_entries(tree: &Tree, report: &mut Report<'_>) {
-    let has_library = tree.library().next().is_some();
+    let is_file = |path: &str| tree.files.iter().any(|file| file.path == path);
+    if !is_file(LIST) {
+        return;
+    }
     for (place, _) in ALLOWED.iter().filter(|(place, _)| place.ends_with(".rs")) {
-        if has_library && !tree.files.iter().any(|file| file.path == *place) {
-            report.add(
-                place,
-                1,
-                "listed in xtask/src/tidy/unsafe_rooms.rs but gone: drop it there",
-            );
+        if !is_file(place) {
+            report.add(place, 1, format!("listed in {LIST} but gone: drop it there"));
         }
     }
 }
