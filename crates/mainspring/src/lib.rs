@@ -12,6 +12,7 @@ mod token;
 mod trigger;
 
 mod metrics;
+mod sim;
 mod sync;
 mod time;
 
@@ -24,5 +25,7 @@ pub use interest::Interest;
 pub use kind::{Kind, Unavailable};
 pub use metrics::{Histogram, Metrics, SystemCall};
 pub use ready::Ready;
+#[cfg(feature = "sim")]
+pub use sim::{Simulation, TraceEntry};
 pub use token::Token;
 pub use trigger::Trigger;
