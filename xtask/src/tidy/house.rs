@@ -88,21 +88,24 @@ pub const HOUSE: &[Floor] = &[
             EMULATE,
             MECHANISMS,
             SIM_BACKEND,
+            SIM,
         ],
     },
     Floor { rooms: SOCKET, may_use: &[VOCABULARY, SYNC, CLOCK, SYS, SIM] },
-    // The loop: bare, and with registrations, timers and wakers.
+    // The loop: bare, and with registrations, timers and wakers. `sim` only as the world that a
+    // simulated queue carries with it, never for what is in it.
     Floor {
         rooms: POLLER,
         may_use: &[
-            VOCABULARY, SYNC, CLOCK, SYS, METRICS, READINESS, COMPLETION, BACKEND, CONTRACT, CHOOSE,
+            VOCABULARY, SYNC, CLOCK, SYS, METRICS, READINESS, COMPLETION, BACKEND, CONTRACT,
+            CHOOSE, SIM,
         ],
     },
     Floor {
         rooms: DRIVER,
         may_use: &[
             VOCABULARY, SYNC, CLOCK, SYS, METRICS, READINESS, COMPLETION, BACKEND, CONTRACT,
-            CHOOSE, SOCKET,
+            CHOOSE, SOCKET, SIM,
         ],
     },
     Floor {
