@@ -19,6 +19,7 @@ mod time;
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
+mod poller;
 #[allow(unsafe_code)]
 mod sys;
 
@@ -33,6 +34,7 @@ pub use event::{Event, Events};
 pub use interest::Interest;
 pub use kind::{Kind, Unavailable};
 pub use metrics::{Histogram, Metrics, SystemCall};
+pub use poller::{Poller, Registry};
 pub use ready::Ready;
 pub use sys::AsSource;
 pub use token::Token;

@@ -34,8 +34,8 @@ pub(crate) const VARIABLE: &str = "MAINSPRING_BACKEND";
 /// What was chosen, and why.
 ///
 /// ```
-/// let driver = mainspring::Driver::new().unwrap();
-/// let chosen = driver.handle().backend();
+/// let handle = mainspring::Driver::new().unwrap().handle();
+/// let chosen = handle.backend();
 /// println!("running on {}: {}", chosen.kind(), chosen.reason());
 /// ```
 #[derive(Clone, Debug)]

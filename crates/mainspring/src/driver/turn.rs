@@ -18,6 +18,9 @@ use super::wake::wake_all;
 /// Timers fired between two rounds of waking, so that a million that are due at once do not keep
 /// the lock of the wheel, or the tasks, waiting for all of them.
 const TIMERS_PER_ROUND: usize = 1024;
+/// Rounds in one turn; what is due beyond them makes the next turn's wait end at once. So a thread
+/// that keeps setting timers in the past cannot keep the loop from its events.
+const TIMER_ROUNDS_MAX: usize = 64;
 
 /// The owner of an event loop: whoever has it, turns it.
 ///
@@ -172,14 +175,15 @@ impl Driver {
             return 0;
         }
         let mut fired = 0;
-        loop {
+        for _ in 0..TIMER_ROUNDS_MAX {
             let advanced = shared.timers.advance(now_ns, TIMERS_PER_ROUND, &mut self.wakers);
             fired += advanced.fired;
             if !advanced.more {
-                return fired;
+                break;
             }
             wake_all(&mut self.wakers, &shared.counters);
         }
+        fired
     }
 }
 

@@ -37,12 +37,12 @@
 //! **A lower bound a slot.** Wheels usually know only that a slot begins, and wake there to look;
 //! a one-second timer then costs its thread several wakes in vain. We keep for each slot a bound
 //! that no deadline in it is below. It is exact when timers are set and when they cascade, so
-//! [`next_deadline_ns`](Wheel::next_deadline_ns) names the very nanosecond and a parked driver wakes
-//! once. Only if the earliest timer of a slot is dropped or moved while others stay in the slot is
-//! the bound too early, until the slot empties or cascades: finding the new one would be a search.
-//! Such a wake costs one cascade and leaves exact bounds behind. The cursor jumps to a bound rather
-//! than to the beginning of a slot, so timers skip levels on their way down: one that a parked
-//! driver waits for fires after a single move.
+//! [`next_deadline_ns`](Wheel::next_deadline_ns) names the very nanosecond and a parked driver
+//! wakes once. Only if the earliest timer of a slot is dropped or moved while others stay in the
+//! slot is the bound too early, until the slot empties or cascades: finding the new one would be a
+//! search. Such a wake costs one cascade and leaves exact bounds behind. The cursor jumps to a
+//! bound rather than to the beginning of a slot, so timers skip levels on their way down: one that
+//! a parked driver waits for fires after a single move.
 //!
 //! **Work in steps.** A slot of a high level can hold a million timers. [`advance`](Wheel::advance)
 //! does at most so many moves and fires a call, so that the lock around the wheel is held for
@@ -127,7 +127,8 @@ pub(crate) struct Wheel {
     occupied: u16,
     /// The level whose slot at the cursor is half cascaded; 0 if none is.
     cascading: usize,
-    /// The wheel's time. No waiting timer has an earlier deadline.
+    /// The wheel's time. No waiting timer has an earlier deadline. Between two calls of an
+    /// `advance` with more to do it lies anywhere between their last time and the new one.
     cursor_ns: u64,
     /// Timers that wait for their deadline.
     waiting: usize,
@@ -231,7 +232,6 @@ impl Wheel {
             }
             steps_left -= 1;
             if level == 0 {
-                self.cursor_ns = bound_ns;
                 due.extend(self.fire(self.levels[level].slots[slot].head));
                 fired += 1;
             } else {
@@ -298,6 +298,7 @@ impl Wheel {
         let entry = self.entries.at_mut(index);
         entry.deadline_ns = deadline_ns;
         entry.prev = tail;
+        entry.next = NIL;
         entry.place = Place::Slot { level: level as u8, slot: slot as u8 };
         self.waiting += 1;
     }
@@ -449,8 +450,8 @@ impl Entries {
     /// Ends the use of an entry and returns its waker. From here on its keys are stale.
     ///
     /// Should an entry have been 4 billion timers, it is retired rather than begin again with
-    /// generation 0, where some very old key might still find it. That loses 40 bytes in hours of
-    /// setting and dropping one timer without pause.
+    /// generation 0, where some very old key might still find it. That is 40 bytes lost in 4
+    /// billion timers.
     fn release(&mut self, index: u32) -> Option<Waker> {
         let free = self.free;
         let entry = self.at_mut(index);
