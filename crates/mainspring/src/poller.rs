@@ -11,7 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::backend::choose::{Choice, Chosen};
-use crate::backend::{self, Backend, SharedBackend};
+use crate::backend::{self, Backend, Opening, SharedBackend};
 use crate::event::{Event, Events};
 use crate::interest::Interest;
 use crate::metrics::{Counters, Metrics};
@@ -112,7 +112,12 @@ impl Poller {
     /// Those of [`Builder::build`](crate::Builder::build).
     pub fn open(choice: &Choice) -> io::Result<Poller> {
         let counters = Arc::new(Counters::default());
-        let opened = backend::open(choice, backend::EVENT_CAPACITY, &counters)?;
+        let opened = backend::open(&Opening {
+            choice,
+            event_capacity: backend::EVENT_CAPACITY,
+            counters: &counters,
+            simulation: None,
+        })?;
         let shared = Shared {
             backend: opened.shared,
             park: Park::new(),
