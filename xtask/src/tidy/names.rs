@@ -70,8 +70,7 @@ impl Names {
             return;
         }
         self.item("function", ident);
-        if name.starts_with("get_") {
-            let rest = &name["get_".len()..];
+        if let Some(rest) = name.strip_prefix("get_") {
             let message = format!("function `{name}`: a getter bears the thing's name, `{rest}`");
             self.found.push((ident.span(), message));
         }
