@@ -55,6 +55,8 @@ pub(super) enum Family {
 #[derive(Debug, Default)]
 pub(super) struct Listener {
     pub(super) backlog: usize,
+    /// A Unix listener that was shut down: nobody comes any more, who waits is still accepted.
+    pub(super) shut: bool,
     /// Connections whose handshake is not over.
     pub(super) half_open: Vec<FileId>,
     /// Connections to be accepted.

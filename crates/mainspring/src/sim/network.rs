@@ -54,6 +54,11 @@ impl Stream {
             last_arrival_ns: 0,
         }
     }
+
+    /// Whether a TCP connection has ended in both directions, and both ends know.
+    pub(super) const fn is_over(&self) -> bool {
+        self.finished && self.write_shut
+    }
 }
 
 impl Kernel {
@@ -198,7 +203,12 @@ impl Kernel {
         let Role::Listening(listener) = &self.file(id)?.role else {
             return Err(invalid("the simulated socket does not listen"));
         };
-        let accepted = *listener.queue.front().ok_or(io::ErrorKind::WouldBlock)?;
+        let Some(&accepted) = listener.queue.front() else {
+            let shut = listener.shut;
+            return Err(
+                if shut { io::ErrorKind::InvalidInput } else { io::ErrorKind::WouldBlock }.into()
+            );
+        };
         let number = self.number(accepted)?;
         if let Some(listener) = self.listener_mut(id) {
             listener.queue.pop_front();
@@ -240,13 +250,14 @@ impl Kernel {
 
     fn connect_unix(&mut self, id: FileId, name: &[u8]) -> io::Result<()> {
         let listener = match self.names.get(name) {
+            _ if name.is_empty() => return Err(invalid("the address has no name")),
             Some(&Some(holder)) => holder,
             None if name.first().is_some_and(|&first| first != 0) => {
                 return Err(io::ErrorKind::NotFound.into());
             }
             _ => return Err(io::ErrorKind::ConnectionRefused.into()),
         };
-        let Some(queue) = self.listener_mut(listener) else {
+        let Some(queue) = self.listener_mut(listener).filter(|listener| !listener.shut) else {
             return Err(io::ErrorKind::ConnectionRefused.into());
         };
         if queue.queue.len() > queue.backlog {
@@ -448,6 +459,7 @@ impl Kernel {
         let Some(stream) = self.stream_mut(id) else { return };
         let kind = match stream.phase {
             Phase::Ended => return,
+            Phase::Open if stream.is_over() => return,
             Phase::Opening => io::ErrorKind::ConnectionRefused,
             Phase::Arriving { listener } => {
                 if let Some(listening) = self.listener_mut(listener) {
@@ -455,7 +467,7 @@ impl Kernel {
                 }
                 return self.release(id, false);
             }
-            Phase::Open if stream.finished && !stream.write_shut => io::ErrorKind::BrokenPipe,
+            Phase::Open if stream.finished => io::ErrorKind::BrokenPipe,
             Phase::Open => io::ErrorKind::ConnectionReset,
         };
         self.fail(id, kind);

@@ -119,8 +119,6 @@ pub(super) struct Queue {
     registrations: BTreeMap<Key, Registration>,
     ready: VecDeque<Key>,
     pub(super) woken: bool,
-    /// The deadline of the thread that is blocked on this queue, if there is one.
-    pub(super) parked_until_ns: Option<u64>,
     /// Looks at one instant of virtual time: the instant, and how many.
     pub(super) looks: (u64, u32),
     pub(super) done: VecDeque<Done>,
@@ -182,7 +180,6 @@ impl Kernel {
             registrations: BTreeMap::new(),
             ready: VecDeque::new(),
             woken: false,
-            parked_until_ns: None,
             looks: (0, 0),
             done: VecDeque::new(),
             running: 0,

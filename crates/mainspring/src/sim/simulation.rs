@@ -5,8 +5,7 @@
 //! A thread that looks at its queue and finds nothing does not sleep: it moves the clock to the
 //! next thing that will happen, or to its own deadline if that comes first, and looks again. It
 //! sleeps, on a condition variable, only if nothing will ever happen by itself; then a wake, or a
-//! call of another thread, ends its sleep. If several queues of one simulation are being waited
-//! on, the clock does not pass the earliest of their deadlines before that thread has gone on.
+//! call of another thread, ends its sleep.
 //!
 //! Time that never passes is a trap of its own: a task that spins until a timer fires would spin
 //! for ever. So only [`FREE_LOOKS`] looks at one instant are free, and each further one costs
@@ -14,9 +13,10 @@
 //!
 //! # Threads
 //!
-//! Everything is behind one lock, and any thread may call. But the order in which threads of the
-//! machine reach that lock is not drawn from the seed: a run is repeatable if one thread drives
-//! it.
+//! Everything is behind one lock, and any thread may call; several queues may share a simulation.
+//! But the order in which the machine's threads reach that lock is not drawn from the seed, so a
+//! run is repeatable if one thread drives it. And the clock waits for no running thread: to a
+//! thread that waits, all the others are slow, and what they do comes after its deadline.
 
 use std::fmt;
 use std::io;
@@ -370,37 +370,29 @@ impl Simulation {
                 kernel.note(Actor::Queue(queue.0), "timed out", NO_FIGURE, NO_FIGURE);
                 break;
             }
-            match kernel.next_step_ns(queue, deadline_ns) {
-                Some(next_ns) if next_ns > now_ns => {
+            let deadline = (deadline_ns != u64::MAX).then_some(deadline_ns);
+            match kernel.next_happening_ns().into_iter().chain(deadline).min() {
+                Some(next_ns) => {
                     kernel.run_until(next_ns);
                     moved = true;
                 }
-                // Nothing will happen by itself, or another thread's deadline is over: it goes on
-                // first.
-                _ => {
+                // Nothing will happen by itself.
+                None => {
                     if std::mem::take(&mut moved) {
                         changed.notify_all();
                     }
-                    kernel.park(queue, Some(deadline_ns));
                     kernel = changed.wait(kernel).unwrap_or_else(PoisonError::into_inner);
-                    kernel.park(queue, None);
                     kernel.run_due();
                 }
             }
         }
-        // Threads that let this one go first may go on.
+        // What happened on the way may concern threads that are blocked.
         changed.notify_all();
         woken
     }
 }
 
 impl Kernel {
-    fn park(&mut self, queue: QueueId, until_ns: Option<u64>) {
-        if let Some(queue) = self.queues.get_mut(&queue) {
-            queue.parked_until_ns = until_ns;
-        }
-    }
-
     /// Counts a look, lets time pass if there were many, and now and then plants a lie.
     fn begin_look(&mut self, id: QueueId) {
         let now_ns = self.clock.now_ns();
@@ -420,15 +412,6 @@ impl Kernel {
                 queue.looks = (self.clock.now_ns(), FREE_LOOKS);
             }
         }
-    }
-
-    /// Where the clock may move to while `queue` waits: the next thing that happens, its own
-    /// deadline, or that of another queue that is waited on.
-    fn next_step_ns(&self, queue: QueueId, deadline_ns: u64) -> Option<u64> {
-        let others = self.queues.iter().filter(|&(&id, _)| id != queue);
-        let parked = others.filter_map(|(_, other)| other.parked_until_ns);
-        let deadlines = parked.chain([deadline_ns]).filter(|&until_ns| until_ns != u64::MAX);
-        deadlines.chain(self.next_happening_ns()).min()
     }
 }
 

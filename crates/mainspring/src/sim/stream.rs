@@ -32,7 +32,9 @@ impl Kernel {
         let stream = match &mut file.role {
             Role::Idle => return error | Mask::OUT | Mask::HANG_UP,
             Role::Listening(listener) => {
-                return error | Mask::when(!listener.queue.is_empty(), Mask::IN);
+                return error
+                    | Mask::when(!listener.queue.is_empty() || listener.shut, Mask::IN)
+                    | Mask::when(listener.shut, Mask::PEER_SHUT);
             }
             Role::Stream(stream) => stream,
         };
@@ -197,6 +199,11 @@ impl Kernel {
         let unix = file.family == Family::Unix;
         let stream = match &mut file.role {
             Role::Stream(stream) => stream,
+            Role::Listening(listener) if reads && unix => {
+                listener.shut = true;
+                self.notify(id, Mask::EMPTY);
+                return Ok(());
+            }
             Role::Listening(listener) if reads => {
                 let listener = std::mem::take(listener);
                 file.role = Role::Idle;
@@ -205,16 +212,17 @@ impl Kernel {
                 return Ok(());
             }
             Role::Listening(_) => return Ok(()),
+            Role::Idle if unix => return Ok(()),
             Role::Idle => return Err(io::ErrorKind::NotConnected.into()),
         };
         match stream.phase {
-            Phase::Open => {}
+            Phase::Open if !stream.is_over() => {}
             Phase::Opening => {
                 file.role = Role::Idle;
                 self.notify(id, Mask::EMPTY);
                 return Ok(());
             }
-            Phase::Ended | Phase::Arriving { .. } => return Err(io::ErrorKind::NotConnected.into()),
+            _ => return Err(io::ErrorKind::NotConnected.into()),
         }
         let says_so = writes && !stream.write_shut;
         stream.read_shut |= reads;
@@ -264,7 +272,9 @@ impl Kernel {
 
     pub(super) fn peer_address(&self, id: FileId) -> io::Result<Address> {
         match &self.file(id)?.role {
-            Role::Stream(stream) if stream.phase == Phase::Open => Ok(stream.remote.clone()),
+            Role::Stream(stream) if stream.phase == Phase::Open && !stream.is_over() => {
+                Ok(stream.remote.clone())
+            }
             _ => Err(io::ErrorKind::NotConnected.into()),
         }
     }

@@ -227,6 +227,25 @@ fn a_listener_that_closes_resets_who_waits() {
 }
 
 #[test]
+fn a_unix_listener_that_is_shut_still_gives_out_who_waits() {
+    let simulation = Simulation::new(1);
+    let listener = simulation.unix_socket().unwrap();
+    listener.bind(&Address::unnamed()).unwrap();
+    listener.listen(4).unwrap();
+    let connect = || {
+        let client = simulation.unix_socket().unwrap();
+        client.connect(&listener.local_address().unwrap()).map(|()| client)
+    };
+    let client = connect().unwrap();
+    listener.shutdown(Shutdown::Both).unwrap();
+    assert_eq!(kind(connect()), Some(ErrorKind::ConnectionRefused));
+    let (server, _) = listener.accept().unwrap();
+    assert_eq!(kind(listener.accept()), Some(ErrorKind::InvalidInput));
+    client.send(b"x").unwrap();
+    assert_eq!(read(&server, 9).unwrap(), b"x");
+}
+
+#[test]
 fn a_caller_that_leaves_during_the_handshake_leaves_nothing_behind() {
     for leaves_after_us in [0, 15, 25, 35] {
         let hop = Duration::from_micros(10);
@@ -254,9 +273,11 @@ fn calls_on_the_wrong_kind_of_socket_fail_as_on_linux() {
     for socket in [&tcp, &unix] {
         assert_eq!(kind(socket.accept()), Some(ErrorKind::InvalidInput));
         assert_eq!(kind(socket.peer_address()), Some(ErrorKind::NotConnected));
-        assert_eq!(kind(socket.shutdown(Shutdown::Both)), Some(ErrorKind::NotConnected));
         assert_eq!(kind(socket.reset()), Some(ErrorKind::NotConnected));
     }
+    assert_eq!(kind(tcp.shutdown(Shutdown::Both)), Some(ErrorKind::NotConnected));
+    assert_eq!(kind(unix.shutdown(Shutdown::Both)), None);
+    assert_eq!(kind(unix.connect(&Address::unnamed())), Some(ErrorKind::InvalidInput));
     assert_eq!(kind(read(&tcp, 1)), Some(ErrorKind::NotConnected));
     assert_eq!(kind(tcp.send(b"x")), Some(ErrorKind::BrokenPipe));
     assert_eq!(kind(read(&unix, 1)), Some(ErrorKind::InvalidInput));

@@ -56,6 +56,8 @@ fn a_half_closed_connection_still_carries_the_other_half() {
     simulation.advance(A_WHILE);
     assert_eq!(read(&client, 99).unwrap(), b"");
     assert_eq!(pending(&client), None, "both ends were clean");
+    assert_eq!(kind(client.peer_address()), Some(ErrorKind::NotConnected), "and it is over");
+    assert_eq!(kind(client.shutdown(Shutdown::Both)), Some(ErrorKind::NotConnected));
 }
 
 #[test]
