@@ -38,7 +38,7 @@ pub use metrics::{Histogram, Metrics, SystemCall};
 pub use poller::{Poller, Registry};
 pub use ready::Ready;
 #[cfg(feature = "sim")]
-pub use sim::{Simulation, TraceEntry};
+pub use sim::{Address as SimAddress, Simulation, Socket as SimSocket, TraceEntry};
 pub use sys::AsSource;
 pub use token::Token;
 pub use trigger::Trigger;
