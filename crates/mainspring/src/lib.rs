@@ -13,6 +13,7 @@ mod trigger;
 
 mod metrics;
 mod readiness;
+mod sim;
 mod sync;
 mod time;
 
@@ -36,6 +37,8 @@ pub use kind::{Kind, Unavailable};
 pub use metrics::{Histogram, Metrics, SystemCall};
 pub use poller::{Poller, Registry};
 pub use ready::Ready;
+#[cfg(feature = "sim")]
+pub use sim::{Address as SimAddress, Simulation, Socket as SimSocket, TraceEntry};
 pub use sys::AsSource;
 pub use token::Token;
 pub use trigger::Trigger;
