@@ -58,7 +58,8 @@ fn measure(plan: &Plan, connections: usize) -> io::Result<Vec<Vec<f64>>> {
 fn print(plan: &Plan, connections: usize, rows: &[Vec<f64>]) {
     println!("{connections} connections, {} bytes, {} rounds", plan.bytes, plan.rounds);
     for (contender, row) in plan.contenders.iter().zip(rows) {
-        let mut ratios: Vec<f64> = row.iter().zip(&rows[0]).map(|(own, first)| own / first).collect();
+        let mut ratios: Vec<f64> =
+            row.iter().zip(&rows[0]).map(|(own, first)| own / first).collect();
         let mut times = row.clone();
         println!(
             "  {contender:<12} {:>8.0} ns a message   ratio to {}: median {:.3} ({:.3} to {:.3})",

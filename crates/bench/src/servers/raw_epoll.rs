@@ -37,8 +37,7 @@ fn accept(
     listener: &TcpListener,
     streams: &mut Vec<Option<OwnedFd>>,
 ) -> io::Result<()> {
-    let stream =
-        rustix::net::accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+    let stream = rustix::net::accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
     rustix::net::sockopt::set_tcp_nodelay(&stream, true)?;
     let number = stream.as_raw_fd() as usize;
     let flags = epoll::EventFlags::IN | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
