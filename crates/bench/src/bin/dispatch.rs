@@ -40,21 +40,20 @@ use trigger::Trigger;
 
 const ROUNDS: usize = 31;
 const EVENTS: usize = 1 << 20;
+/// Events the driver's buffer holds at first.
+const BATCH: usize = 256;
 
 fn main() {
     for sources in [1, 100, 10_000, 100_000] {
         let set = RegistrationSet::new(64);
         let facts = |n| Facts::new(RawSource(n as u64), Interest::READABLE, Trigger::Edge);
         let tokens: Vec<Token> = (0..sources).filter_map(|n| set.insert(facts(n)).ok()).collect();
-        let order = order(&tokens);
-        let ready = Ready::READABLE;
-        let events: Vec<Event> = order.iter().map(|&token| Event { token, ready }).collect();
-        let slots: Vec<(u64, &ScheduledIo)> =
-            order.iter().filter_map(|&token| Some((token.0 >> 24, set.get(token)?))).collect();
+        let slots: Vec<&ScheduledIo> = tokens.iter().filter_map(|&token| set.get(token)).collect();
+        let order = order(sources);
         let (mut by_index, mut by_address) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            by_index.push(time(|| index(&set, &events)));
-            by_address.push(time(|| address(&slots)));
+            by_index.push(time(|| index(&set, &tokens, &order)));
+            by_address.push(time(|| address(&slots, &order)));
         }
         let mut ratios: Vec<f64> = by_index.iter().zip(&by_address).map(|(a, b)| a / b).collect();
         println!(
@@ -66,30 +65,41 @@ fn main() {
     }
 }
 
-/// Events in an order no prefetcher guesses.
-fn order(tokens: &[Token]) -> Vec<Token> {
+/// Sources in an order no prefetcher guesses.
+fn order(sources: usize) -> Vec<u32> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        tokens[(state >> 33) as usize % tokens.len()]
+        ((state >> 33) as usize % sources) as u32
     };
     (0..EVENTS).map(|_| next()).collect()
 }
 
-fn index(set: &RegistrationSet, events: &[Event]) {
+/// The kernel gives tokens, a batch at a time into the same buffer.
+fn index(set: &RegistrationSet, tokens: &[Token], order: &[u32]) {
     let mut wakers = Vec::new();
-    // In batches as the kernel gives them.
-    for batch in events.chunks(256) {
-        black_box(set.dispatch(black_box(batch), &mut wakers));
+    let mut events = Vec::with_capacity(BATCH);
+    for batch in order.chunks(BATCH) {
+        events.clear();
+        let event = |&n: &u32| Event { token: tokens[n as usize], ready: Ready::READABLE };
+        events.extend(batch.iter().map(event));
+        black_box(set.dispatch(black_box(&events), &mut wakers));
     }
 }
 
-fn address(slots: &[(u64, &ScheduledIo)]) {
+/// The kernel gives addresses.
+fn address(slots: &[&ScheduledIo], order: &[u32]) {
     let mut wakers = Vec::new();
-    for &(generation, slot) in slots {
-        let slot = black_box(slot);
-        let alive = slot.dispatch(generation, Ready::READABLE, slot.is_once(), &mut wakers);
-        black_box(alive);
+    let mut events = Vec::with_capacity(BATCH);
+    for batch in order.chunks(BATCH) {
+        events.clear();
+        events.extend(batch.iter().map(|&n| (slots[n as usize], Ready::READABLE)));
+        let mut stale = 0;
+        for &(slot, ready) in black_box(&events) {
+            let alive = slot.dispatch(slot.generation(), ready, slot.is_once(), &mut wakers);
+            stale += u64::from(!alive);
+        }
+        black_box(stale);
     }
 }
 
