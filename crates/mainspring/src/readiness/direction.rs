@@ -62,7 +62,8 @@ impl Seen {
         self.0 & ARMED != 0
     }
 
-    fn is_queued(self) -> bool {
+    /// Whether somebody may be in the list.
+    pub(super) fn is_queued(self) -> bool {
         self.0 & QUEUED != 0
     }
 
@@ -132,10 +133,19 @@ impl Direction {
         });
     }
 
-    /// The kernel watches this direction from now on. What was cached before is forgotten: the
-    /// initial edge reports it anew.
+    /// The kernel is about to watch this direction.
+    ///
+    /// Called *before* the kernel is asked, under the lock of the source's facts. The first report
+    /// of a one-shot source can come before the asking call returns, and takes the bit away
+    /// again; set afterwards, the bit would claim a watch that has already ended, and nobody
+    /// would ever ask for another.
     pub(crate) fn set_armed(&self) {
         self.word.fetch_or(ARMED, AcqRel);
+    }
+
+    /// The kernel refused, or was told to stop: the next wait asks it again.
+    pub(crate) fn clear_armed(&self) {
+        self.word.fetch_and(!ARMED, AcqRel);
     }
 
     /// Somebody is in the list; the look comes from the same step.
@@ -165,5 +175,5 @@ fn generation_bits(generation: u64) -> u64 {
     (generation << GENERATION_SHIFT) & GENERATION_MASK
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
