@@ -368,7 +368,9 @@ impl ScheduledIo {
 
     /// The number of tasks that wait on a side, for diagnostics.
     pub(crate) fn waiting(&self, side: Side, facts: &Facts) -> usize {
-        let listed = facts.waiters.as_ref().map_or(0, |waiters| waiters.count(side.mask()));
+        // Everybody waits for errors: that does not make a writer a reader.
+        let own = side.mask() - Ready::ERROR;
+        let listed = facts.waiters.as_ref().map_or(0, |waiters| waiters.count(own));
         usize::from(self.side(side).slot.is_occupied()) + listed
     }
 

@@ -165,5 +165,14 @@ impl Drop for UnlockOnUnwind<'_> {
     }
 }
 
+/// A waker of hand-made functions, to test what a hostile task may do.
+#[cfg(all(test, not(loom)))]
+fn waker_of(vtable: &'static std::task::RawWakerVTable) -> Waker {
+    let raw = std::task::RawWaker::new(std::ptr::null(), vtable);
+    // SAFETY: the tests' functions ignore the pointer and touch thread-local counters only, which
+    // keeps the contract of a raw waker for wakers that stay on their thread, as these do.
+    unsafe { Waker::from_raw(raw) }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests;

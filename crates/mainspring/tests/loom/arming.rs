@@ -1,12 +1,10 @@
 //! The ARMED bit of a one-shot source against its only report (C3).
 
-use loom::thread;
-
 use crate::interest::Interest;
 use crate::readiness::scheduled_io::Side;
 use crate::ready::Ready;
 use crate::sync::{Arc, Mutex};
-use crate::{Future, dispatch, model, registered};
+use crate::{Future, dispatch, model, registered, spawn};
 
 /// What the kernel knows: armed once, it reports once and is then disarmed.
 #[derive(Default)]
@@ -32,7 +30,7 @@ fn a_report_that_overtakes_the_arming() {
     model(|| {
         let io = registered();
         let kernel = Arc::new(Kernel::default());
-        let driver = thread::spawn({
+        let driver = spawn({
             let (io, kernel) = (io.clone(), kernel.clone());
             move || {
                 let reported = kernel.select();

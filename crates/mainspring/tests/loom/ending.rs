@@ -1,6 +1,6 @@
 //! Shutdown: everybody hears of it, at whatever moment it comes (C14).
 
-use loom::thread;
+use loom::thread::JoinHandle;
 
 use crate::error;
 use crate::interest::Interest;
@@ -8,11 +8,11 @@ use crate::readiness::registration_set::RegistrationSet;
 use crate::readiness::scheduled_io::ScheduledIo;
 use crate::ready::Ready;
 use crate::sync::Arc;
-use crate::{Future, Task, facts, model, model_of_three, registered, shut_down};
+use crate::{Future, Task, facts, model, model_of_three, registered, shut_down, spawn};
 
-fn shut_down_on_a_thread(io: &Arc<ScheduledIo>) -> thread::JoinHandle<()> {
+fn shut_down_on_a_thread(io: &Arc<ScheduledIo>) -> JoinHandle<()> {
     let io = io.clone();
-    thread::spawn(move || shut_down(&io))
+    spawn(move || shut_down(&io))
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn two_waiters_one_of_them_listed() {
     model_of_three(|| {
         let io = registered();
         let closer = shut_down_on_a_thread(&io);
-        let other = thread::spawn({
+        let other = spawn({
             let io = io.clone();
             move || {
                 let mut future = Future::reader();
@@ -90,7 +90,7 @@ fn a_wait_after_a_clear() {
 fn a_registration_during_the_shutdown_of_the_set() {
     model(|| {
         let set = Arc::new(RegistrationSet::new(1));
-        let closer = thread::spawn({
+        let closer = spawn({
             let set = set.clone();
             move || set.shutdown(&mut Vec::new())
         });
@@ -113,7 +113,7 @@ fn a_reused_slot_during_the_shutdown_of_the_set() {
     model(|| {
         let set = Arc::new(RegistrationSet::new(1));
         let former = set.insert(facts()).unwrap();
-        let closer = thread::spawn({
+        let closer = spawn({
             let set = set.clone();
             move || set.shutdown(&mut Vec::new())
         });

@@ -3,12 +3,10 @@
 use std::sync::Arc as StdArc;
 use std::task::Waker;
 
-use loom::thread;
-
 use crate::interest::Interest;
 use crate::readiness::scheduled_io::ScheduledIo;
 use crate::ready::Ready;
-use crate::{Future, Task, event, model, model_of_three, registered};
+use crate::{Future, Task, event, model, model_of_three, registered, spawn};
 
 /// A poll that found nothing before: stores the waker and looks again. True if it then found
 /// something.
@@ -23,7 +21,7 @@ fn a_poll_from_another_task_and_an_event() {
         let io = registered();
         let (before, waker_before) = Task::new();
         poll(&io, &waker_before);
-        let driver = thread::spawn({
+        let driver = spawn({
             let io = io.clone();
             move || event(&io, Ready::READABLE)
         });
@@ -43,13 +41,13 @@ fn a_poll_from_another_task_and_an_event() {
 fn two_polls_at_once_and_an_event() {
     model_of_three(|| {
         let io = registered();
-        let driver = thread::spawn({
+        let driver = spawn({
             let io = io.clone();
             move || event(&io, Ready::READABLE)
         });
         let (left, left_waker) = Task::new();
         let (right, right_waker) = Task::new();
-        let other = thread::spawn({
+        let other = spawn({
             let io = io.clone();
             move || poll(&io, &left_waker)
         });
@@ -68,7 +66,7 @@ fn a_future_and_a_poll_both_hear_of_an_event() {
         let io = registered();
         let mut future = Future::reader();
         future.poll(&io);
-        let driver = thread::spawn({
+        let driver = spawn({
             let io = io.clone();
             move || event(&io, Ready::READABLE)
         });
@@ -91,7 +89,7 @@ fn a_poll_moves_to_the_slot_during_an_event() {
         future.poll(&io);
         let (before, waker_before) = Task::new();
         poll(&io, &waker_before);
-        let driver = thread::spawn({
+        let driver = spawn({
             let io = io.clone();
             move || event(&io, Ready::READABLE)
         });

@@ -1,13 +1,11 @@
 //! A slot that is given back and used again while events of its former user are under way (C4).
 
-use loom::thread;
-
 use crate::interest::Interest;
 use crate::readiness::registration_set::{RegistrationSet, generation_of};
 use crate::ready::Ready;
 use crate::sync::Arc;
 use crate::token::Token;
-use crate::{Future, dispatch, facts, model};
+use crate::{Future, dispatch, facts, model, spawn};
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
@@ -21,7 +19,7 @@ fn the_next_registration_never_sees_a_late_event() {
     model(|| {
         let set = Arc::new(RegistrationSet::new(1));
         let former = set.insert(facts()).unwrap();
-        let driver = thread::spawn({
+        let driver = spawn({
             let set = set.clone();
             move || event(&set, former, Ready::READABLE | Ready::WRITE_CLOSED, false)
         });
@@ -43,7 +41,7 @@ fn a_late_event_does_not_eat_the_next_registrations_own() {
         let set = Arc::new(RegistrationSet::new(1));
         let former = set.insert(facts()).unwrap();
         let next = Token(former.0 + (1 << 24));
-        let driver = thread::spawn({
+        let driver = spawn({
             let set = set.clone();
             move || {
                 event(&set, former, Ready::READABLE, false);
@@ -73,7 +71,7 @@ fn a_late_event_and_the_next_registrations_list() {
         for future in &mut futures {
             future.poll(set.get(former).unwrap());
         }
-        let driver = thread::spawn({
+        let driver = spawn({
             let set = set.clone();
             move || {
                 event(&set, former, Ready::READABLE, true);
@@ -106,7 +104,7 @@ fn two_registrations_at_once_have_two_slots() {
     model(|| {
         let set = Arc::new(RegistrationSet::new(2));
         let former = set.insert(facts()).unwrap();
-        let other = thread::spawn({
+        let other = spawn({
             let set = set.clone();
             move || {
                 drop(set.remove(former));

@@ -1,16 +1,16 @@
 //! Futures against events: nobody sleeps through one, and nothing stays behind.
 
-use loom::thread;
+use loom::thread::JoinHandle;
 
 use crate::interest::Interest;
 use crate::readiness::scheduled_io::{ScheduledIo, Side};
 use crate::ready::Ready;
 use crate::sync::Arc;
-use crate::{Future, event, model, model_of_three, registered};
+use crate::{Future, assert_still_works, event, model, model_of_three, registered, spawn};
 
-fn event_on_a_thread(io: &Arc<ScheduledIo>, ready: Ready) -> thread::JoinHandle<()> {
+fn event_on_a_thread(io: &Arc<ScheduledIo>, ready: Ready) -> JoinHandle<()> {
     let io = io.clone();
-    thread::spawn(move || event(&io, ready))
+    spawn(move || event(&io, ready))
 }
 
 #[test]
@@ -25,6 +25,7 @@ fn one_waiter_and_an_event() {
         let waiting = io.waiting(Side::Read, io.facts().as_ref().unwrap());
         assert_eq!(waiting, usize::from(!future.task.is_woken()));
         future.end(&io);
+        assert_still_works(&io);
     });
 }
 
@@ -41,6 +42,7 @@ fn a_renewed_waker_and_an_event() {
         driver.join().unwrap();
         assert!(future.is_served());
         future.end(&io);
+        assert_still_works(&io);
     });
 }
 
@@ -57,6 +59,7 @@ fn a_waiter_for_both_directions() {
         writes.join().unwrap();
         assert!(future.is_served());
         future.end(&io);
+        assert_still_works(&io);
     });
 }
 
@@ -73,6 +76,7 @@ fn two_events_at_once() {
         second.join().unwrap();
         assert!(future.is_served());
         future.end(&io);
+        assert_still_works(&io);
     });
 }
 
@@ -90,6 +94,7 @@ fn a_listed_waiter_and_an_event() {
         assert!(second.is_served());
         second.end(&io);
         first.end(&io);
+        assert_still_works(&io);
     });
 }
 
@@ -98,7 +103,7 @@ fn two_waiters_and_an_event() {
     model_of_three(|| {
         let io = registered();
         let driver = event_on_a_thread(&io, Ready::READABLE);
-        let other = thread::spawn({
+        let other = spawn({
             let io = io.clone();
             move || {
                 let mut future = Future::reader();
@@ -114,6 +119,7 @@ fn two_waiters_and_an_event() {
         assert!(other.is_served());
         future.end(&io);
         other.end(&io);
+        assert_still_works(&io);
     });
 }
 
@@ -136,6 +142,7 @@ fn a_listed_waiter_that_came_too_late_waits_on() {
         assert!(second.is_served());
         second.end(&io);
         first.end(&io);
+        assert_still_works(&io);
     });
 }
 
@@ -154,6 +161,7 @@ fn the_first_waiter_leaves_while_another_is_listed() {
         assert!(second.is_served());
         second.end(&io);
         first.end(&io);
+        assert_still_works(&io);
     });
 }
 
@@ -172,6 +180,7 @@ fn the_slot_is_taken_over_during_an_event() {
         assert!(second.is_served());
         second.end(&io);
         first.end(&io);
+        assert_still_works(&io);
     });
 }
 
@@ -184,7 +193,7 @@ fn one_leaves_the_list_while_another_comes() {
         first.poll(&io);
         let mut leaving = Future::reader();
         leaving.poll(&io);
-        let leaves = thread::spawn({
+        let leaves = spawn({
             let io = io.clone();
             move || {
                 leaving.leave(&io);
@@ -200,6 +209,7 @@ fn one_leaves_the_list_while_another_comes() {
         left.end(&io);
         coming.end(&io);
         first.end(&io);
+        assert_still_works(&io);
     });
 }
 
@@ -209,7 +219,7 @@ fn two_waiters_of_overlapping_interest() {
     model_of_three(|| {
         let io = registered();
         let driver = event_on_a_thread(&io, Ready::WRITABLE);
-        let writer = thread::spawn({
+        let writer = spawn({
             let io = io.clone();
             move || {
                 let mut future = Future::new(Interest::WRITABLE);
@@ -225,5 +235,6 @@ fn two_waiters_of_overlapping_interest() {
         assert!(writer.is_served());
         both.end(&io);
         writer.end(&io);
+        assert_still_works(&io);
     });
 }

@@ -1,13 +1,12 @@
 //! The word of a direction: what a clear may take and what it may not.
 
 use loom::sync::atomic::{AtomicBool, Ordering};
-use loom::thread;
 
 use crate::interest::Interest;
 use crate::readiness::direction::Direction;
 use crate::ready::Ready;
 use crate::sync::Arc;
-use crate::{event, model, model_of_three, registered, shut_down};
+use crate::{event, model, model_of_three, registered, shut_down, spawn};
 
 /// C2. The call said `WouldBlock`, an edge arrived, then the reader cleared.
 #[test]
@@ -17,7 +16,7 @@ fn a_clear_never_takes_an_edge_that_came_after_the_look() {
         event(&io, Ready::READABLE);
         let data = Arc::new(AtomicBool::new(false));
 
-        let driver = thread::spawn({
+        let driver = spawn({
             let (io, data) = (io.clone(), data.clone());
             move || {
                 data.store(true, Ordering::Release);
@@ -44,11 +43,11 @@ fn two_clears_take_no_edge_between_them() {
         event(&io, Ready::READABLE);
         let look = io.look(Interest::READABLE);
 
-        let driver = thread::spawn({
+        let driver = spawn({
             let io = io.clone();
             move || event(&io, Ready::READABLE)
         });
-        let other = thread::spawn({
+        let other = spawn({
             let io = io.clone();
             move || io.clear(&look, Ready::READABLE)
         });
@@ -68,7 +67,7 @@ fn the_directions_do_not_meet() {
         event(&io, Ready::READABLE);
         let look = io.look(Interest::READABLE);
 
-        let driver = thread::spawn({
+        let driver = spawn({
             let io = io.clone();
             move || event(&io, Ready::WRITABLE)
         });
@@ -87,7 +86,7 @@ fn a_closed_bit_survives_a_clear_at_any_moment() {
         let io = registered();
         event(&io, Ready::READABLE);
 
-        let driver = thread::spawn({
+        let driver = spawn({
             let io = io.clone();
             move || event(&io, Ready::READABLE | Ready::READ_CLOSED)
         });
@@ -107,11 +106,11 @@ fn the_shutdown_bit_survives_a_clear_and_an_event() {
         event(&io, Ready::READABLE);
         let look = io.look(Interest::READABLE);
 
-        let closer = thread::spawn({
+        let closer = spawn({
             let io = io.clone();
             move || shut_down(&io)
         });
-        let driver = thread::spawn({
+        let driver = spawn({
             let io = io.clone();
             move || event(&io, Ready::WRITABLE)
         });
@@ -132,14 +131,14 @@ fn every_change_of_one_word_is_kept() {
         let direction = Arc::new(Direction::new());
         let seen = direction.look();
 
-        let closer = thread::spawn({
+        let closer = spawn({
             let direction = direction.clone();
             move || {
                 direction.set_shutdown();
                 direction.clear(seen, Ready::READABLE);
             }
         });
-        let waiter = thread::spawn({
+        let waiter = spawn({
             let direction = direction.clone();
             move || {
                 direction.set_armed();
