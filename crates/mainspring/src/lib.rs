@@ -20,6 +20,7 @@ mod time;
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
+pub mod net;
 #[allow(unsafe_code)]
 mod sys;
 

@@ -68,6 +68,12 @@ fn nonblocking(open: impl FnOnce(Type) -> io::Result<Socket>) -> io::Result<Sock
     }
 }
 
+/// Lets a listener have an address on which connections of an earlier one linger. On Windows the
+/// option of that name means something else, and the system does this unasked.
+pub(crate) fn reuse_listening_address(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)
+}
+
 /// The number a driver knows the socket by.
 pub(crate) fn source_of(socket: &Socket) -> RawSource {
     raw_source(socket)
