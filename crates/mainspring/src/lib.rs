@@ -7,6 +7,7 @@ mod event;
 mod interest;
 mod kind;
 mod ready;
+mod socket;
 mod source;
 mod token;
 mod trigger;
@@ -21,6 +22,7 @@ mod time;
 mod backend;
 mod driver;
 mod poller;
+pub mod net;
 #[allow(unsafe_code)]
 mod sys;
 
