@@ -14,11 +14,12 @@ mod trigger;
 mod metrics;
 mod readiness;
 mod sync;
-mod time;
+pub mod time;
 
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
+pub mod rt;
 #[allow(unsafe_code)]
 mod sys;
 
@@ -34,6 +35,7 @@ pub use interest::Interest;
 pub use kind::{Kind, Unavailable};
 pub use metrics::{Histogram, Metrics, SystemCall};
 pub use ready::Ready;
+pub use rt::block_on;
 pub use sys::AsSource;
 pub use token::Token;
 pub use trigger::Trigger;
