@@ -16,13 +16,14 @@ mod metrics;
 mod readiness;
 mod sim;
 mod sync;
-mod time;
+pub mod time;
 
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
 mod poller;
 pub mod net;
+pub mod rt;
 #[allow(unsafe_code)]
 mod sys;
 
@@ -41,6 +42,7 @@ pub use poller::{Poller, Registry};
 pub use ready::Ready;
 #[cfg(feature = "sim")]
 pub use sim::{Address as SimAddress, Simulation, Socket as SimSocket, TraceEntry};
+pub use rt::block_on;
 pub use sys::AsSource;
 pub use token::Token;
 pub use trigger::Trigger;
