@@ -21,8 +21,8 @@ pub mod time;
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
-mod poller;
 pub mod net;
+mod poller;
 pub mod rt;
 #[allow(unsafe_code)]
 mod sys;
@@ -40,9 +40,9 @@ pub use kind::{Kind, Unavailable};
 pub use metrics::{Histogram, Metrics, SystemCall};
 pub use poller::{Poller, Registry};
 pub use ready::Ready;
+pub use rt::block_on;
 #[cfg(feature = "sim")]
 pub use sim::{Address as SimAddress, Simulation, Socket as SimSocket, TraceEntry};
-pub use rt::block_on;
 pub use sys::AsSource;
 pub use token::Token;
 pub use trigger::Trigger;

@@ -6,12 +6,15 @@
 //!
 //! Every socket is non-blocking and closed on exec. Calls interrupted by a signal are made again.
 
+mod simulated;
+
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 
 use socket2::{Domain, SockAddr};
 
+use crate::sim;
 use crate::source::RawSource;
 use crate::sys::socket as os;
 
@@ -26,6 +29,8 @@ const TRANSFER_MAX: usize = 1 << 30;
 pub(crate) enum Socket {
     /// A descriptor of the operating system.
     Os(socket2::Socket),
+    /// A number of a simulated kernel; without the simulator there is no such value.
+    Sim(sim::Socket),
 }
 
 /// How far a connection attempt has come.
@@ -49,6 +54,30 @@ impl Socket {
         Ok((Socket::Os(a), Socket::Os(b)))
     }
 
+    /// A new socket of a simulated kernel.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for a family it does not know.
+    pub(crate) fn open_simulated(
+        simulation: &sim::Simulation,
+        domain: Domain,
+    ) -> io::Result<Socket> {
+        match domain {
+            Domain::IPV4 => simulation.tcp_socket(false),
+            Domain::IPV6 => simulation.tcp_socket(true),
+            Domain::UNIX => simulation.unix_socket(),
+            _ => return Err(simulated::unknown_family()),
+        }
+        .map(Socket::Sim)
+    }
+
+    /// Two connected Unix sockets of a simulated kernel.
+    pub(crate) fn pair_simulated(simulation: &sim::Simulation) -> io::Result<(Socket, Socket)> {
+        let (a, b) = simulation.unix_pair()?;
+        Ok((Socket::Sim(a), Socket::Sim(b)))
+    }
+
     /// Takes over a socket of the operating system and makes it non-blocking.
     pub(crate) fn from_os(socket: socket2::Socket) -> io::Result<Socket> {
         socket.set_nonblocking(true)?;
@@ -63,6 +92,7 @@ impl Socket {
     pub(crate) fn into_os(self) -> io::Result<socket2::Socket> {
         match self {
             Socket::Os(socket) => Ok(socket),
+            Socket::Sim(_) => Err(simulated::no_descriptor()),
         }
     }
 
@@ -74,6 +104,7 @@ impl Socket {
     pub(crate) fn os(&self) -> io::Result<&socket2::Socket> {
         match self {
             Socket::Os(socket) => Ok(socket),
+            Socket::Sim(_) => Err(simulated::no_descriptor()),
         }
     }
 
@@ -84,6 +115,7 @@ impl Socket {
     ) -> io::Result<()> {
         match self {
             Socket::Os(socket) => set(socket),
+            Socket::Sim(_) => Ok(()),
         }
     }
 
@@ -91,6 +123,7 @@ impl Socket {
     pub(crate) fn raw_source(&self) -> RawSource {
         match self {
             Socket::Os(socket) => os::source_of(socket),
+            Socket::Sim(socket) => socket.raw_source(),
         }
     }
 
@@ -98,6 +131,7 @@ impl Socket {
     pub(crate) fn bind(&self, address: &SockAddr) -> io::Result<()> {
         match self {
             Socket::Os(socket) => socket.bind(address),
+            Socket::Sim(socket) => socket.bind(&simulated::address(address)?),
         }
     }
 
@@ -105,6 +139,7 @@ impl Socket {
     pub(crate) fn listen(&self, backlog: u32) -> io::Result<()> {
         match self {
             Socket::Os(socket) => socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX)),
+            Socket::Sim(socket) => socket.listen(backlog),
         }
     }
 
@@ -117,6 +152,10 @@ impl Socket {
         match self {
             Socket::Os(socket) => {
                 os::accept(socket).map(|(socket, peer)| (Socket::Os(socket), peer))
+            }
+            Socket::Sim(socket) => {
+                let (socket, peer) = socket.accept()?;
+                Ok((Socket::Sim(socket), simulated::os_address(&peer)?))
             }
         }
     }
@@ -133,6 +172,7 @@ impl Socket {
                 true => Connect::Done,
                 false => Connect::InProgress,
             }),
+            Socket::Sim(socket) => simulated::connect(socket, address),
         }
     }
 
@@ -140,6 +180,7 @@ impl Socket {
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
         match self {
             Socket::Os(socket) => socket.take_error(),
+            Socket::Sim(socket) => socket.take_error(),
         }
     }
 
@@ -147,6 +188,7 @@ impl Socket {
     pub(crate) fn local_address(&self) -> io::Result<SockAddr> {
         match self {
             Socket::Os(socket) => socket.local_addr(),
+            Socket::Sim(socket) => simulated::os_address(&socket.local_address()?),
         }
     }
 
@@ -154,6 +196,7 @@ impl Socket {
     pub(crate) fn peer_address(&self) -> io::Result<SockAddr> {
         match self {
             Socket::Os(socket) => socket.peer_addr(),
+            Socket::Sim(socket) => simulated::os_address(&socket.peer_address()?),
         }
     }
 
@@ -161,6 +204,7 @@ impl Socket {
     pub(crate) fn recv(&self, buffer: &mut [u8], peek: bool) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::recv(socket, limited_mut(buffer), peek),
+            Socket::Sim(socket) => socket.recv(limited_mut(buffer), peek),
         }
     }
 
@@ -168,6 +212,7 @@ impl Socket {
     pub(crate) fn recv_uninit(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::recv_uninit(socket, limited_mut(buffer)),
+            Socket::Sim(socket) => simulated::recv_uninit(socket, buffer),
         }
     }
 
@@ -175,6 +220,7 @@ impl Socket {
     pub(crate) fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::recv_vectored(socket, buffers),
+            Socket::Sim(socket) => socket.recv_vectored(buffers),
         }
     }
 
@@ -182,6 +228,7 @@ impl Socket {
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::send(socket, &bytes[..bytes.len().min(TRANSFER_MAX)]),
+            Socket::Sim(socket) => socket.send(bytes),
         }
     }
 
@@ -189,6 +236,7 @@ impl Socket {
     pub(crate) fn send_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::send_vectored(socket, buffers),
+            Socket::Sim(socket) => socket.send_vectored(buffers),
         }
     }
 
@@ -196,6 +244,7 @@ impl Socket {
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
             Socket::Os(socket) => socket.shutdown(how),
+            Socket::Sim(socket) => socket.shutdown(how),
         }
     }
 }

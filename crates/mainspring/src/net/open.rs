@@ -9,12 +9,18 @@ use crate::socket::Socket;
 
 impl Socket {
     /// A new stream socket of the kernel whose events the driver of `handle` hears of.
-    pub(crate) fn open(_handle: &Handle, domain: Domain) -> io::Result<Socket> {
-        Socket::open_os(domain)
+    pub(crate) fn open(handle: &Handle, domain: Domain) -> io::Result<Socket> {
+        match handle.simulation() {
+            Some(simulation) => Socket::open_simulated(simulation, domain),
+            None => Socket::open_os(domain),
+        }
     }
 
     /// Two connected Unix stream sockets of that kernel.
-    pub(crate) fn pair(_handle: &Handle) -> io::Result<(Socket, Socket)> {
-        Socket::pair_os()
+    pub(crate) fn pair(handle: &Handle) -> io::Result<(Socket, Socket)> {
+        match handle.simulation() {
+            Some(simulation) => Socket::pair_simulated(simulation),
+            None => Socket::pair_os(),
+        }
     }
 }
