@@ -37,6 +37,7 @@ pub(crate) const SOURCES_MAX: usize = (1 << INDEX_BITS) - 1;
 pub(crate) struct RegistrationSet {
     pages: [OnceLock<Box<[ScheduledIo]>>; PAGES],
     first_page: usize,
+    sources_max: usize,
     free: Mutex<Free>,
 }
 
@@ -53,10 +54,15 @@ struct Free {
 impl RegistrationSet {
     /// A set whose first page has `first_page` slots, a power of two.
     pub(crate) fn new(first_page: usize) -> RegistrationSet {
+        RegistrationSet::with_limit(first_page, SOURCES_MAX)
+    }
+
+    fn with_limit(first_page: usize, sources_max: usize) -> RegistrationSet {
         assert!(first_page.is_power_of_two(), "a page holds a power of two of slots");
         RegistrationSet {
             pages: [const { OnceLock::new() }; PAGES],
             first_page,
+            sources_max,
             free: Mutex::new(Free::default()),
         }
     }
@@ -114,7 +120,7 @@ impl RegistrationSet {
 
     fn grow(&self, free: &mut Free) -> std::io::Result<usize> {
         let index = free.fresh;
-        if index >= SOURCES_MAX {
+        if index >= self.sources_max {
             return Err(error::too_many_sources());
         }
         let (page, place, length) = self.locate(index);
@@ -127,11 +133,14 @@ impl RegistrationSet {
         Ok(index)
     }
 
-    /// Gives a slot back. Returns what held wakers, to be dropped outside every lock.
+    /// Gives a slot back. Returns what held wakers, to be dropped outside every lock; `None`, and
+    /// nothing is touched, if the token's registration is gone already.
     pub(crate) fn remove(&self, token: Token) -> Option<(Option<Facts>, [Option<Waker>; 2])> {
         let slot = self.get(token)?;
         let generation = generation_of(token);
-        debug_assert_eq!(slot.generation(), generation, "a registration gives its slot back once");
+        if slot.generation() != generation {
+            return None;
+        }
         let held = slot.end(generation + 1);
         let mut free = self.free.lock();
         free.now -= 1;
@@ -158,7 +167,7 @@ impl RegistrationSet {
         self.free.lock().now
     }
 
-    /// Every slot that was ever used, with its index.
+    /// Every slot that was ever used, by index; a free one has no facts.
     pub(crate) fn slots(&self) -> impl Iterator<Item = &ScheduledIo> {
         let fresh = self.free.lock().fresh;
         (0..fresh).filter_map(|index| self.slot(index))
@@ -174,9 +183,9 @@ fn index_of(token: Token) -> usize {
 }
 
 /// The generation a token was made for.
-fn generation_of(token: Token) -> u64 {
+pub(crate) fn generation_of(token: Token) -> u64 {
     token.0 >> INDEX_BITS
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
