@@ -147,6 +147,7 @@ impl TcpListener {
         socket: Socket,
         location: &'static Location<'static>,
     ) -> io::Result<TcpListener> {
+        socket.check(handle)?;
         let source = socket.raw_source();
         let interest = Interest::READABLE;
         let registration =
