@@ -20,6 +20,7 @@ pub mod time;
 mod backend;
 mod driver;
 pub mod rt;
+pub mod signal;
 #[allow(unsafe_code)]
 mod sys;
 
