@@ -7,18 +7,22 @@ mod event;
 mod interest;
 mod kind;
 mod ready;
+mod socket;
 mod source;
 mod token;
 mod trigger;
 
 mod metrics;
 mod readiness;
+mod sim;
 mod sync;
 pub mod time;
 
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
+pub mod net;
+mod poller;
 pub mod rt;
 pub mod signal;
 #[allow(unsafe_code)]
@@ -35,8 +39,11 @@ pub use event::{Event, Events};
 pub use interest::Interest;
 pub use kind::{Kind, Unavailable};
 pub use metrics::{Histogram, Metrics, SystemCall};
+pub use poller::{Poller, Registry};
 pub use ready::Ready;
 pub use rt::block_on;
+#[cfg(feature = "sim")]
+pub use sim::{Address as SimAddress, Simulation, Socket as SimSocket, TraceEntry};
 pub use sys::AsSource;
 pub use token::Token;
 pub use trigger::Trigger;

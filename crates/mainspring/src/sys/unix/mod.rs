@@ -5,7 +5,9 @@ pub(crate) mod affinity;
 pub(crate) mod epoll;
 pub(crate) mod reuse_port;
 pub(crate) mod signal;
+pub(crate) mod socket;
 mod source;
+pub(crate) mod tcp;
 
 pub use source::AsSource;
 pub(crate) use source::raw_source;
