@@ -7,6 +7,7 @@ mod event;
 mod interest;
 mod kind;
 mod ready;
+mod socket;
 mod source;
 mod token;
 mod trigger;
@@ -15,12 +16,14 @@ mod metrics;
 mod readiness;
 mod sim;
 mod sync;
-mod time;
+pub mod time;
 
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
+pub mod net;
 mod poller;
+pub mod rt;
 #[allow(unsafe_code)]
 mod sys;
 
@@ -37,6 +40,7 @@ pub use kind::{Kind, Unavailable};
 pub use metrics::{Histogram, Metrics, SystemCall};
 pub use poller::{Poller, Registry};
 pub use ready::Ready;
+pub use rt::block_on;
 #[cfg(feature = "sim")]
 pub use sim::{Address as SimAddress, Simulation, Socket as SimSocket, TraceEntry};
 pub use sys::AsSource;

@@ -2,7 +2,9 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+pub(crate) mod socket;
 mod source;
+pub(crate) mod tcp;
 
 pub use source::AsSource;
 pub(crate) use source::raw_source;
