@@ -5,6 +5,7 @@
 //! one that cannot be had fails the run.
 
 mod driver;
+mod machine;
 mod poller;
 mod required;
 mod turning;
@@ -18,6 +19,13 @@ macro_rules! for_every_kind {
         one_kind!(epoll, Epoll, $($($room::$file::$test)*)*);
         #[cfg(feature = "sim")]
         one_kind!(sim, Sim, $($($room::$file::$test)*)*);
+    };
+}
+
+/// Makes every test of the list a test of each kind of the machine's own kernel.
+macro_rules! for_every_kernel_kind {
+    ($($room:ident::$file:ident { $($test:ident)* })*) => {
+        one_kind!(epoll_on_linux, Epoll, $($($room::$file::$test)*)*);
     };
 }
 
@@ -161,5 +169,22 @@ for_every_kind! {
         c6_a_wake_is_not_eaten_by_add_modify_or_remove
         c6_a_wake_is_not_eaten_by_a_concurrent_change
         c6_a_source_added_during_the_wait_is_heard
+    }
+}
+
+for_every_kernel_kind! {
+    machine::kinds_of_source {
+        c8_a_regular_file_is_refused_in_words
+        c9_a_writer_hears_that_its_reader_has_gone
+        c9_a_reader_hears_that_its_last_writer_has_gone
+    }
+    machine::signals {
+        c7_signals_do_not_shorten_a_wait
+        c7_signals_do_not_shorten_a_turn
+    }
+    machine::urgent {
+        c9_urgent_data_is_heard_alone
+        c9_urgent_data_is_told_apart_from_the_usual
+        c9_a_task_waits_for_urgent_data_alone
     }
 }

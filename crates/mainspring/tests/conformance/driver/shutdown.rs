@@ -43,6 +43,7 @@ fn every_call_is_refused(handle: &Handle, registration: &Registration, socket: &
         refused_at_once(poll(pin!(registration.async_io(interest, read_once(socket))), &bell));
         refused(registration.try_io(interest, read_once(socket)));
     }
+    refused(registration.rearm());
     handle.unpark();
 }
 

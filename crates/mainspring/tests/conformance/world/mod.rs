@@ -265,6 +265,15 @@ impl Socket {
         }
     }
 
+    /// Sends one byte of urgent data, which only the machine's kernel has.
+    pub(crate) fn put_urgent(&self, byte: u8) {
+        match self {
+            Socket::Machine(socket) => socket.put_urgent(byte),
+            #[cfg(feature = "sim")]
+            Socket::Simulated(_) => panic!("the simulated network has no urgent data"),
+        }
+    }
+
     pub(crate) fn accept(&self) -> io::Result<Socket> {
         match self {
             Socket::Machine(socket) => socket.accept().map(Socket::Machine),
