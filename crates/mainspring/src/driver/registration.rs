@@ -440,8 +440,11 @@ impl Registration {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// What the kernel says, and if the driver was shut down.
     pub fn rearm(&self) -> io::Result<()> {
+        if self.handle.is_shutdown() {
+            return Err(error::shut_down());
+        }
         let io = self.io();
         let mut guard = io.facts();
         let Some(facts) = guard.as_mut() else { return Err(error::shut_down()) };

@@ -156,6 +156,9 @@ impl Direction {
     /// of a one-shot source can come before the asking call returns, and takes the bit away
     /// again; set afterwards, the bit would claim a watch that has already ended, and nobody
     /// would ever ask for another.
+    ///
+    /// The kernel is asked for all that the registration may want of this direction, not only for
+    /// what is waited for now: one bit cannot tell `READABLE` from `PRIORITY`.
     pub(crate) fn set_armed(&self, once: bool) {
         self.word.fetch_or(if once { ARMED | ONCE } else { ARMED }, AcqRel);
     }
