@@ -46,6 +46,12 @@ impl Interest {
         }
     }
 
+    /// What is in both; `None` if that is nothing.
+    #[must_use]
+    pub const fn intersection(self, other: Interest) -> Option<Interest> {
+        Interest::from_bits(self.0 & other.0)
+    }
+
     /// Whether every interest in `other` is in `self`.
     #[must_use]
     pub const fn contains(self, other: Interest) -> bool {

@@ -17,6 +17,8 @@
 
 #[path = "../src/error.rs"]
 mod error;
+#[path = "../src/event.rs"]
+mod event;
 #[path = "../src/interest.rs"]
 mod interest;
 #[path = "../src/readiness/mod.rs"]

@@ -1,3 +1,257 @@
 //! The backends, and the one enum that stands for whichever was chosen.
+//!
+//! This is the door: the only list of backends and of the systems they are built on. Each match
+//! over them is written once, by `each!`. A mechanism is one file (or folder) beside this one that
+//! implements the traits of [`contract`]; none imports another.
 
+pub(crate) mod choose;
 pub(crate) mod contract;
+#[cfg(target_os = "linux")]
+mod epoll;
+#[cfg(feature = "sim")]
+mod sim;
+
+use std::io;
+use std::time::Duration;
+
+use crate::event::Events;
+use crate::interest::Interest;
+use crate::kind::{Kind, Unavailable};
+use crate::metrics::Counters;
+use crate::sim::Simulation;
+use crate::source::RawSource;
+use crate::sync::Arc;
+use crate::time::Clock;
+use crate::token::Token;
+use crate::trigger::Trigger;
+
+use choose::{Choice, Chosen};
+use contract::{Caps, Config, Registrar, Selector};
+
+/// Events taken in the first look, unless the builder says otherwise: three kilobytes.
+pub(crate) const EVENT_CAPACITY: usize = 256;
+
+/// The mechanisms [`Choice::Auto`] tries on this system, the best first.
+const PREFERRED: &[Kind] = &[
+    #[cfg(target_os = "linux")]
+    Kind::Epoll,
+];
+
+/// The half that waits, of whichever backend.
+pub(crate) enum Backend {
+    #[cfg(target_os = "linux")]
+    Epoll(epoll::EpollSelector),
+    #[cfg(feature = "sim")]
+    Sim(sim::SimSelector),
+}
+
+/// The half that is shared, of whichever backend.
+pub(crate) enum SharedBackend {
+    #[cfg(target_os = "linux")]
+    Epoll(epoll::EpollRegistrar),
+    #[cfg(feature = "sim")]
+    Sim(sim::SimRegistrar),
+}
+
+/// Forwards to whichever variant it is.
+macro_rules! each {
+    ($on:expr, $variant:ident => $call:expr) => {
+        match $on {
+            #[cfg(target_os = "linux")]
+            Self::Epoll($variant) => $call,
+            #[cfg(feature = "sim")]
+            Self::Sim($variant) => $call,
+        }
+    };
+}
+
+/// A queue, and what the layers above need to know about it.
+pub(crate) struct Opened {
+    pub(crate) backend: Backend,
+    pub(crate) shared: SharedBackend,
+    pub(crate) caps: Caps,
+    pub(crate) chosen: Chosen,
+    pub(crate) clock: Clock,
+    /// The world of a simulated queue, where its sockets are made.
+    pub(crate) simulation: Option<Simulation>,
+}
+
+/// What a queue is opened with.
+pub(crate) struct Opening<'a> {
+    pub(crate) choice: &'a Choice,
+    pub(crate) event_capacity: usize,
+    pub(crate) counters: &'a Arc<Counters>,
+    /// The world to join, for the simulated kind; a world of its own without one.
+    pub(crate) simulation: Option<Simulation>,
+}
+
+/// Opens the first backend of the choice that can be had.
+///
+/// # Errors
+///
+/// If none can, a sentence with the reason and the remedy of each; out of descriptors or memory,
+/// that error, without trying another: a fallback hides no shortage.
+pub(crate) fn open(opening: &Opening<'_>) -> io::Result<Opened> {
+    let variable = std::env::var(choose::VARIABLE).ok();
+    let (kinds, reason) = choose::candidates(opening.choice, variable.as_deref(), PREFERRED)?;
+    let mut passed_over = Vec::new();
+    for kind in kinds {
+        let unavailable = match open_kind(kind, opening) {
+            Ok(opened) => return Ok(opened(Chosen::new(kind, reason, passed_over))),
+            Err(error) if is_shortage(&error) => return Err(error),
+            Err(error) => probe_kind(kind).err().unwrap_or_else(|| {
+                Unavailable::new(
+                    format!("it could not be opened: {error}"),
+                    "see `mainspring probe` for what this machine offers",
+                )
+            }),
+        };
+        passed_over.push((kind, unavailable));
+    }
+    let reasons: Vec<String> =
+        passed_over.iter().map(|(kind, why)| format!("{kind}: {why}")).collect();
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!("no backend can be used ({reason}): {}", reasons.join("; ")),
+    ))
+}
+
+/// Opens one kind; what comes back lacks only the reason it was chosen for.
+fn open_kind(kind: Kind, opening: &Opening<'_>) -> io::Result<impl FnOnce(Chosen) -> Opened> {
+    let simulation = world(kind, opening.simulation.clone());
+    let clock = simulation.as_ref().map_or_else(Clock::real, Simulation::clock);
+    let config = Config {
+        clock: clock.clone(),
+        counters: opening.counters.clone(),
+        event_capacity: opening.event_capacity,
+    };
+    let (backend, shared, caps) = open_halves(kind, config, simulation.as_ref())?;
+    Ok(move |chosen| Opened { backend, shared, caps, chosen, clock, simulation })
+}
+
+fn open_halves(
+    kind: Kind,
+    config: Config,
+    simulation: Option<&Simulation>,
+) -> io::Result<(Backend, SharedBackend, Caps)> {
+    match (kind, simulation) {
+        #[cfg(target_os = "linux")]
+        (Kind::Epoll, _) => {
+            let (selector, registrar) = epoll::EpollSelector::open(config)?;
+            let caps = epoll::EpollSelector::CAPS;
+            Ok((Backend::Epoll(selector), SharedBackend::Epoll(registrar), caps))
+        }
+        #[cfg(feature = "sim")]
+        (Kind::Sim, Some(simulation)) => {
+            let (selector, registrar) = sim::SimSelector::open_on(simulation, config)?;
+            let caps = sim::SimSelector::CAPS;
+            Ok((Backend::Sim(selector), SharedBackend::Sim(registrar), caps))
+        }
+        _ => Err(io::Error::from(io::ErrorKind::Unsupported)),
+    }
+}
+
+/// The world a kind lives in: only the simulated one has any.
+#[cfg(feature = "sim")]
+fn world(kind: Kind, given: Option<Simulation>) -> Option<Simulation> {
+    (kind == Kind::Sim).then(|| given.unwrap_or_else(|| Simulation::new(0)))
+}
+
+/// The world a kind lives in: this build has none.
+#[cfg(not(feature = "sim"))]
+fn world(_kind: Kind, given: Option<Simulation>) -> Option<Simulation> {
+    given
+}
+
+fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
+    match kind {
+        #[cfg(target_os = "linux")]
+        Kind::Epoll => epoll::EpollSelector::probe(),
+        #[cfg(feature = "sim")]
+        Kind::Sim => sim::SimSelector::probe(),
+        #[allow(unreachable_patterns, reason = "reached in builds that lack a kind")]
+        kind => Err(Unavailable::new(
+            format!("this build has no backend of the kind {kind}"),
+            "build for a system that has it, or, for the simulator, with the feature `sim`",
+        )),
+    }
+}
+
+/// Every kind this build knows, and whether it can be used here: tried, not guessed from a
+/// version.
+///
+/// ```
+/// for (kind, available) in mainspring::probe() {
+///     println!("{kind}: {}", available.map_or_else(|why| why.to_string(), |()| "yes".into()));
+/// }
+/// ```
+#[must_use]
+pub fn probe() -> Vec<(Kind, Result<(), Unavailable>)> {
+    Kind::ALL.iter().map(|&kind| (kind, probe_kind(kind))).collect()
+}
+
+/// Out of descriptors or memory: true of every mechanism, so no reason to try another.
+fn is_shortage(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM));
+    #[cfg(not(unix))]
+    return error.kind() == io::ErrorKind::OutOfMemory;
+}
+
+impl Backend {
+    pub(crate) fn select(
+        &mut self,
+        events: &mut Events,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        each!(self, selector => selector.select(events, timeout))
+    }
+}
+
+impl SharedBackend {
+    pub(crate) fn add(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        each!(self, registrar => registrar.add(source, token, interest, trigger))
+    }
+
+    pub(crate) fn modify(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        each!(self, registrar => registrar.modify(source, token, interest, trigger))
+    }
+
+    pub(crate) fn remove(&self, source: RawSource, token: Token) -> io::Result<()> {
+        each!(self, registrar => registrar.remove(source, token))
+    }
+
+    pub(crate) fn wake(&self) -> io::Result<()> {
+        each!(self, registrar => registrar.wake())
+    }
+
+    /// Adds a source with epoll's own flags.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn add_epoll_flags(
+        &self,
+        source: RawSource,
+        token: Token,
+        flags: u32,
+    ) -> io::Result<()> {
+        match self {
+            SharedBackend::Epoll(registrar) => registrar.add_flags(source, token, flags),
+            #[cfg(feature = "sim")]
+            SharedBackend::Sim(_) => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "epoll's own flags need an epoll queue: open it with Choice::Exactly(Kind::Epoll)",
+            )),
+        }
+    }
+}

@@ -5,7 +5,7 @@
 //! ┌─────────────────────────────────┬──────────────────────────┬──────────┐
 //! │ tick                            │ generation (low bits)    │ flags    │
 //! └─────────────────────────────────┴──────────────────────────┴──────────┘
-//!  flags: 0–5 readiness · 6 SHUTDOWN · 7 QUEUED · 8 ARMED
+//!  flags: 0–5 readiness · 6 SHUTDOWN · 7 QUEUED · 8 ARMED · 9 ONCE
 //! ```
 //!
 //! A source has two such words, one a direction, and not one for both: a write event then cannot
@@ -23,6 +23,7 @@
 //!   the readiness is one step, so a waiter and an event never miss each other.
 //! - **ARMED** says that the kernel watches this direction. Until then a call is simply tried:
 //!   what never blocks never meets the selector.
+//! - **ONCE** says that a report ends the watch, for every trigger but the edge.
 
 use crate::ready::Ready;
 use crate::sync::atomic::AtomicU64;
@@ -34,6 +35,7 @@ const READY_MASK: u64 = 0x3f;
 const SHUTDOWN: u64 = 1 << 6;
 const QUEUED: u64 = 1 << 7;
 const ARMED: u64 = 1 << 8;
+const ONCE: u64 = 1 << 9;
 const FLAGS_MASK: u64 = (1 << GENERATION_SHIFT) - 1;
 const GENERATION_SHIFT: u32 = 10;
 const GENERATION_BITS: u32 = 22;
@@ -42,7 +44,7 @@ const TICK_SHIFT: u32 = 32;
 const TICK_ONE: u64 = 1 << TICK_SHIFT;
 
 const _: () = assert!(GENERATION_SHIFT + GENERATION_BITS == TICK_SHIFT);
-const _: () = assert!(ARMED < (1 << GENERATION_SHIFT));
+const _: () = assert!(ONCE < (1 << GENERATION_SHIFT));
 const _: () = assert!(Ready::ALL.bits() as u64 == READY_MASK);
 
 /// A look at a direction at one moment.
@@ -60,6 +62,11 @@ impl Seen {
 
     pub(crate) fn is_armed(self) -> bool {
         self.0 & ARMED != 0
+    }
+
+    /// Whether the next report is the last until the source is armed again.
+    pub(crate) fn is_once(self) -> bool {
+        self.0 & ONCE != 0
     }
 
     /// Whether somebody may be in the list.
@@ -133,7 +140,17 @@ impl Direction {
         });
     }
 
-    /// The kernel is about to watch this direction.
+    /// Takes back also the closed bits, if no event has come since `seen`: a call has just said
+    /// `WouldBlock`, so the end that was reported is not one. A FIFO or a terminal does that when
+    /// somebody opens its other end again; the caller makes the kernel report anew.
+    pub(crate) fn reopen(&self, seen: Seen) {
+        let _ = self.update(|now| {
+            let same = now.tick() == seen.tick() && now.generation_bits() == seen.generation_bits();
+            same.then_some(now.0 & !READY_MASK)
+        });
+    }
+
+    /// The kernel is about to watch this direction; with `once`, until its next report.
     ///
     /// Called *before* the kernel is asked, under the lock of the source's facts. The first report
     /// of a one-shot source can come before the asking call returns, and takes the bit away
@@ -142,8 +159,8 @@ impl Direction {
     ///
     /// The kernel is asked for all that the registration may want of this direction, not only for
     /// what is waited for now: one bit cannot tell `READABLE` from `PRIORITY`.
-    pub(crate) fn set_armed(&self) {
-        self.word.fetch_or(ARMED, AcqRel);
+    pub(crate) fn set_armed(&self, once: bool) {
+        self.word.fetch_or(if once { ARMED | ONCE } else { ARMED }, AcqRel);
     }
 
     /// The kernel refused, or was told to stop: the next wait asks it again.

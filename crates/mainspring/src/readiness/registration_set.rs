@@ -19,6 +19,7 @@ use std::sync::OnceLock;
 use std::task::Waker;
 
 use crate::error;
+use crate::event::Event;
 use crate::sync::Mutex;
 use crate::token::Token;
 
@@ -82,6 +83,19 @@ impl RegistrationSet {
     /// The slot a token points to, whoever uses it now.
     pub(crate) fn get(&self, token: Token) -> Option<&ScheduledIo> {
         self.slot(index_of(token))
+    }
+
+    /// Hands each event to its registration, moves the wakers it satisfies to `wakers`, and
+    /// returns how many events came too late for theirs (clause C4).
+    pub(crate) fn dispatch(&self, events: &[Event], wakers: &mut Vec<Waker>) -> u64 {
+        let mut stale = 0;
+        for event in events {
+            let alive = self.get(event.token).is_some_and(|slot| {
+                slot.dispatch(generation_of(event.token), event.ready, slot.is_once(), wakers)
+            });
+            stale += u64::from(!alive);
+        }
+        stale
     }
 
     /// Takes a slot into use.

@@ -89,8 +89,9 @@ pub(crate) struct Facts {
     /// What the kernel was asked for; `None` until something had to wait.
     pub(crate) armed: Option<Interest>,
     pub(crate) trigger: Trigger,
-    /// A one-shot registration that has fired and was not rearmed.
-    pub(crate) spent: bool,
+    /// The tick of the read side when the kernel was last asked: a one-shot registration whose
+    /// tick has moved since is spent.
+    pub(crate) armed_tick: u32,
     pub(crate) location: &'static Location<'static>,
     /// When each side began to wait, in milliseconds of the driver's clock, modulo 2^32.
     pub(crate) waiting_since_ms: [u32; 2],
@@ -105,7 +106,7 @@ impl Facts {
             interest,
             armed: None,
             trigger,
-            spent: false,
+            armed_tick: 0,
             location: Location::caller(),
             waiting_since_ms: [0; 2],
             waiters: None,
@@ -174,6 +175,21 @@ impl ScheduledIo {
         }
         if let Some(seen) = look.write {
             self.write.clear(seen, ready & Side::Write.mask());
+        }
+    }
+
+    /// Whether a report ends the kernel's watch over both sides.
+    pub(crate) fn is_once(&self) -> bool {
+        self.read.look().is_once() || self.write.look().is_once()
+    }
+
+    /// The sides of `look` were reported closed, and yet a call said `WouldBlock`.
+    pub(crate) fn reopen(&self, look: &Look) {
+        if let Some(seen) = look.read {
+            self.read.reopen(seen);
+        }
+        if let Some(seen) = look.write {
+            self.write.reopen(seen);
         }
     }
 

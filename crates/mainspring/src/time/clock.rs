@@ -120,12 +120,12 @@ pub(crate) fn saturating_ns(duration: Duration) -> u64 {
     whole_seconds_ns.saturating_add(u64::from(duration.subsec_nanos()))
 }
 
-/// `start + distance`, or the furthest instant after `start` that the platform can name.
+/// `start + distance`, or where the platform cannot name that instant, the furthest one it can name
+/// within 64 bits of nanoseconds from `start`.
 ///
-/// How far an `Instant` reaches differs by platform and is not published, so where the sum does not
-/// fit, the furthest instant is found bit by bit, in 64 additions. No distance of 64 bits of
-/// nanoseconds needs this on the platforms we know.
-fn saturating_add(start: Instant, distance: Duration) -> Instant {
+/// How far an `Instant` reaches differs by platform and is not published, so it is felt out bit by
+/// bit, in 64 additions. No distance on our scale needs this on the platforms we know.
+pub(crate) fn saturating_add(start: Instant, distance: Duration) -> Instant {
     start.checked_add(distance).unwrap_or_else(|| {
         let steps_ns = (0..u64::BITS).rev().map(|bit| Duration::from_nanos(1 << bit));
         steps_ns.fold(start, |instant, step| instant.checked_add(step).unwrap_or(instant))

@@ -132,7 +132,7 @@ fn the_next_registration_starts_empty() {
     let mut future = Waiting::new(&io, READ);
     assert!(future.is_listed());
     event(&io, Ready::ALL);
-    io.side(Side::Read).set_armed();
+    io.side(Side::Read).set_armed(false);
     io.wait_poll(BOTH, &waker);
     future.leave(&io);
 
@@ -236,7 +236,7 @@ fn an_error_wakes_both_sides() {
 #[test]
 fn a_last_report_wakes_everybody() {
     let io = registered();
-    Side::BOTH.into_iter().for_each(|side| io.side(side).set_armed());
+    Side::BOTH.into_iter().for_each(|side| io.side(side).set_armed(false));
     let mut waiters = [READ, READ, WRITE, WRITE].map(|interest| Waiting::new(&io, interest));
     let mut wakers = Vec::new();
     assert!(io.dispatch(0, Ready::READABLE, true, &mut wakers));

@@ -61,12 +61,16 @@ fn a_virtual_clock_never_runs_backwards() {
 #[test]
 fn threads_that_move_a_virtual_clock_lose_no_step() {
     let clock = Clock::virtual_clock();
+    let start = std::sync::Barrier::new(2);
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| (0..10_000).for_each(|_| clock.advance(Duration::from_nanos(3))));
+            scope.spawn(|| {
+                start.wait();
+                (0..100_000).for_each(|_| clock.advance(Duration::from_nanos(3)));
+            });
         }
     });
-    assert_eq!(clock.now_ns(), 60_000);
+    assert_eq!(clock.now_ns(), 600_000);
 }
 
 /// C7: any `Duration` is accepted.

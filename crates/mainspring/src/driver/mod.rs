@@ -1,0 +1,27 @@
+//! The loop and its handles.
+//!
+//! ```text
+//! Builder ─build▶ Driver (one owner: `turn`) ─handle▶ Handle (shared: register, unpark, …)
+//!                                                      └─register▶ Registration ─▶ waker
+//! ```
+
+mod builder;
+mod context;
+mod handle;
+mod listing;
+mod owned;
+mod registration;
+#[cfg(feature = "sim")]
+mod simulated;
+mod timers;
+mod turn;
+mod wake;
+
+pub use builder::Builder;
+pub use context::Entered;
+pub use handle::Handle;
+pub use listing::{SourceReport, Waiting};
+pub use owned::Async;
+pub use registration::{ReadyEvent, ReadyFuture, Registration};
+pub(crate) use timers::Timer;
+pub use turn::{Driver, Turn};

@@ -1,0 +1,509 @@
+//! One source of one driver: waiting for it, and doing I/O when it is ready.
+//!
+//! # Lazy arming
+//!
+//! A registration costs a slot and no system call. A call on the source is simply tried; only
+//! when it says `WouldBlock` is the kernel asked to watch, and only for the direction that waits.
+//! Adding a source that became ready in between reports it (clause C1), so nothing is lost on the
+//! way. A connection that is served without blocking never meets the selector.
+//!
+//! # Waiting
+//!
+//! With an edge trigger the watch stays: what was reported is remembered in the slot until a call
+//! says `WouldBlock`, or transfers less than it could, and the readiness is cleared; the clear is
+//! void if an event came since the look. With a level or one-shot trigger the kernel is asked for
+//! one report at a time, so that readiness nobody waits for never turns into a spinning loop.
+
+use std::future::Future;
+use std::io;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use crate::error;
+use crate::interest::Interest;
+use crate::readiness::scheduled_io::{Facts, Look, Place, ScheduledIo, Side};
+use crate::ready::Ready;
+use crate::source::RawSource;
+use crate::sys::{AsSource, raw_source};
+use crate::token::Token;
+use crate::trigger::Trigger;
+
+use super::handle::Handle;
+use super::wake::wake_all;
+
+/// A source in a driver, until it is dropped.
+///
+/// The registration does not own the source and does no I/O by itself; [`Async`](crate::Async)
+/// does both. Drop it before the source is closed: it is what takes the source out of the kernel.
+/// If the order is the other way, nothing worse happens than an event that is counted as stale.
+///
+/// ```
+/// use mainspring::{Interest, Registration, Trigger};
+/// use std::io::Write;
+/// use std::os::unix::net::UnixStream;
+///
+/// let (reader, mut writer) = UnixStream::pair()?;
+/// reader.set_nonblocking(true)?;
+/// let registration = Registration::new(&reader, Interest::READABLE, Trigger::Edge)?;
+/// writer.write_all(b"!")?;
+/// let event = futures::executor::block_on(registration.ready(Interest::READABLE))?;
+/// assert!(event.ready().is_readable());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Registration {
+    handle: Handle,
+    token: Token,
+    source: RawSource,
+}
+
+/// What a source was ready for when it was looked at; given back to [`Registration::clear`].
+#[derive(Clone, Copy, Debug)]
+pub struct ReadyEvent {
+    look: Look,
+}
+
+impl ReadyEvent {
+    /// What the source was ready for, of what was asked.
+    #[must_use]
+    pub fn ready(&self) -> Ready {
+        self.look.ready()
+    }
+}
+
+impl Registration {
+    /// Registers `source` with the [current](Handle::current) driver.
+    ///
+    /// The source must be in non-blocking mode. `interest` is the most that will be waited for.
+    ///
+    /// # Errors
+    ///
+    /// If there is no driver, it was shut down, or it holds its maximum of sources.
+    #[track_caller]
+    pub fn new(
+        source: &(impl AsSource + ?Sized),
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<Registration> {
+        Registration::of(&Handle::try_current()?, raw_source(source), interest, trigger)
+    }
+
+    #[track_caller]
+    pub(crate) fn of(
+        handle: &Handle,
+        source: RawSource,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<Registration> {
+        Registration::located(handle, source, interest, trigger, Location::caller())
+    }
+
+    /// The same for a caller that was called in turn, in a future that knows where it was made.
+    pub(crate) fn located(
+        handle: &Handle,
+        source: RawSource,
+        interest: Interest,
+        trigger: Trigger,
+        location: &'static Location<'static>,
+    ) -> io::Result<Registration> {
+        let facts = Facts { location, ..Facts::new(source, interest, trigger) };
+        let token = handle.shared().set.insert(facts)?;
+        handle.shared().counters.source_registered();
+        Ok(Registration { handle: handle.clone(), token, source })
+    }
+
+    /// The driver's handle.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The number that was registered (clause C5).
+    pub(crate) fn source(&self) -> RawSource {
+        self.source
+    }
+
+    fn io(&self) -> &ScheduledIo {
+        let slot = self.handle.shared().set.get(self.token);
+        slot.expect("a registration's slot is given back only by its drop")
+    }
+
+    /// Waits until the source is ready for any of `interest`.
+    ///
+    /// Any number of tasks may wait. The answer may be out of date when the task gets to act upon
+    /// it: another task may have been faster. Do the call, and on `WouldBlock`
+    /// [`clear`](Self::clear) the event and wait again; [`async_io`](Self::async_io) does just
+    /// that.
+    ///
+    /// # Errors
+    ///
+    /// If the driver was shut down, `interest` was not registered, or the kernel refuses to watch
+    /// the source: a regular file, a closed descriptor, one that is registered already.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no readiness.
+    pub fn ready(&self, interest: Interest) -> ReadyFuture<'_> {
+        ReadyFuture { registration: self, interest, place: Place::Unplaced }
+    }
+
+    /// Like [`ready`](Self::ready) for one task a direction: the last caller is the one that is
+    /// woken.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ready`](Self::ready).
+    pub fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+    ) -> Poll<io::Result<ReadyEvent>> {
+        let io = self.io();
+        if let Poll::Ready(done) = self.look(io, interest) {
+            return Poll::Ready(done);
+        }
+        self.arm(io, interest)?;
+        io.wait_poll(interest, cx.waker());
+        self.look(io, interest)
+    }
+
+    /// The present readiness, if there is any.
+    fn look(&self, io: &ScheduledIo, interest: Interest) -> Poll<io::Result<ReadyEvent>> {
+        let look = io.look(interest);
+        if look.is_shutdown() {
+            Poll::Ready(Err(error::shut_down()))
+        } else if look.ready().is_empty() {
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(ReadyEvent { look }))
+        }
+    }
+
+    /// Takes back what `event` reported, unless something came since. Closed bits stay.
+    pub fn clear(&self, event: ReadyEvent) {
+        self.io().clear(&event.look, Ready::ALL);
+    }
+
+    /// Calls `op` when the source is ready, until it says something else than `WouldBlock`. One
+    /// task a direction, as with [`poll_ready`](Self::poll_ready).
+    ///
+    /// # Errors
+    ///
+    /// Those of `op` and of [`ready`](Self::ready).
+    pub fn poll_io<R>(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+        mut op: impl FnMut() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        loop {
+            if let Poll::Ready(done) = self.attempt(interest, &mut op) {
+                return Poll::Ready(done);
+            }
+            ready!(self.poll_ready(cx, interest))?;
+        }
+    }
+
+    /// Calls `op` when the source is ready, until it says something else than `WouldBlock`. Any
+    /// number of tasks.
+    ///
+    /// # Errors
+    ///
+    /// Those of `op` and of [`ready`](Self::ready).
+    ///
+    /// # Cancel safety
+    ///
+    /// `op` runs to its end or not at all: a dropped future has lost nothing.
+    pub async fn async_io<R>(
+        &self,
+        interest: Interest,
+        mut op: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        loop {
+            if let Poll::Ready(done) = self.attempt(interest, &mut op) {
+                return done;
+            }
+            self.ready(interest).await?;
+        }
+    }
+
+    /// Calls `op` once if the source is ready or the kernel was not asked yet.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if it is not ready, or `op` says so; those of `op`; shutdown.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        op: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
+        match self.attempt(interest, op) {
+            Poll::Ready(done) => done,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Moves up to `len` bytes with `op` when the source is ready. One task a direction.
+    ///
+    /// For streams only: a transfer of fewer bytes means that there is no more for now, and where
+    /// the system has true edges the call that would say `WouldBlock` is saved (clause C2).
+    pub(crate) fn poll_transfer(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+        len: usize,
+        mut op: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            if let Poll::Ready(done) = self.attempt_transfer(interest, len, &mut op) {
+                return Poll::Ready(done);
+            }
+            ready!(self.poll_ready(cx, interest))?;
+        }
+    }
+
+    /// Like [`poll_transfer`](Self::poll_transfer), for any number of tasks.
+    pub(crate) async fn transfer(
+        &self,
+        interest: Interest,
+        len: usize,
+        mut op: impl FnMut() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        loop {
+            if let Poll::Ready(done) = self.attempt_transfer(interest, len, &mut op) {
+                return done;
+            }
+            self.ready(interest).await?;
+        }
+    }
+
+    /// Like [`poll_transfer`](Self::poll_transfer), once: `WouldBlock` if the source is not ready.
+    pub(crate) fn try_transfer(
+        &self,
+        interest: Interest,
+        len: usize,
+        mut op: impl FnMut() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        match self.attempt_transfer(interest, len, &mut op) {
+            Poll::Ready(done) => done,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn attempt_transfer(
+        &self,
+        interest: Interest,
+        len: usize,
+        op: &mut impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let io = self.io();
+        // The look is taken before the call: an edge that comes in between makes the clear void.
+        let look = io.look(interest);
+        let done = self.attempt_seen(io, &look, op);
+        if let Poll::Ready(Ok(moved)) = done {
+            // Not after urgent data: a read stops before its mark, although more may lie behind.
+            let urgent = io.side(Side::Read).look().ready().is_priority();
+            let short = moved != 0 && moved < len;
+            if short && look.is_armed() && !urgent && self.handle.has_true_edges() {
+                io.clear(&look, Ready::ALL);
+            }
+        }
+        done
+    }
+
+    /// Tries `op` if the source looks ready; `Pending` once it said `WouldBlock`.
+    fn attempt<R>(
+        &self,
+        interest: Interest,
+        op: impl FnOnce() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        let io = self.io();
+        self.attempt_seen(io, &io.look(interest), op)
+    }
+
+    fn attempt_seen<R>(
+        &self,
+        io: &ScheduledIo,
+        look: &Look,
+        op: impl FnOnce() -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        if look.is_shutdown() {
+            return Poll::Ready(Err(error::shut_down()));
+        }
+        if look.is_armed() && look.ready().is_empty() {
+            return Poll::Pending;
+        }
+        match op() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.blocked(io, look);
+                Poll::Pending
+            }
+            done => Poll::Ready(done),
+        }
+    }
+
+    /// A call said `WouldBlock` although `look` promised otherwise: what it promised is taken
+    /// back, and an end of the stream that turned out not to be one is asked for anew.
+    fn blocked(&self, io: &ScheduledIo, look: &Look) {
+        io.clear(look, Ready::ALL);
+        if look.ready().intersects(Ready::CLOSED) {
+            io.reopen(look);
+            let facts = io.facts();
+            if let Some(facts) = facts.as_ref() {
+                if let (Some(armed), Trigger::Edge) = (facts.armed, facts.trigger) {
+                    // An error here is met again, and told, by the call that follows.
+                    let _ = self.tell(facts, armed, false);
+                }
+            }
+        }
+    }
+
+    /// Makes the kernel watch every side of `interest`, if it does not yet.
+    fn arm(&self, io: &ScheduledIo, interest: Interest) -> io::Result<()> {
+        if io.look(interest).is_armed() {
+            return Ok(());
+        }
+        let mut guard = io.facts();
+        let Some(facts) = guard.as_mut() else { return Err(error::shut_down()) };
+        let spent = facts.trigger == Trigger::OneShot
+            && facts.armed.is_some()
+            && facts.armed_tick != io.side(Side::Read).look().tick();
+        if spent || io.look(interest).is_armed() {
+            return Ok(());
+        }
+        let mut stranded = Vec::new();
+        let told = self.watch(io, facts, interest, &mut stranded);
+        drop(guard);
+        wake_all(&mut stranded, &self.handle.shared().counters);
+        told
+    }
+
+    /// Under the lock: tells the kernel to watch the sides of `interest`, beside those it watches
+    /// already. If it refuses, the wakers of tasks that relied on it are moved to `stranded`.
+    fn watch(
+        &self,
+        io: &ScheduledIo,
+        facts: &mut Facts,
+        interest: Interest,
+        stranded: &mut Vec<Waker>,
+    ) -> io::Result<()> {
+        if !facts.interest.contains(interest) {
+            return Err(not_registered(interest, facts.interest));
+        }
+        let armed = Side::BOTH.map(|side| io.side(side).look().is_armed());
+        let of_sides = Side::BOTH
+            .into_iter()
+            .filter(|side| {
+                armed[*side as usize] || side.interest().intersection(interest).is_some()
+            })
+            .fold(interest, |wanted, side| wanted | side.interest());
+        let wanted = of_sides.intersection(facts.interest).unwrap_or(interest);
+        // The words first: a report that comes before the call returns must find them.
+        let once = facts.trigger != Trigger::Edge;
+        for side in Side::of(wanted) {
+            io.side(side).set_armed(once);
+        }
+        let armed_tick = io.side(Side::Read).look().tick();
+        match self.tell(facts, wanted, once) {
+            Ok(()) => {
+                facts.armed = Some(wanted);
+                facts.armed_tick = armed_tick;
+                Ok(())
+            }
+            Err(error) => {
+                for side in Side::of(wanted).filter(|side| !armed[*side as usize]) {
+                    io.side(side).clear_armed();
+                    stranded.extend(io.side(side).slot.take());
+                }
+                if let Some(waiters) = facts.waiters.as_deref_mut() {
+                    waiters.notify(Ready::ALL, stranded);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn tell(&self, facts: &Facts, wanted: Interest, once: bool) -> io::Result<()> {
+        // Level and one-shot are both asked for one report at a time; see the essay above.
+        let trigger = if once { Trigger::OneShot } else { Trigger::Edge };
+        let backend = &self.handle.shared().backend;
+        match facts.armed {
+            None => backend.add(self.source, self.token, wanted, trigger),
+            Some(_) => backend.modify(self.source, self.token, wanted, trigger),
+        }
+    }
+
+    /// Lets a one-shot registration report once more.
+    ///
+    /// With another trigger it makes the kernel look again at what is being waited for.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn rearm(&self) -> io::Result<()> {
+        let io = self.io();
+        let mut guard = io.facts();
+        let Some(facts) = guard.as_mut() else { return Err(error::shut_down()) };
+        let Some(armed) = facts.armed else { return Ok(()) };
+        let mut stranded = Vec::new();
+        let told = self.watch(io, facts, armed, &mut stranded);
+        drop(guard);
+        wake_all(&mut stranded, &self.handle.shared().counters);
+        told
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let shared = self.handle.shared();
+        let armed = self.io().facts().as_ref().and_then(|facts| facts.armed);
+        if armed.is_some() {
+            // The kernel may have forgotten the source with its descriptor; there is nobody to
+            // tell, and nothing that could be done.
+            let _ = shared.backend.remove(self.source, self.token);
+        }
+        // What held wakers is dropped here, outside every lock.
+        drop(shared.set.remove(self.token));
+    }
+}
+
+/// The future of [`Registration::ready`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct ReadyFuture<'a> {
+    registration: &'a Registration,
+    interest: Interest,
+    place: Place,
+}
+
+impl Future for ReadyFuture<'_> {
+    type Output = io::Result<ReadyEvent>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (registration, interest) = (self.registration, self.interest);
+        let io = registration.io();
+        if let Poll::Ready(done) = registration.look(io, interest) {
+            return Poll::Ready(done);
+        }
+        registration.arm(io, interest)?;
+        io.wait(&mut self.place, interest, cx.waker());
+        registration.look(io, interest)
+    }
+}
+
+impl Drop for ReadyFuture<'_> {
+    fn drop(&mut self) {
+        self.registration.io().leave(&mut self.place, self.interest);
+    }
+}
+
+fn not_registered(wanted: Interest, registered: Interest) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!(
+            "waiting for {wanted:?} on a source registered for {registered:?}: \
+             register it with every interest that will be waited for"
+        ),
+    )
+}

@@ -1,0 +1,119 @@
+//! The timers of one driver: the wheel under its lock, and when the driver would wake by itself.
+//!
+//! A timer set by another thread has to end the driver's sleep only if it is due before the
+//! driver would wake anyway. `parked_until_ns` says when that is; it is written under the lock of
+//! the wheel before the driver sleeps, so an insertion either comes before and is counted in, or
+//! after and sees it.
+
+use std::task::{Poll, Waker};
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::time::wheel::{Advanced, Polled, TimerKey, Wheel};
+
+use super::handle::Handle;
+
+/// A driver that is awake looks at the wheel before it sleeps: nobody needs to wake it.
+const AWAKE: u64 = 0;
+
+pub(super) struct Timers {
+    wheel: Mutex<Wheel>,
+    parked_until_ns: AtomicU64,
+}
+
+impl Timers {
+    pub(super) fn new() -> Timers {
+        Timers { wheel: Mutex::new(Wheel::new()), parked_until_ns: AtomicU64::new(AWAKE) }
+    }
+
+    /// The driver is about to sleep: the next deadline, and from here on earlier ones wake it.
+    pub(super) fn park(&self) -> Option<u64> {
+        let wheel = self.wheel.lock();
+        let next = wheel.next_deadline_ns();
+        self.parked_until_ns.store(next.unwrap_or(u64::MAX), Ordering::Relaxed);
+        next
+    }
+
+    /// The next deadline, for a turn that will not sleep.
+    pub(super) fn next_deadline_ns(&self) -> Option<u64> {
+        self.wheel.lock().next_deadline_ns()
+    }
+
+    /// The driver is awake. Not under the lock: an insertion that still sees the old value wakes
+    /// a driver that is awake, which costs it nothing but one quick turn.
+    pub(super) fn unpark(&self) {
+        self.parked_until_ns.store(AWAKE, Ordering::Relaxed);
+    }
+
+    /// Moves the wakers of timers that are due to `due`, at most `limit` timers.
+    pub(super) fn advance(&self, now_ns: u64, limit: usize, due: &mut Vec<Waker>) -> Advanced {
+        self.wheel.lock().advance(now_ns, limit, due)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.wheel.lock().len()
+    }
+
+    fn is_earlier(&self, deadline_ns: u64) -> bool {
+        deadline_ns < self.parked_until_ns.load(Ordering::Relaxed)
+    }
+}
+
+/// One timer of a driver, taken out when dropped.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    handle: Handle,
+    key: TimerKey,
+}
+
+impl Timer {
+    /// Sets a timer for `deadline_ns` on the clock of `handle`.
+    pub(crate) fn new(handle: &Handle, deadline_ns: u64) -> Timer {
+        let timers = handle.timers();
+        let mut wheel = timers.wheel.lock();
+        let key = wheel.insert(deadline_ns);
+        let earlier = timers.is_earlier(deadline_ns);
+        drop(wheel);
+        if earlier {
+            handle.unpark();
+        }
+        Timer { handle: handle.clone(), key }
+    }
+
+    /// The driver's handle.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Gives the timer a new deadline, whether it fired or not; its waker stays.
+    pub(crate) fn reset(&mut self, deadline_ns: u64) {
+        let timers = self.handle.timers();
+        let mut wheel = timers.wheel.lock();
+        wheel.reset(self.key, deadline_ns);
+        let earlier = timers.is_earlier(deadline_ns);
+        drop(wheel);
+        if earlier {
+            self.handle.unpark();
+        }
+    }
+
+    /// Ready when the timer has fired, or can never fire because the driver is gone; then the
+    /// caller asks [`Handle::is_shutdown`]. Else `waker` is woken when it does.
+    pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<()> {
+        let polled = self.handle.timers().wheel.lock().poll(self.key, waker);
+        match polled {
+            Polled::Fired | Polled::Stale => Poll::Ready(()),
+            Polled::Waiting { .. } if self.handle.is_shutdown() => Poll::Ready(()),
+            // What was replaced is dropped here, outside the lock.
+            Polled::Waiting { .. } => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        let left = self.handle.timers().wheel.lock().remove(self.key);
+        // A waker's drop may run a task's destructor, which may drop another timer.
+        drop(left);
+    }
+}

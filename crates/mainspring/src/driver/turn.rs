@@ -1,0 +1,195 @@
+//! One turn of the loop.
+
+use std::io;
+use std::task::Waker;
+use std::time::Duration;
+
+use crate::backend::Backend;
+use crate::event::Events;
+use crate::metrics::Counters;
+use crate::sync::atomic::Ordering;
+
+use super::builder::Builder;
+use super::context;
+use super::handle::{Handle, Shared};
+use super::wake::wake_all;
+
+/// Timers fired between two rounds of waking, so that a million that are due at once do not keep
+/// the lock of the wheel, or the tasks, waiting for all of them.
+const TIMERS_PER_ROUND: usize = 1024;
+/// Rounds in one turn; what is due beyond them makes the next turn's wait end at once. So a thread
+/// that keeps setting timers in the past cannot keep the loop from its events.
+const TIMER_ROUNDS_MAX: usize = 64;
+
+/// The owner of an event loop: whoever has it, turns it.
+///
+/// A driver has no thread and no executor. [`turn`](Self::turn) waits for events, wakes the tasks
+/// they concern, fires timers and returns. [`handle`](Self::handle) gives the half that
+/// everything else uses. Dropping the driver shuts it down.
+///
+/// ```
+/// use std::time::Duration;
+/// let mut driver = mainspring::Driver::new()?;
+/// driver.handle().unpark();
+/// let turn = driver.turn(Some(Duration::from_secs(60)))?;
+/// assert!(turn.woken());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Driver {
+    backend: Backend,
+    events: Events,
+    wakers: Vec<Waker>,
+    handle: Handle,
+    /// When the last sleep ended, for the time spent working.
+    awake_since_ns: u64,
+}
+
+/// What a turn brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    events: usize,
+    timers: usize,
+    woken: bool,
+}
+
+impl Turn {
+    /// Events for living registrations.
+    #[must_use]
+    pub fn events(&self) -> usize {
+        self.events
+    }
+
+    /// Timers that fired.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.timers
+    }
+
+    /// Whether somebody asked for the end of the sleep with [`Handle::unpark`].
+    #[must_use]
+    pub fn woken(&self) -> bool {
+        self.woken
+    }
+}
+
+impl Driver {
+    /// A driver with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Builder::build`].
+    pub fn new() -> io::Result<Driver> {
+        Builder::new().build()
+    }
+
+    pub(super) fn new_with(handle: Handle, backend: Backend) -> Driver {
+        let awake_since_ns = handle.clock().now_ns();
+        Driver { backend, events: Events::new(), wakers: Vec::new(), handle, awake_since_ns }
+    }
+
+    /// The shared half.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Waits for events for at most `max_wait` (`None`: without end), wakes whom they concern,
+    /// and fires the timers that are due.
+    ///
+    /// It waits no longer than to the next timer, and not at all if [`Handle::unpark`] was called
+    /// since the last turn. It returns early only with an event, a timer or an unpark.
+    ///
+    /// # Errors
+    ///
+    /// Only if the queue itself is unusable, or the driver was shut down. A failing source is
+    /// never an error here: its own calls say what is wrong with it.
+    pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<Turn> {
+        if self.handle.is_shutdown() {
+            return Err(crate::error::shut_down());
+        }
+        let entered = (!context::is_current(&self.handle)).then(|| self.handle.enter());
+        let (woken, deadline) = self.wait(max_wait)?;
+        let looked = &self.events.list;
+        let stale = self.handle.shared().set.dispatch(looked, &mut self.wakers);
+        let events = looked.len() - stale as usize;
+        let timers = self.expire(deadline);
+        let counters = &self.handle.shared().counters;
+        counters.turn(events as u64, stale, timers as u64);
+        wake_all(&mut self.wakers, counters);
+        drop(entered);
+        Ok(Turn { events, timers, woken })
+    }
+
+    /// Ends the driver: everybody who waits on it wakes with an error that says so, and later
+    /// calls fail the same way. Dropping it does the same.
+    pub fn shutdown(&mut self) {
+        self.handle.shut_down();
+    }
+
+    /// Sleeps in the kernel; returns whether somebody unparked, and the deadline of the earliest
+    /// timer before the sleep.
+    fn wait(&mut self, max_wait: Option<Duration>) -> io::Result<(bool, Option<u64>)> {
+        let shared = self.handle.shared();
+        self.events.clear();
+        let sleeps = max_wait != Some(Duration::ZERO) && shared.park.prepare();
+        let deadline = if sleeps { shared.timers.park() } else { shared.timers.next_deadline_ns() };
+        let timeout =
+            if sleeps { timeout(shared, max_wait, deadline) } else { Some(Duration::ZERO) };
+        let asleep_since_ns = if sleeps && Counters::ENABLED { shared.clock.now_ns() } else { 0 };
+        let result = self.backend.select(&mut self.events, timeout);
+        if sleeps && Counters::ENABLED {
+            let now_ns = shared.clock.now_ns();
+            let worked_ns = asleep_since_ns.saturating_sub(self.awake_since_ns);
+            shared.counters.park(worked_ns, now_ns.saturating_sub(asleep_since_ns));
+            shared.turn_ms.store((now_ns / 1_000_000) as u32, Ordering::Relaxed);
+            self.awake_since_ns = now_ns;
+        }
+        let noted = shared.park.finish();
+        shared.timers.unpark();
+        result?;
+        Ok((noted || self.events.woken, deadline))
+    }
+
+    /// Fires the timers that are due. Without any before the sleep there can be none now that
+    /// the next turn would not fire in time.
+    fn expire(&mut self, deadline_ns: Option<u64>) -> usize {
+        let shared = self.handle.shared();
+        let Some(deadline_ns) = deadline_ns else { return 0 };
+        let now_ns = shared.clock.now_ns();
+        if now_ns < deadline_ns {
+            return 0;
+        }
+        let mut fired = 0;
+        for _ in 0..TIMER_ROUNDS_MAX {
+            let advanced = shared.timers.advance(now_ns, TIMERS_PER_ROUND, &mut self.wakers);
+            fired += advanced.fired;
+            if !advanced.more {
+                break;
+            }
+            wake_all(&mut self.wakers, &shared.counters);
+        }
+        fired
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.handle.shut_down();
+    }
+}
+
+impl std::fmt::Debug for Driver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
+
+/// The shorter of the caller's wait and the way to the next timer.
+fn timeout(shared: &Shared, max_wait: Option<Duration>, deadline: Option<u64>) -> Option<Duration> {
+    let to_timer = deadline
+        .map(|deadline| Duration::from_nanos(deadline.saturating_sub(shared.clock.now_ns())));
+    match (max_wait, to_timer) {
+        (Some(max_wait), Some(to_timer)) => Some(max_wait.min(to_timer)),
+        (max_wait, to_timer) => max_wait.or(to_timer),
+    }
+}

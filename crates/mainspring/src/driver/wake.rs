@@ -1,0 +1,18 @@
+//! Waking: outside every lock, and every one of them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+use crate::metrics::Counters;
+
+/// Wakes all of `wakers`, in order, and leaves the vector empty with its memory.
+///
+/// A waker is somebody else's code: one that panics must not cost the others their wake (clause
+/// C8), nor the program its loop. The panic is reported by the panic hook and counted.
+pub(super) fn wake_all(wakers: &mut Vec<Waker>, counters: &Counters) {
+    for waker in wakers.drain(..) {
+        if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
+            counters.waker_panic();
+        }
+    }
+}

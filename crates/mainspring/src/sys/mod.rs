@@ -1,0 +1,12 @@
+//! One safe function for each system call that rustix and socket2 do not already give.
+//!
+//! This is the only floor, beside the backends, that speaks to an operating system. What it
+//! returns is owned or borrowed by Rust's rules; errors are `io::Error` with the system's code.
+
+#[cfg(unix)]
+mod unix;
+
+#[cfg(unix)]
+pub use unix::AsSource;
+#[cfg(unix)]
+pub(crate) use unix::*;

@@ -1,0 +1,10 @@
+//! Unix: descriptors, and the calls of each mechanism.
+
+#[cfg(target_os = "linux")]
+pub(crate) mod epoll;
+pub(crate) mod socket;
+mod source;
+pub(crate) mod tcp;
+
+pub use source::AsSource;
+pub(crate) use source::raw_source;
