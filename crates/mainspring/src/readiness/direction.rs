@@ -52,6 +52,9 @@ const _: () = assert!(Ready::ALL.bits() as u64 == READY_MASK);
 pub(crate) struct Seen(u64);
 
 impl Seen {
+    /// A look at nothing: no readiness, nothing to wait for, and nothing to clear.
+    pub(crate) const NOTHING: Seen = Seen(ARMED);
+
     pub(crate) fn ready(self) -> Ready {
         Ready::from_bits((self.0 & READY_MASK) as u8)
     }
