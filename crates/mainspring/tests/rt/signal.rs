@@ -20,8 +20,9 @@ fn own(number: i32) -> SignalKind {
 
 /// Sends a signal to this process.
 fn raise(kind: SignalKind) {
+    let process = i32::try_from(std::process::id()).unwrap();
     // SAFETY: a handler is installed for every signal that is raised here.
-    let sent = unsafe { libc::kill(libc::getpid(), kind.as_raw()) };
+    let sent = unsafe { libc::kill(process, kind.as_raw()) };
     assert_eq!(sent, 0);
 }
 
