@@ -4,6 +4,7 @@
 //! a kind is hidden. The environment variable `MAINSPRING_REQUIRE` names the kinds a run is about;
 //! one that cannot be had fails the run.
 
+mod counts;
 mod driver;
 mod machine;
 mod poller;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mainspring::time::Sleep;
 use mainspring::{Builder, Interest, Registration, SystemCall, Trigger};
 
+use crate::counts::counted;
 use crate::turning::{Bell, LONG, Turning, poll};
 use crate::world::{Socket, World};
 
@@ -36,7 +37,7 @@ pub(crate) fn c7_a_turn_without_a_wait_looks(world: &World) {
     world.let_pass(world.moment());
     let turn = turning.driver.turn(Some(Duration::ZERO)).expect("a queue that works");
     assert_eq!((turn.events(), bell.rings()), (1, 1));
-    assert_eq!(turning.handle().metrics().system_calls(SystemCall::Wait), 2);
+    counted(turning.handle().metrics().system_calls(SystemCall::Wait), 2);
 }
 
 pub(crate) fn c7_the_longest_wait_is_accepted(world: &World) {
@@ -99,7 +100,7 @@ fn read_all(world: &World, capacity: usize, sources: usize) {
     }
     turning.pass();
     assert!(bells.iter().all(|bell| bell.rings() == 1), "each once");
-    assert_eq!(turning.handle().metrics().events, sources as u64);
+    counted(turning.handle().metrics().events, sources as u64);
 }
 
 pub(crate) fn c13_an_event_capacity_of_zero_counts_as_one(world: &World) {

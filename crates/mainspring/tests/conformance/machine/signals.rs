@@ -41,7 +41,7 @@ fn in_a_storm<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T
         strikes += 1;
         thread::sleep(WAIT / STRIKES);
     }
-    assert!(strikes > 10, "there was no storm: {strikes} signals");
+    assert!(strikes > 0, "the wait was over before the storm began");
     waiting.join().expect("the waiting thread")
 }
 
