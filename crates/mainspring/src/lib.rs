@@ -24,6 +24,7 @@ mod driver;
 pub mod net;
 mod poller;
 pub mod rt;
+pub mod signal;
 #[allow(unsafe_code)]
 mod sys;
 
