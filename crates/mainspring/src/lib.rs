@@ -15,12 +15,13 @@ mod metrics;
 mod readiness;
 mod sim;
 mod sync;
-mod time;
+pub mod time;
 
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
 mod poller;
+pub mod rt;
 #[allow(unsafe_code)]
 mod sys;
 
@@ -37,6 +38,7 @@ pub use kind::{Kind, Unavailable};
 pub use metrics::{Histogram, Metrics, SystemCall};
 pub use poller::{Poller, Registry};
 pub use ready::Ready;
+pub use rt::block_on;
 #[cfg(feature = "sim")]
 pub use sim::{Simulation, TraceEntry};
 pub use sys::AsSource;
