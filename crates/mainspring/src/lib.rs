@@ -7,6 +7,7 @@ mod event;
 mod interest;
 mod kind;
 mod ready;
+mod socket;
 mod source;
 mod token;
 mod trigger;
@@ -20,8 +21,10 @@ pub mod time;
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
+pub mod net;
 mod poller;
 pub mod rt;
+pub mod signal;
 #[allow(unsafe_code)]
 mod sys;
 
@@ -40,7 +43,7 @@ pub use poller::{Poller, Registry};
 pub use ready::Ready;
 pub use rt::block_on;
 #[cfg(feature = "sim")]
-pub use sim::{Simulation, TraceEntry};
+pub use sim::{Address as SimAddress, Simulation, Socket as SimSocket, TraceEntry};
 pub use sys::AsSource;
 pub use token::Token;
 pub use trigger::Trigger;

@@ -19,6 +19,7 @@ use std::sync::OnceLock;
 use std::task::Waker;
 
 use crate::error;
+use crate::event::Event;
 use crate::sync::Mutex;
 use crate::token::Token;
 
@@ -36,6 +37,7 @@ pub(crate) const SOURCES_MAX: usize = (1 << INDEX_BITS) - 1;
 pub(crate) struct RegistrationSet {
     pages: [OnceLock<Box<[ScheduledIo]>>; PAGES],
     first_page: usize,
+    sources_max: usize,
     free: Mutex<Free>,
 }
 
@@ -52,10 +54,15 @@ struct Free {
 impl RegistrationSet {
     /// A set whose first page has `first_page` slots, a power of two.
     pub(crate) fn new(first_page: usize) -> RegistrationSet {
+        RegistrationSet::with_limit(first_page, SOURCES_MAX)
+    }
+
+    fn with_limit(first_page: usize, sources_max: usize) -> RegistrationSet {
         assert!(first_page.is_power_of_two(), "a page holds a power of two of slots");
         RegistrationSet {
             pages: [const { OnceLock::new() }; PAGES],
             first_page,
+            sources_max,
             free: Mutex::new(Free::default()),
         }
     }
@@ -76,6 +83,19 @@ impl RegistrationSet {
     /// The slot a token points to, whoever uses it now.
     pub(crate) fn get(&self, token: Token) -> Option<&ScheduledIo> {
         self.slot(index_of(token))
+    }
+
+    /// Hands each event to its registration, moves the wakers it satisfies to `wakers`, and
+    /// returns how many events came too late for theirs (clause C4).
+    pub(crate) fn dispatch(&self, events: &[Event], wakers: &mut Vec<Waker>) -> u64 {
+        let mut stale = 0;
+        for event in events {
+            let alive = self.get(event.token).is_some_and(|slot| {
+                slot.dispatch(generation_of(event.token), event.ready, slot.is_once(), wakers)
+            });
+            stale += u64::from(!alive);
+        }
+        stale
     }
 
     /// Takes a slot into use.
@@ -100,7 +120,7 @@ impl RegistrationSet {
 
     fn grow(&self, free: &mut Free) -> std::io::Result<usize> {
         let index = free.fresh;
-        if index >= SOURCES_MAX {
+        if index >= self.sources_max {
             return Err(error::too_many_sources());
         }
         let (page, place, length) = self.locate(index);
@@ -113,11 +133,14 @@ impl RegistrationSet {
         Ok(index)
     }
 
-    /// Gives a slot back. Returns what held wakers, to be dropped outside every lock.
+    /// Gives a slot back. Returns what held wakers, to be dropped outside every lock; `None`, and
+    /// nothing is touched, if the token's registration is gone already.
     pub(crate) fn remove(&self, token: Token) -> Option<(Option<Facts>, [Option<Waker>; 2])> {
         let slot = self.get(token)?;
         let generation = generation_of(token);
-        debug_assert_eq!(slot.generation(), generation, "a registration gives its slot back once");
+        if slot.generation() != generation {
+            return None;
+        }
         let held = slot.end(generation + 1);
         let mut free = self.free.lock();
         free.now -= 1;
@@ -144,7 +167,7 @@ impl RegistrationSet {
         self.free.lock().now
     }
 
-    /// Every slot that was ever used, with its index.
+    /// Every slot that was ever used, by index; a free one has no facts.
     pub(crate) fn slots(&self) -> impl Iterator<Item = &ScheduledIo> {
         let fresh = self.free.lock().fresh;
         (0..fresh).filter_map(|index| self.slot(index))
@@ -164,5 +187,5 @@ pub(crate) fn generation_of(token: Token) -> u64 {
     token.0 >> INDEX_BITS
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;

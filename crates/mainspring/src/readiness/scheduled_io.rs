@@ -253,53 +253,49 @@ impl ScheduledIo {
 
     /// Places a future's waker for `interest`, or renews it. The caller looks again afterwards:
     /// an event before that look is seen by it, one after it finds the waker.
+    ///
+    /// `place` belongs to one future, which always names the same interest and leaves before the
+    /// registration ends: it borrows the registration, so the compiler sees to that.
     pub(crate) fn wait(&self, place: &mut Place, interest: Interest, waker: &Waker) {
-        if *place == Place::Unplaced {
-            *place = self.place(interest, waker);
-        }
         match *place {
-            Place::Slots => {
-                for side in Side::of(interest) {
-                    if let Some(raced) = self.side(side).slot.store(waker) {
-                        raced.wake();
-                    }
-                }
+            Place::Slots => self.store(interest, waker),
+            Place::Listed(key) => self.renew(key, interest, waker),
+            Place::Unplaced if self.claim(interest) => {
+                // Noted first: should cloning the waker panic, the future still gives its slots up.
+                *place = Place::Slots;
+                self.store(interest, waker);
             }
-            Place::Listed(key) => {
-                let mut facts = self.facts();
-                let waiters = facts.as_mut().and_then(|facts| facts.waiters.as_deref_mut());
-                let polled = waiters.map_or(Ok(()), |waiters| waiters.poll(key, waker));
-                drop(facts);
-                match polled {
-                    // Notified, but somebody else was faster: stand in line again.
-                    Ok(()) => {
-                        self.leave(place, interest);
-                        *place = self.listed(interest, waker);
-                    }
-                    Err(replaced) => drop(replaced),
-                }
-            }
-            Place::Unplaced => {}
+            Place::Unplaced => *place = self.insert(interest, waker),
         }
     }
 
-    fn place(&self, interest: Interest, waker: &Waker) -> Place {
+    /// Claims the first slot of every side of `interest`, or of none.
+    fn claim(&self, interest: Interest) -> bool {
         let mut claimed = [false; 2];
         for side in Side::of(interest) {
             claimed[side as usize] = self.side(side).slot.claim(Owner::Future);
         }
-        if Side::of(interest).all(|side| claimed[side as usize]) {
-            return Place::Slots;
-        }
-        for side in Side::BOTH {
-            if claimed[side as usize] {
-                drop(self.side(side).slot.release());
+        let whole = Side::of(interest).all(|side| claimed[side as usize]);
+        if !whole {
+            for side in Side::BOTH.into_iter().filter(|side| claimed[*side as usize]) {
+                let left = self.side(side).slot.release();
+                debug_assert!(left.is_none(), "nobody stores in a slot between owners");
             }
         }
-        self.listed(interest, waker)
+        whole
     }
 
-    fn listed(&self, interest: Interest, waker: &Waker) -> Place {
+    fn store(&self, interest: Interest, waker: &Waker) {
+        for side in Side::of(interest) {
+            if let Some(raced) = self.side(side).slot.store(waker) {
+                raced.wake();
+            }
+        }
+    }
+
+    fn insert(&self, interest: Interest, waker: &Waker) -> Place {
+        // A waker is cloned and dropped by the task's code: never under the lock.
+        let waker = waker.clone();
         let mut facts = self.facts();
         let Some(facts) = facts.as_mut() else {
             return Place::Unplaced;
@@ -311,57 +307,87 @@ impl ScheduledIo {
         Place::Listed(key)
     }
 
+    /// QUEUED is not set again: it stays for as long as anybody has an entry in the list.
+    fn renew(&self, key: WaiterKey, interest: Interest, waker: &Waker) {
+        let waker = waker.clone();
+        let mut facts = self.facts();
+        let unneeded = match facts.as_mut().and_then(|facts| facts.waiters.as_deref_mut()) {
+            Some(waiters) => waiters.renew(key, interest.mask(), waker),
+            None => Some(waker),
+        };
+        drop(facts);
+        drop(unneeded);
+    }
+
     /// Takes a future's waker out of its place, when it completes or is dropped.
     pub(crate) fn leave(&self, place: &mut Place, interest: Interest) {
         match std::mem::replace(place, Place::Unplaced) {
             Place::Unplaced => {}
             Place::Slots => {
+                // All are given up before the first is dropped: a waker's drop may panic.
+                let mut left = [None, None];
                 for side in Side::of(interest) {
-                    drop(self.side(side).slot.release());
+                    left[side as usize] = self.side(side).slot.release();
                 }
-            }
-            Place::Listed(key) => {
-                let mut facts = self.facts();
-                let waiters = facts.as_mut().and_then(|facts| facts.waiters.as_deref_mut());
-                let left = waiters.and_then(|waiters| {
-                    let left = waiters.remove(key);
-                    self.unqueue_if_empty(waiters);
-                    left
-                });
-                // A waker's drop may run a task's destructor: not under the lock.
-                drop(facts);
                 drop(left);
             }
+            Place::Listed(key) => drop(self.remove_waiter(|waiters| waiters.remove(key))),
         }
+    }
+
+    /// Takes a waiter out of the list. Returns its waker, to be dropped outside the lock: that
+    /// may run a task's destructor.
+    fn remove_waiter(&self, remove: impl FnOnce(&mut Waiters) -> Option<Waker>) -> Option<Waker> {
+        let mut facts = self.facts();
+        let waiters = facts.as_mut()?.waiters.as_deref_mut()?;
+        let left = remove(waiters);
+        self.unqueue_if_empty(waiters);
+        left
     }
 
     /// Stores the waker of the `poll_*` calls of the sides of `interest`; the caller looks again
     /// afterwards. One task a side: the last caller is the one that is woken.
     pub(crate) fn wait_poll(&self, interest: Interest, waker: &Waker) {
         for side in Side::of(interest) {
-            let slot = &self.side(side).slot;
-            if slot.claim(Owner::Poll) {
-                if let Some(raced) = slot.store(waker) {
-                    raced.wake();
-                }
+            let direction = self.side(side);
+            if !direction.slot.claim(Owner::Poll) {
+                self.set_poll(side, waker);
                 continue;
             }
-            let mut facts = self.facts();
-            let replaced = facts.as_mut().and_then(|facts| {
+            if let Some(raced) = direction.slot.store(waker) {
+                raced.wake();
+            }
+            if direction.look().is_queued() {
+                // An earlier call may have found a future in the slot and gone to the list.
+                drop(self.remove_waiter(|waiters| waiters.remove_poll(side as usize)));
+            }
+        }
+    }
+
+    fn set_poll(&self, side: Side, waker: &Waker) {
+        let waker = waker.clone();
+        let mut facts = self.facts();
+        let unneeded = match facts.as_mut() {
+            Some(facts) => {
                 let waiters = facts.waiters.get_or_insert_default();
-                let replaced = waiters.set_poll(side as usize, interest.mask(), waker);
+                // As in the slot, everything of the side wakes: the calls of one task may differ
+                // in what of it they want.
+                let replaced = waiters.set_poll(side as usize, side.mask(), waker);
                 self.side(side).set_queued();
                 replaced
-            });
-            drop(facts);
-            drop(replaced);
-        }
+            }
+            None => Some(waker),
+        };
+        drop(facts);
+        drop(unneeded);
     }
 
     /// The number of tasks that wait on a side, for diagnostics.
     pub(crate) fn waiting(&self, side: Side, facts: &Facts) -> usize {
-        let listed = facts.waiters.as_ref().map_or(0, |waiters| waiters.count(side.mask()));
-        usize::from(self.side(side).slot.is_claimed()) + listed
+        // Everybody waits for errors: that does not make a writer a reader.
+        let own = side.mask() - Ready::ERROR;
+        let listed = facts.waiters.as_ref().map_or(0, |waiters| waiters.count(own));
+        usize::from(self.side(side).slot.is_occupied()) + listed
     }
 
     /// Takes the slot into use.
@@ -371,6 +397,10 @@ impl ScheduledIo {
 
     /// Ends the registration: from here on its events are stale. Returns what held wakers, to be
     /// dropped outside every lock.
+    ///
+    /// An event that passed the check just before may still empty a slot or notify the list of the
+    /// next registration: that wakes a task which looks, finds nothing and waits again. It never
+    /// leaves readiness behind.
     pub(crate) fn end(&self, next_generation: u64) -> (Option<Facts>, [Option<Waker>; 2]) {
         let facts = self.facts().take();
         self.generation.store(next_generation, Ordering::Release);
@@ -382,5 +412,5 @@ impl ScheduledIo {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;

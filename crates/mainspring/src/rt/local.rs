@@ -77,7 +77,7 @@ where
         // A destructor at the very end spawned it; its turn would never come.
         local.run(runnable);
     } else {
-        local.tasks().borrow_mut().put(place, waker.clone());
+        let _none = local.tasks().borrow_mut().put(place, &waker);
         runnable.schedule();
     }
     Ok(JoinHandle { task: Some(task), waker })
@@ -118,7 +118,7 @@ impl<F: Future> Future for Supervised<F> {
         let mut task = self.project();
         let mut poll = || match task.future.as_mut().as_pin_mut() {
             Some(future) if !task.life.local.is_aborting() => future.poll(cx).map(Ok),
-            _ => Poll::Ready(Err(JoinError(Cause::Aborted))),
+            _ => Poll::Ready(Err(aborted())),
         };
         let polled = catch_unwind(AssertUnwindSafe(&mut poll));
         let result = ready!(polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(panic)))));
@@ -226,7 +226,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// Why a task returned nothing.
+/// Why a task, or a core of [`per_core`](crate::rt::per_core), returned nothing.
 ///
 /// ```
 /// use mainspring::rt::spawn_local;
@@ -245,6 +245,8 @@ enum Cause {
     Aborted,
     /// It returned something that was taken before.
     Joined,
+    /// The driver it ran on failed.
+    Driver(io::Error),
 }
 
 impl JoinError {
@@ -276,6 +278,16 @@ impl JoinError {
     }
 }
 
+/// The error of a core that was told to stop at once.
+pub(super) fn aborted() -> JoinError {
+    JoinError(Cause::Aborted)
+}
+
+/// The error of a core whose driver failed.
+pub(super) fn driver_failed(error: io::Error) -> JoinError {
+    JoinError(Cause::Driver(error))
+}
+
 /// The error of a panic that was caught.
 pub(super) fn panicked(payload: Box<dyn Any + Send>) -> JoinError {
     JoinError(Cause::Panicked(Mutex::new(payload)))
@@ -294,6 +306,7 @@ impl fmt::Display for JoinError {
             }
             Cause::Aborted => f.write_str("the task was aborted before it ended"),
             Cause::Joined => f.write_str("the task's result was taken before"),
+            Cause::Driver(error) => write!(f, "its driver failed: {error}"),
         }
     }
 }
@@ -304,7 +317,14 @@ impl fmt::Debug for JoinError {
     }
 }
 
-impl Error for JoinError {}
+impl Error for JoinError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            Cause::Driver(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<JoinError> for io::Error {
     fn from(error: JoinError) -> io::Error {

@@ -26,6 +26,7 @@ use std::task::{Wake, Waker};
 use async_task::Runnable;
 
 use crate::driver::{Entered, Handle};
+use crate::rt::wakers::Wakers;
 
 thread_local! {
     /// The innermost `block_on` that runs on this thread.
@@ -117,7 +118,8 @@ impl Wake for Shared {
 pub(super) struct Local {
     shared: Arc<Shared>,
     queued: RefCell<VecDeque<Entry>>,
-    tasks: RefCell<Tasks>,
+    /// A place for each living task, with its waker, so that all can be woken at the end.
+    tasks: RefCell<Wakers>,
     /// Whether the task that is run now is to be dropped instead of polled.
     aborting: Cell<bool>,
     closing: Cell<bool>,
@@ -154,7 +156,7 @@ impl Local {
         std::ptr::eq(&raw const *self.shared, shared)
     }
 
-    pub(super) fn tasks(&self) -> &RefCell<Tasks> {
+    pub(super) fn tasks(&self) -> &RefCell<Wakers> {
         &self.tasks
     }
 
@@ -208,14 +210,14 @@ impl Local {
         // A wake of the main future from now on does nothing.
         self.shared.main_queued.store(true, Ordering::Release);
         loop {
-            let wakers = self.tasks.borrow_mut().take_wakers();
+            let wakers = self.tasks.borrow_mut().take_all();
             wakers.into_iter().for_each(Waker::wake);
             while let Some(entry) = self.pop() {
                 if let Entry::Task(task) = entry {
                     self.run(task);
                 }
             }
-            if self.tasks.borrow().living == 0 {
+            if self.tasks.borrow().is_empty() {
                 return;
             }
             self.wait_for_injected();
@@ -228,40 +230,6 @@ impl Local {
             let woken = self.shared.arrived.wait(injected);
             injected = woken.unwrap_or_else(PoisonError::into_inner);
         }
-    }
-}
-
-/// The wakers of living tasks, so that all can be woken at the end.
-#[derive(Debug, Default)]
-pub(super) struct Tasks {
-    wakers: Vec<Option<Waker>>,
-    free: Vec<usize>,
-    living: usize,
-}
-
-impl Tasks {
-    /// A place for a new task.
-    pub(super) fn take_place(&mut self) -> usize {
-        self.living += 1;
-        self.free.pop().unwrap_or_else(|| {
-            self.wakers.push(None);
-            self.wakers.len() - 1
-        })
-    }
-
-    pub(super) fn put(&mut self, place: usize, waker: Waker) {
-        self.wakers[place] = Some(waker);
-    }
-
-    /// Ends the use of a place. The waker is to be dropped once the borrow has ended.
-    pub(super) fn release(&mut self, place: usize) -> Option<Waker> {
-        self.living -= 1;
-        self.free.push(place);
-        self.wakers[place].take()
-    }
-
-    fn take_wakers(&mut self) -> Vec<Waker> {
-        self.wakers.iter_mut().filter_map(Option::take).collect()
     }
 }
 

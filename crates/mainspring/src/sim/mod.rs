@@ -44,7 +44,7 @@ mod trace;
 #[cfg(all(test, feature = "sim"))]
 mod tests;
 
-pub(crate) use self::address::Address;
+pub use self::address::Address;
 
 #[cfg(not(feature = "sim"))]
 pub(crate) use self::absent::{Simulation, Socket};
@@ -53,7 +53,6 @@ pub(crate) use self::absent::{Simulation, Socket};
 pub(crate) use self::{
     operation::{Memory, Request},
     queue::{Mask, QueueId, Report},
-    socket::Socket,
 };
 #[cfg(feature = "sim")]
-pub use self::{simulation::Simulation, trace::TraceEntry};
+pub use self::{simulation::Simulation, socket::Socket, trace::TraceEntry};

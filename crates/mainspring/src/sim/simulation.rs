@@ -214,7 +214,7 @@ impl Simulation {
     /// # Errors
     ///
     /// `QuotaExceeded` if no number is to be had.
-    pub(crate) fn tcp_socket(&self, ipv6: bool) -> io::Result<Socket> {
+    pub fn tcp_socket(&self, ipv6: bool) -> io::Result<Socket> {
         self.socket(if ipv6 { Family::V6 } else { Family::V4 })
     }
 
@@ -223,7 +223,7 @@ impl Simulation {
     /// # Errors
     ///
     /// `QuotaExceeded` if no number is to be had.
-    pub(crate) fn unix_socket(&self) -> io::Result<Socket> {
+    pub fn unix_socket(&self) -> io::Result<Socket> {
         self.socket(Family::Unix)
     }
 
@@ -239,7 +239,7 @@ impl Simulation {
     /// # Errors
     ///
     /// `QuotaExceeded` if no two numbers are to be had.
-    pub(crate) fn unix_pair(&self) -> io::Result<(Socket, Socket)> {
+    pub fn unix_pair(&self) -> io::Result<(Socket, Socket)> {
         let (first, second) = {
             let mut kernel = self.enter();
             kernel.check_room()?;
@@ -267,8 +267,8 @@ impl Simulation {
     /// # Errors
     ///
     /// If the number is not open.
-    pub(crate) fn close_number(&self, source: RawSource) -> io::Result<()> {
-        self.enter().close(source.0)
+    pub fn close_number(&self, number: u64) -> io::Result<()> {
+        self.enter().close(number)
     }
 
     fn lock(&self) -> MutexGuard<'_, Kernel> {

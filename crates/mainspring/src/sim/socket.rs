@@ -13,7 +13,15 @@ use crate::source::RawSource;
 ///
 /// Every call is non-blocking: what would block fails with `WouldBlock`. As with a descriptor, a
 /// call acts on whatever the number names *now*.
-pub(crate) struct Socket {
+///
+/// ```
+/// use mainspring::Simulation;
+/// let (a, b) = Simulation::new(1).unix_pair()?;
+/// assert_eq!(b.recv(&mut [0; 8], false).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+/// a.send(b"hello")?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Socket {
     simulation: Simulation,
     number: u32,
 }
@@ -22,6 +30,12 @@ impl Socket {
     /// Takes ownership of an open number.
     pub(super) fn new(simulation: Simulation, number: u32) -> Socket {
         Socket { simulation, number }
+    }
+
+    /// The number, which like a descriptor's is the lowest that was free.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number.into()
     }
 
     /// The number, for a registration.
@@ -42,7 +56,7 @@ impl Socket {
     ///
     /// `AddrInUse`; `AddrNotAvailable` for an address other than the loopback's; `InvalidInput` for
     /// a second address, or one of another family.
-    pub(crate) fn bind(&self, address: &Address) -> io::Result<()> {
+    pub fn bind(&self, address: &Address) -> io::Result<()> {
         self.call(|kernel, file| kernel.bind(file, address))
     }
 
@@ -51,7 +65,7 @@ impl Socket {
     /// # Errors
     ///
     /// `InvalidInput` if the socket is connected, or is a Unix socket without a name.
-    pub(crate) fn listen(&self, backlog: u32) -> io::Result<()> {
+    pub fn listen(&self, backlog: u32) -> io::Result<()> {
         self.call(|kernel, file| kernel.listen(file, backlog))
     }
 
@@ -61,7 +75,7 @@ impl Socket {
     ///
     /// `WouldBlock` if none waits; `QuotaExceeded` if no number is to be had, and then the
     /// connection goes on waiting; `InvalidInput` if the socket does not listen.
-    pub(crate) fn accept(&self) -> io::Result<(Socket, Address)> {
+    pub fn accept(&self) -> io::Result<(Socket, Address)> {
         let (number, address) = self.call(|kernel, file| kernel.accept(file))?;
         Ok((Socket::new(self.simulation.clone(), number), address))
     }
@@ -76,7 +90,7 @@ impl Socket {
     /// nothing was begun), `ConnectionRefused`, `NotFound` for a path that does not exist,
     /// `NetworkUnreachable` for an address other than the loopback's, `AddrNotAvailable` if no port
     /// is free.
-    pub(crate) fn connect(&self, address: &Address) -> io::Result<()> {
+    pub fn connect(&self, address: &Address) -> io::Result<()> {
         self.call(|kernel, file| kernel.connect(file, address))
     }
 
@@ -85,7 +99,7 @@ impl Socket {
     /// # Errors
     ///
     /// If the number is not open.
-    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.call(|kernel, file| kernel.take_error(file))
     }
 
@@ -94,7 +108,7 @@ impl Socket {
     /// # Errors
     ///
     /// If the number is not open.
-    pub(crate) fn local_address(&self) -> io::Result<Address> {
+    pub fn local_address(&self) -> io::Result<Address> {
         self.call(|kernel, file| Ok(kernel.file(file)?.local.clone()))
     }
 
@@ -103,7 +117,7 @@ impl Socket {
     /// # Errors
     ///
     /// `NotConnected` before the connection is there and after it was reset.
-    pub(crate) fn peer_address(&self) -> io::Result<Address> {
+    pub fn peer_address(&self) -> io::Result<Address> {
         self.call(|kernel, file| kernel.peer_address(file))
     }
 
@@ -112,7 +126,7 @@ impl Socket {
     /// # Errors
     ///
     /// `WouldBlock`, `NotConnected` (`InvalidInput` on a Unix socket), or the pending error.
-    pub(crate) fn recv(&self, buffer: &mut [u8], peek: bool) -> io::Result<usize> {
+    pub fn recv(&self, buffer: &mut [u8], peek: bool) -> io::Result<usize> {
         let bytes = self.call(|kernel, file| kernel.receive(file, buffer.len(), peek))?;
         buffer[..bytes.len()].copy_from_slice(&bytes);
         Ok(bytes.len())
@@ -123,7 +137,7 @@ impl Socket {
     /// # Errors
     ///
     /// As for [`recv`](Self::recv).
-    pub(crate) fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    pub fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let room = buffers.iter().fold(0, |sum: usize, buffer| sum.saturating_add(buffer.len()));
         let bytes = self.call(|kernel, file| kernel.receive(file, room, false))?;
         let mut rest = bytes.as_slice();
@@ -141,7 +155,7 @@ impl Socket {
     ///
     /// `WouldBlock` if there is no room; `BrokenPipe` or `NotConnected` if nobody will read it; or
     /// the pending error.
-    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         self.send_vectored(&[IoSlice::new(bytes)])
     }
 
@@ -150,7 +164,7 @@ impl Socket {
     /// # Errors
     ///
     /// As for [`send`](Self::send).
-    pub(crate) fn send_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub fn send_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let wanted = buffers.iter().fold(0, |sum: usize, buffer| sum.saturating_add(buffer.len()));
         self.call(|kernel, file| {
             let count = kernel.admit(file, wanted)?;
@@ -169,7 +183,7 @@ impl Socket {
     /// # Errors
     ///
     /// `NotConnected` before there is a connection and after it was reset.
-    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.call(|kernel, file| kernel.shut_down(file, how))
     }
 
@@ -179,7 +193,7 @@ impl Socket {
     /// # Errors
     ///
     /// `NotConnected` if there is nothing to tear.
-    pub(crate) fn reset(&self) -> io::Result<()> {
+    pub fn reset(&self) -> io::Result<()> {
         self.call(|kernel, file| kernel.tear(file))
     }
 
@@ -188,7 +202,7 @@ impl Socket {
     /// # Errors
     ///
     /// `QuotaExceeded` if no number is to be had.
-    pub(crate) fn duplicate(&self) -> io::Result<Socket> {
+    pub fn duplicate(&self) -> io::Result<Socket> {
         let number = self.call(|kernel, file| kernel.number(file))?;
         Ok(Socket::new(self.simulation.clone(), number))
     }
@@ -199,7 +213,7 @@ impl Socket {
     /// # Errors
     ///
     /// If one of the numbers is not open.
-    pub(crate) fn duplicate_onto(&self, onto: &Socket) -> io::Result<()> {
+    pub fn duplicate_onto(&self, onto: &Socket) -> io::Result<()> {
         self.simulation.enter().duplicate_onto(self.number, onto.number)
     }
 }

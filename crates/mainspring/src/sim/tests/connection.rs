@@ -24,11 +24,11 @@ fn c5_numbers_are_given_lowest_free_first() {
 fn a_closed_number_is_an_error_and_not_another_socket() {
     let simulation = Simulation::new(1);
     let socket = simulation.tcp_socket(false).unwrap();
-    simulation.close_number(socket.raw_source()).unwrap();
+    simulation.close_number(socket.number()).unwrap();
     assert!(socket.local_address().is_err());
     assert!(socket.send(b"x").is_err());
-    assert!(simulation.close_number(socket.raw_source()).is_err());
-    assert!(simulation.close_number(crate::source::RawSource(u64::MAX)).is_err());
+    assert!(simulation.close_number(socket.number()).is_err());
+    assert!(simulation.close_number(u64::MAX).is_err());
 }
 
 #[test]

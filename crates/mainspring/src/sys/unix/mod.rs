@@ -1,8 +1,13 @@
 //! Unix: descriptors, and the calls of each mechanism.
 
+pub(crate) mod affinity;
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+pub(crate) mod reuse_port;
+pub(crate) mod signal;
+pub(crate) mod socket;
 mod source;
+pub(crate) mod tcp;
 
 pub use source::AsSource;
 pub(crate) use source::raw_source;

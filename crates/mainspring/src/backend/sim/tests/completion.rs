@@ -82,7 +82,7 @@ fn c10_every_operation_completes_once_at_a_later_time() {
     assert_eq!(&incoming.0[..13], b"twelve bytes\0");
     assert_eq!(results[&3].as_ref().unwrap(), &0);
     assert_eq!(results[&4].as_ref().unwrap(), &12);
-    simulation.close_number(RawSource(*results[&2].as_ref().unwrap())).expect("an open number");
+    simulation.close_number(*results[&2].as_ref().unwrap()).expect("an open number");
     assert!(completed(&mut selector).is_empty());
 }
 

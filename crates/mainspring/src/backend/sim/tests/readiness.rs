@@ -221,7 +221,7 @@ fn c5_a_number_closed_behind_the_registration_is_an_error_and_no_more() {
     let (simulation, mut selector, registrar) = open();
     let (a, b) = simulation.unix_pair().unwrap();
     registrar.add(b.raw_source(), Token(1), READ, Trigger::Edge).unwrap();
-    simulation.close_number(b.raw_source()).unwrap();
+    simulation.close_number(b.number()).unwrap();
     assert_eq!(reported(&mut selector), NOTHING);
     let modified = registrar.modify(b.raw_source(), Token(1), READ, Trigger::Edge);
     assert_eq!(kind(modified), Some(ErrorKind::NotFound));

@@ -5,23 +5,28 @@
 //! kernel is given a slot's number, never the user's token, so tokens may be any value, shared or
 //! pointers, and an event that outlived its registration is recognised and dropped (clause C4).
 
-use std::collections::HashMap;
+#[cfg(feature = "sim")]
+mod simulated;
+mod table;
+
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use crate::backend::choose::{Choice, Chosen};
 use crate::backend::{self, Backend, Opening, SharedBackend};
-use crate::event::{Event, Events};
+use crate::event::Events;
 use crate::interest::Interest;
 use crate::metrics::{Counters, Metrics};
 use crate::readiness::park::Park;
-use crate::source::RawSource;
+use crate::sim::Simulation;
 use crate::sync::{Arc, Mutex};
 use crate::sys::{AsSource, raw_source};
 use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
+
+use table::Table;
 
 /// An event queue for those who write their own loop.
 ///
@@ -111,12 +116,16 @@ impl Poller {
     ///
     /// Those of [`Builder::build`](crate::Builder::build).
     pub fn open(choice: &Choice) -> io::Result<Poller> {
+        Poller::open_in(choice, None)
+    }
+
+    fn open_in(choice: &Choice, simulation: Option<Simulation>) -> io::Result<Poller> {
         let counters = Arc::new(Counters::default());
         let opened = backend::open(&Opening {
             choice,
             event_capacity: backend::EVENT_CAPACITY,
             counters: &counters,
-            simulation: None,
+            simulation,
         })?;
         let shared = Shared {
             backend: opened.shared,
@@ -250,7 +259,7 @@ impl Registry {
     /// What the poller did so far; turns are waits.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let sources_now = self.0.table.lock().by_source.len() as u64;
+        let sources_now = self.0.table.lock().len() as u64;
         Metrics { sources_now, ..self.0.counters.snapshot() }
     }
 }
@@ -265,99 +274,4 @@ impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry").field("backend", &self.0.chosen.kind()).finish_non_exhaustive()
     }
-}
-
-/// The slots: what the kernel is given is `generation << 32 | index`.
-#[derive(Default)]
-struct Table {
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-    by_source: HashMap<RawSource, u32>,
-}
-
-struct Slot {
-    generation: u32,
-    token: Token,
-}
-
-impl Table {
-    /// Registers under a fresh slot. A registration of the same number may be there already: if
-    /// the kernel agrees to a second one, the first is of a descriptor that was closed.
-    fn add(
-        &mut self,
-        source: RawSource,
-        token: Token,
-        add: impl FnOnce(RawSource, Token) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => {
-                // One number less than fits: the last, with the last generation, is the wake's.
-                let index = u32::try_from(self.slots.len()).ok().filter(|&index| index != u32::MAX);
-                let index = index.ok_or_else(crate::error::too_many_sources)?;
-                self.slots.push(Slot { generation: 0, token });
-                index
-            }
-        };
-        self.slots[index as usize].token = token;
-        if let Err(error) = add(source, self.slot_token(index)) {
-            self.release(index);
-            return Err(error);
-        }
-        if let Some(orphan) = self.by_source.insert(source, index) {
-            self.release(orphan);
-        }
-        Ok(())
-    }
-
-    fn slot_token(&self, index: u32) -> Token {
-        let generation = u64::from(self.slots[index as usize].generation);
-        Token(generation << 32 | u64::from(index))
-    }
-
-    fn find(&self, source: RawSource) -> io::Result<Token> {
-        self.by_source.get(&source).map(|&index| self.slot_token(index)).ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::NotFound,
-                format!("source {} is not registered with this poller: add it first", source.0),
-            )
-        })
-    }
-
-    fn rename(&mut self, slot: Token, token: Token) {
-        self.slots[index_of(slot)].token = token;
-    }
-
-    fn forget(&mut self, source: RawSource) {
-        if let Some(index) = self.by_source.remove(&source) {
-            self.release(index);
-        }
-    }
-
-    /// Ends a slot's generation. One that has used them all is not used again.
-    fn release(&mut self, index: u32) {
-        let slot = &mut self.slots[index as usize];
-        slot.generation = slot.generation.saturating_add(1);
-        if slot.generation != u32::MAX {
-            self.free.push(index);
-        }
-    }
-
-    /// Puts the user's tokens in place of the slots', drops what is stale and counts it.
-    fn translate(&self, looked: &Events, events: &mut Events) -> u64 {
-        let mut stale = 0;
-        for event in looked {
-            match self.slots.get(index_of(event.token)) {
-                Some(slot) if u64::from(slot.generation) == event.token.0 >> 32 => {
-                    events.list.push(Event { token: slot.token, ready: event.ready });
-                }
-                _ => stale += 1,
-            }
-        }
-        stale
-    }
-}
-
-fn index_of(slot: Token) -> usize {
-    (slot.0 & u64::from(u32::MAX)) as usize
 }
