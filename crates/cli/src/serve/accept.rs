@@ -13,6 +13,7 @@ use mainspring::time::sleep;
 
 use super::connection::{Site, serve};
 use super::drain::Stage;
+use super::listen::BACKLOG;
 use super::statistics::Statistics;
 
 /// Connections taken in a row before those that are there get their turn.
@@ -46,7 +47,8 @@ pub async fn accept(listener: TcpListener, site: Rc<Site>) -> io::Result<()> {
         }
     }
     sleep(LAST_CALL).await;
-    while let Ok((stream, _)) = listener.try_accept() {
+    for _ in 0..BACKLOG {
+        let Ok((stream, _)) = listener.try_accept() else { break };
         begin(stream, &site);
     }
     Ok(())

@@ -58,7 +58,8 @@ impl Service<Request<Incoming>> for Requests {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let site = Rc::clone(&self.site);
-        let flight = Flight::begin(&self.watch, &site.statistics);
+        let flight = Flight::begin(&self.watch);
+        Statistics::count(&site.statistics.requests);
         Box::pin(async move {
             let answer = match Question::of(request, site.files.hidden) {
                 Ok(question) => {
@@ -118,23 +119,9 @@ struct Served {
 impl Served {
     async fn run(mut self) {
         let end = poll_fn(|cx| self.poll_end(cx)).await;
-        let statistics = Rc::clone(&self.site.statistics);
-        let owed = !self.watch.owes_nothing();
-        match &end {
-            End::Closed(Err(error)) if owed || error.is_parse() || error.is_incomplete_message() => {
-                Statistics::count(&statistics.errors);
-            }
-            End::Late(Late::Head | Late::Write) => Statistics::count(&statistics.timeouts),
-            _ => {}
-        }
+        self.count(&end);
         let Served { connection, watch, member, alarm, site } = self;
-        // The response itself counts what was not handed over; this counts what was, and never
-        // left the buffers.
-        let before = statistics.cut_off.get();
         let socket = connection.into_parts().io;
-        if owed && statistics.cut_off.get() == before && !matches!(end, End::Closed(Ok(()))) {
-            Statistics::count(&statistics.cut_off);
-        }
         let closing = Closing { socket, watch, member, alarm, site };
         match end {
             End::Closed(_) | End::Late(Late::Close) | End::Cut => {}
@@ -142,6 +129,22 @@ impl Served {
             End::Late(Late::Head) => closing.say_too_late().await,
             // Nobody takes what the kernel still holds for this client: let it go at once.
             End::Late(Late::Write) => drop(closing.socket.stream().set_zero_linger()),
+        }
+    }
+
+    fn count(&self, end: &End) {
+        let statistics = &self.site.statistics;
+        let cut = self.watch.is_cut_off();
+        match end {
+            End::Closed(Ok(())) => return,
+            End::Closed(Err(error)) if cut || error.is_parse() || error.is_incomplete_message() => {
+                Statistics::count(&statistics.errors);
+            }
+            End::Late(Late::Head | Late::Write) => Statistics::count(&statistics.timeouts),
+            _ => {}
+        }
+        if cut {
+            Statistics::count(&statistics.cut_off);
         }
     }
 

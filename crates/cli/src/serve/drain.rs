@@ -26,7 +26,7 @@ pub struct Drain {
     /// A place for each member; empty ones are reused.
     places: RefCell<Places>,
     /// Who waits for the last member.
-    empty: Cell<Option<Waker>>,
+    empty: RefCell<Option<Waker>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl Drain {
         Rc::new(Drain {
             stage: Cell::new(Stage::Serving),
             places: RefCell::default(),
-            empty: Cell::new(None),
+            empty: RefCell::new(None),
         })
     }
 
@@ -97,7 +97,7 @@ impl Drain {
             if self.members() == 0 {
                 return Poll::Ready(());
             }
-            self.empty.set(Some(cx.waker().clone()));
+            *self.empty.borrow_mut() = Some(cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -127,7 +127,8 @@ impl Drop for Member {
         let empty = places.members() == 0;
         drop(places);
         drop(waker);
-        if let (true, Some(waker)) = (empty, self.drain.empty.take()) {
+        let waiting = if empty { self.drain.empty.take() } else { None };
+        if let Some(waker) = waiting {
             waker.wake();
         }
     }

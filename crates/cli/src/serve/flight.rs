@@ -3,24 +3,21 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::statistics::Statistics;
 use super::watch::Watch;
 
 /// A response under way. When it is dropped, with the body that was sent or with the connection
-/// that broke, the response is over; one that was not complete counts as cut off.
+/// that broke, the response is over; one that was not complete is cut off.
 #[derive(Debug)]
 pub struct Flight {
     watch: Rc<Watch>,
-    statistics: Rc<Statistics>,
     complete: bool,
 }
 
 impl Flight {
     /// A request was read: its response begins.
-    pub fn begin(watch: &Rc<Watch>, statistics: &Rc<Statistics>) -> Flight {
+    pub fn begin(watch: &Rc<Watch>) -> Flight {
         watch.begin(Instant::now());
-        Statistics::count(&statistics.requests);
-        Flight { watch: Rc::clone(watch), statistics: Rc::clone(statistics), complete: false }
+        Flight { watch: Rc::clone(watch), complete: false }
     }
 
     /// All bytes were handed to the connection.
@@ -31,9 +28,6 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.watch.finish(Instant::now());
-        if !self.complete {
-            Statistics::count(&self.statistics.cut_off);
-        }
+        self.watch.finish(Instant::now(), self.complete);
     }
 }

@@ -132,8 +132,20 @@ mod tests {
     #[test]
     fn what_is_not_understood_means_the_whole_file() {
         for field in [
-            "", "bytes", "bytes=", "bytes=,", "bytes=-", "bytes=5-4", "bytes=a-b", "bytes=1-2-3",
-            "bytes=+1-2", "bytes=0x1-2", "bytes=1 -2", "lines=0-1", "bytes=0-1,3-4", "bytes 0-1",
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=,",
+            "bytes=-",
+            "bytes=5-4",
+            "bytes=a-b",
+            "bytes=1-2-3",
+            "bytes=+1-2",
+            "bytes=0x1-2",
+            "bytes=1 -2",
+            "lines=0-1",
+            "bytes=0-1,3-4",
+            "bytes 0-1",
         ] {
             assert_eq!(Part::of(field.as_bytes(), 10), Part::Whole, "{field}");
         }

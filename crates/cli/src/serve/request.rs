@@ -73,15 +73,18 @@ impl Question {
         }
         let is_head = head.method == Method::HEAD;
         let target = Target::parse(head.uri.path(), hidden).map_err(|refused| {
-            shorten(is_head, match refused {
-                Refused::Malformed => {
-                    refusal(StatusCode::BAD_REQUEST, "the path is not made of file names")
-                }
-                Refused::Outside => {
-                    refusal(StatusCode::FORBIDDEN, "the path leads out of the served directory")
-                }
-                Refused::Hidden => not_found(),
-            })
+            shorten(
+                is_head,
+                match refused {
+                    Refused::Malformed => {
+                        refusal(StatusCode::BAD_REQUEST, "the path is not made of file names")
+                    }
+                    Refused::Outside => {
+                        refusal(StatusCode::FORBIDDEN, "the path leads out of the served directory")
+                    }
+                    Refused::Hidden => not_found(),
+                },
+            )
         })?;
         let query = head.uri.query().map(str::to_string);
         Ok(Question { head: is_head, target, query, headers: head.headers })
@@ -149,10 +152,8 @@ impl Question {
             Verdict::Proceed => self.part(look.size, &validators),
         };
         if part == Part::Unsatisfiable {
-            let mut answer = refusal(
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                "no byte of the file lies in the range",
-            );
+            let mut answer =
+                refusal(StatusCode::RANGE_NOT_SATISFIABLE, "no byte of the file lies in the range");
             insert(answer.headers_mut(), CONTENT_RANGE, format!("bytes */{}", look.size));
             return Ok(answer);
         }

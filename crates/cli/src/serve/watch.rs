@@ -8,7 +8,7 @@
 //! ```text
 //!            first byte              whole head                 body sent
 //!   Idle ───────────────► Head ───────────────────► Busy ─────────────────► Idle
-//!     accepted as Head ─────┘                        any ──► Closing: our side is shut, the client's not yet
+//!   accepted ─────────────┘        any ──► Closing: our side is shut, the client's not yet
 //! ```
 //!
 //! Beside the phase, a write that the socket does not take has a deadline of its own.
@@ -59,6 +59,8 @@ pub struct Watch {
     /// Bytes of a request came in this phase.
     heard: Cell<bool>,
     blocked_since: Cell<Option<Instant>>,
+    /// A response was given up.
+    cut: Cell<bool>,
 }
 
 impl Watch {
@@ -69,6 +71,7 @@ impl Watch {
             since: Cell::new(now),
             heard: Cell::new(false),
             blocked_since: Cell::new(None),
+            cut: Cell::new(false),
         }
     }
 
@@ -85,8 +88,11 @@ impl Watch {
         self.enter(Phase::Busy, now);
     }
 
-    /// The response is written, as far as it is the server's part.
-    pub fn finish(&self, now: Instant) {
+    /// The response is written, as far as it is the server's part; or, if not `complete`, given up.
+    pub fn finish(&self, now: Instant, complete: bool) {
+        if !complete {
+            self.cut.set(true);
+        }
         if self.phase.get() == Phase::Busy {
             self.enter(Phase::Idle, now);
         }
@@ -119,6 +125,11 @@ impl Watch {
         self.phase.get() != Phase::Busy && self.blocked_since.get().is_none()
     }
 
+    /// Whether a response did not get to its end, if the connection ends now.
+    pub fn is_cut_off(&self) -> bool {
+        self.cut.get() || !self.owes_nothing()
+    }
+
     /// Whether our side is shut already.
     pub fn is_closing(&self) -> bool {
         self.phase.get() == Phase::Closing
@@ -129,7 +140,9 @@ impl Watch {
         let (since, patience, late) = match (self.blocked_since.get(), self.phase.get()) {
             (Some(blocked), _) => (blocked, patience.write, Late::Write),
             (None, Phase::Busy) => return None,
-            (None, Phase::Head) if self.heard.get() => (self.since.get(), patience.header, Late::Head),
+            (None, Phase::Head) if self.heard.get() => {
+                (self.since.get(), patience.header, Late::Head)
+            }
             (None, Phase::Head) => (self.since.get(), patience.header, Late::Idle),
             (None, Phase::Idle) => (self.since.get(), patience.idle, Late::Idle),
             (None, Phase::Closing) => (self.since.get(), patience.close, Late::Close),
@@ -169,7 +182,7 @@ mod tests {
         watch.read(t0 + seconds(9));
         assert_eq!(watch.deadline(&PATIENCE), Some((t0 + seconds(10), Late::Head)));
         watch.begin(t0 + seconds(9));
-        watch.finish(t0 + seconds(9));
+        watch.finish(t0 + seconds(9), true);
         watch.read(t0 + seconds(15));
         watch.read(t0 + seconds(17));
         assert_eq!(watch.deadline(&PATIENCE), Some((t0 + seconds(25), Late::Head)));
@@ -192,11 +205,28 @@ mod tests {
         watch.blocked(t0 + seconds(1));
         watch.blocked(t0 + seconds(20));
         assert_eq!(watch.deadline(&PATIENCE), Some((t0 + seconds(31), Late::Write)));
-        watch.finish(t0 + seconds(21));
+        watch.finish(t0 + seconds(21), true);
         assert!(!watch.owes_nothing(), "the end of the response is still in a buffer");
         watch.wrote(t0 + seconds(22));
         assert!(watch.owes_nothing());
         assert_eq!(watch.deadline(&PATIENCE), Some((t0 + seconds(42), Late::Idle)));
+    }
+
+    #[test]
+    fn a_response_is_cut_off_until_its_last_byte_is_taken() {
+        let t0 = Instant::now();
+        let watch = Watch::new(t0);
+        assert!(!watch.is_cut_off());
+        watch.begin(t0);
+        assert!(watch.is_cut_off());
+        watch.blocked(t0);
+        watch.finish(t0, true);
+        assert!(watch.is_cut_off());
+        watch.wrote(t0);
+        assert!(!watch.is_cut_off());
+        watch.begin(t0);
+        watch.finish(t0, false);
+        assert!(watch.is_cut_off());
     }
 
     #[test]

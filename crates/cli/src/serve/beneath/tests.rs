@@ -30,8 +30,7 @@ impl Place {
 
     fn roots(&self) -> Vec<Root> {
         let root = Root::open(&self.0.join("root")).unwrap();
-        let walking =
-            Root { by_kernel: false, ..Root::open(&self.0.join("root")).unwrap() };
+        let walking = Root { by_kernel: false, ..Root::open(&self.0.join("root")).unwrap() };
         vec![root, walking]
     }
 }
@@ -64,7 +63,8 @@ fn no_link_leads_outside() {
     let place = Place::new("outside");
     for root in place.roots() {
         for path in ["up", "absolute", "parent/secret", "loop", "..", "../secret", "inside/../.."] {
-            let served = matches!(root.find(path.as_bytes()), Ok(Found::File(..) | Found::Directory(_)));
+            let served =
+                matches!(root.find(path.as_bytes()), Ok(Found::File(..) | Found::Directory(_)));
             assert!(!served, "{path}, by the kernel: {}", root.by_kernel);
         }
     }
