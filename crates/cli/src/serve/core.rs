@@ -110,8 +110,9 @@ async fn finish(plan: &Plan, drain: &Drain, signals: &mut Signals, core: usize) 
     .await;
 }
 
-/// An end that takes no longer than this needs no explanation.
-const GRACE: Duration = Duration::from_millis(300);
+/// An end that takes no longer than this needs no explanation: longer than clients are given to
+/// close connections that owe them nothing.
+const GRACE: Duration = Duration::from_millis(1500);
 
 /// The signals that end a server: Ctrl-C and the polite kill.
 struct Signals {
