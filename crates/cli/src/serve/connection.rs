@@ -66,7 +66,7 @@ impl Service<Request<Incoming>> for Requests {
                     let files = site.files.clone();
                     unblock(move || question.answer(&files)).await
                 }
-                Err(answer) => answer,
+                Err(answer) => *answer,
             };
             let mut response = answer.map(|content| Body::new(content, flight));
             if site.drain.stage() != Stage::Serving {

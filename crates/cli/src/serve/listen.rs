@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_in_every_common_form() {
+    fn addresses_are_read_in_every_form() {
         for (text, address) in [
             ("8080", "127.0.0.1:8080"),
             (":0", "127.0.0.1:0"),

@@ -60,39 +60,28 @@ impl Question {
     /// # Errors
     ///
     /// The answer, if the head alone decides it.
-    pub fn of<B>(request: Request<B>, hidden: bool) -> Result<Question, Answer> {
+    pub fn of<B>(request: Request<B>, hidden: bool) -> Result<Question, Box<Answer>> {
         let (head, _) = request.into_parts();
         if head.version == Version::HTTP_11 && head.headers.get_all(HOST).iter().count() != 1 {
-            return Err(refusal(StatusCode::BAD_REQUEST, "an HTTP/1.1 request names one Host"));
+            let reason = "an HTTP/1.1 request names one Host";
+            return Err(Box::new(refusal(StatusCode::BAD_REQUEST, reason)));
         }
         if head.method != Method::GET && head.method != Method::HEAD {
             let mut answer =
                 refusal(StatusCode::METHOD_NOT_ALLOWED, "files can be read with GET and HEAD");
             answer.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
-            return Err(answer);
+            return Err(Box::new(answer));
         }
         let is_head = head.method == Method::HEAD;
-        let target = Target::parse(head.uri.path(), hidden).map_err(|refused| {
-            shorten(
-                is_head,
-                match refused {
-                    Refused::Malformed => {
-                        refusal(StatusCode::BAD_REQUEST, "the path is not made of file names")
-                    }
-                    Refused::Outside => {
-                        refusal(StatusCode::FORBIDDEN, "the path leads out of the served directory")
-                    }
-                    Refused::Hidden => not_found(),
-                },
-            )
-        })?;
+        let target = Target::parse(head.uri.path(), hidden)
+            .map_err(|refused| Box::new(shorten(is_head, not_a_target(refused))))?;
         let query = head.uri.query().map(str::to_string);
         Ok(Question { head: is_head, target, query, headers: head.headers })
     }
 
     /// Answers it; blocks for as long as the file system does.
     pub fn answer(&self, files: &Files) -> Answer {
-        let answer = self.look_up(files).unwrap_or_else(|error| failure(error));
+        let answer = self.look_up(files).unwrap_or_else(failure);
         shorten(self.head, answer)
     }
 
@@ -193,6 +182,18 @@ fn refusal(status: StatusCode, reason: &str) -> Answer {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
+}
+
+fn not_a_target(refused: Refused) -> Answer {
+    match refused {
+        Refused::Malformed => {
+            refusal(StatusCode::BAD_REQUEST, "the path is not made of file names")
+        }
+        Refused::Outside => {
+            refusal(StatusCode::FORBIDDEN, "the path leads out of the served directory")
+        }
+        Refused::Hidden => not_found(),
+    }
 }
 
 fn not_found() -> Answer {

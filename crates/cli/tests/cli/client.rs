@@ -50,10 +50,10 @@ impl Client {
     }
 
     pub fn get(&mut self, target: &str) -> Response {
-        self.get_with(target, "")
+        self.fetch(target, "")
     }
 
-    pub fn get_with(&mut self, target: &str, fields: &str) -> Response {
+    pub fn fetch(&mut self, target: &str, fields: &str) -> Response {
         self.ask("GET", target, fields);
         self.response(true)
     }

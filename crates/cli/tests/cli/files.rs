@@ -53,7 +53,7 @@ fn ranges() {
         ("bytes=-999999999999", 0, 199_999),
     ];
     for (range, first, last) in served {
-        let response = client.get_with("/file", &format!("Range: {range}\r\n"));
+        let response = client.fetch("/file", &format!("Range: {range}\r\n"));
         assert_eq!(response.status, 206, "{range}");
         let expected = format!("bytes {first}-{last}/{size}");
         assert_eq!(response.field("content-range"), Some(expected.as_str()));
@@ -61,17 +61,17 @@ fn ranges() {
         assert!(response.body == bytes[*first as usize..=*last as usize], "{range}");
     }
     for range in ["bytes=200000-", "bytes=-0", "bytes=99999999999999999999-"] {
-        let response = client.get_with("/file", &format!("Range: {range}\r\n"));
+        let response = client.fetch("/file", &format!("Range: {range}\r\n"));
         assert_eq!(response.status, 416, "{range}");
         assert_eq!(response.field("content-range"), Some("bytes */200000"));
     }
     for range in ["bytes=0-1,5-6", "bytes=4-1", "lines=1-2", "bytes=x"] {
-        let response = client.get_with("/file", &format!("Range: {range}\r\n"));
+        let response = client.fetch("/file", &format!("Range: {range}\r\n"));
         assert_eq!((response.status, response.body.len()), (200, 200_000), "{range}");
         assert_eq!(response.field("accept-ranges"), Some("bytes"));
     }
-    assert_eq!(client.get_with("/empty", "Range: bytes=0-\r\n").status, 416);
-    let twice = client.get_with("/file", "Range: bytes=0-1\r\nRange: bytes=3-4\r\n");
+    assert_eq!(client.fetch("/empty", "Range: bytes=0-\r\n").status, 416);
+    let twice = client.fetch("/file", "Range: bytes=0-1\r\nRange: bytes=3-4\r\n");
     assert_eq!(twice.status, 200);
 }
 
@@ -89,7 +89,7 @@ fn fresh_copies_are_not_sent_again() {
     assert_eq!(date, "Sun, 09 Sep 2001 01:46:40 GMT");
     assert!(tag.starts_with("W/\""), "{tag}");
     for field in [format!("If-None-Match: {tag}"), format!("If-Modified-Since: {date}")] {
-        let response = client.get_with("/file", &format!("{field}\r\n"));
+        let response = client.fetch("/file", &format!("{field}\r\n"));
         assert_eq!((response.status, response.body.len()), (304, 0), "{field}");
         assert_eq!(response.field("etag"), Some(tag));
     }
@@ -104,7 +104,7 @@ fn fresh_copies_are_not_sent_again() {
         ("Range: bytes=0-1\r\nIf-Range: \"other\"", 200),
     ];
     for (fields, status) in table {
-        assert_eq!(client.get_with("/file", &format!("{fields}\r\n")).status, status, "{fields}");
+        assert_eq!(client.fetch("/file", &format!("{fields}\r\n")).status, status, "{fields}");
     }
 }
 
