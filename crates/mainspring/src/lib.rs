@@ -1,6 +1,5 @@
 //! Mainspring: the I/O driver for async Rust.
 #![deny(unsafe_code)]
-#![allow(dead_code)]
 
 mod error;
 mod event;
