@@ -1,7 +1,10 @@
 //! Unix: descriptors, and the calls of each mechanism.
 
+pub(crate) mod affinity;
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+pub(crate) mod reuse_port;
+pub(crate) mod signal;
 pub(crate) mod socket;
 mod source;
 pub(crate) mod tcp;
