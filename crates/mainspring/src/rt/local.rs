@@ -15,6 +15,9 @@ use pin_project_lite::pin_project;
 
 use crate::rt::queue::{Abort, Entry, Local};
 
+#[cfg(test)]
+mod tests;
+
 /// Runs `future` beside the others of the [`block_on`](crate::block_on) that runs on this thread.
 ///
 /// It is polled from the next round on, in the order of the wakes, and dropped with the `block_on`

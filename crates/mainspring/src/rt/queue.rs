@@ -28,6 +28,9 @@ use async_task::Runnable;
 use crate::driver::{Entered, Handle};
 use crate::rt::wakers::Wakers;
 
+#[cfg(test)]
+mod tests;
+
 thread_local! {
     /// The innermost `block_on` that runs on this thread.
     static CURRENT: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };

@@ -284,6 +284,9 @@ static RECEIVERS: Mutex<Vec<(Handle, Weak<Receiver>)>> = Mutex::new(Vec::new());
 impl Receiver {
     /// The receiver of a driver.
     fn of(handle: &Handle) -> io::Result<Arc<Receiver>> {
+        if handle.is_shutdown() {
+            return Err(error::shut_down());
+        }
         if let Some(receiver) = find(handle, &receivers()) {
             return Ok(receiver);
         }
@@ -299,9 +302,6 @@ impl Receiver {
     }
 
     fn open(handle: &Handle) -> io::Result<Arc<Receiver>> {
-        if handle.is_shutdown() {
-            return Err(error::shut_down());
-        }
         let bell = sys::Bell::lend()?;
         let registration = handle.register(bell.reader(), Interest::READABLE, Trigger::Edge)?;
         let receiver = Arc::new_cyclic(|receiver| Receiver {
