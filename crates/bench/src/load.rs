@@ -38,6 +38,15 @@ impl Load {
     /// Runs for `duration`, lets every message come home, and returns their number.
     pub(crate) fn run(&mut self, duration: Duration) -> io::Result<u64> {
         let end = Instant::now() + duration;
+        self.run_while(|_| Instant::now() < end)
+    }
+
+    /// Sends at least `count` messages and lets every one come home.
+    pub(crate) fn run_messages(&mut self, count: u64) -> io::Result<u64> {
+        self.run_while(|messages| messages < count)
+    }
+
+    fn run_while(&mut self, more: impl Fn(u64) -> bool) -> io::Result<u64> {
         let mut events = Events::with_capacity(1024);
         let mut messages = 0;
         let mut under_way = 0;
@@ -50,7 +59,7 @@ impl Load {
             if events.is_empty() {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "an echo did not come back"));
             }
-            let more = Instant::now() < end;
+            let more = more(messages);
             for event in &events {
                 let stream = &mut self.streams[event.token.0 as usize];
                 while stream.receive(&self.message)? {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use compare::Plan;
+use load::Load;
 use servers::Contender;
 
 #[derive(Parser)]
@@ -45,6 +46,18 @@ enum Command {
         #[arg(long, value_delimiter = ',', default_values_t = Contender::ALL.to_vec())]
         contenders: Vec<Contender>,
     },
+    /// Send a number of messages to an echo server, for counting what the server does.
+    Load {
+        /// The server.
+        address: SocketAddr,
+        /// Connections.
+        connections: usize,
+        /// Messages, over all connections.
+        messages: u64,
+        /// Bytes a message.
+        #[arg(long, default_value_t = 64)]
+        bytes: usize,
+    },
     /// Serve as one contender until standard input ends; prints the address.
     Serve {
         /// Which server.
@@ -58,6 +71,11 @@ enum Command {
 fn main() -> io::Result<()> {
     match Arguments::parse().command {
         Command::Serve { contender, address } => servers::serve(contender, address),
+        Command::Load { address, connections, messages, bytes } => {
+            let done = Load::connect(address, connections, bytes)?.run_messages(messages)?;
+            println!("{done} messages");
+            Ok(())
+        }
         Command::Echo { connections, rounds, seconds, bytes, contenders } => {
             let load = Duration::from_secs_f64(seconds);
             compare::run(&Plan { connections, rounds, load, bytes, contenders })

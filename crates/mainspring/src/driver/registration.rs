@@ -472,6 +472,17 @@ impl Registration {
     }
 }
 
+#[cfg(test)]
+impl Registration {
+    /// Reports `ready` as the kernel would, for tests of what such a report does.
+    pub(crate) fn report(&self, ready: Ready) {
+        let mut wakers = Vec::new();
+        let io = self.io();
+        assert!(io.dispatch(io.generation(), ready, false, &mut wakers), "it is registered");
+        wake_all(&mut wakers, &self.handle.shared().counters);
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
         let shared = self.handle.shared();

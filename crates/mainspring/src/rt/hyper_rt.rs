@@ -10,6 +10,9 @@ use crate::driver::Handle;
 use crate::rt::local::spawn_local;
 use crate::time::{Clock, Sleep, sleep, sleep_until};
 
+#[cfg(test)]
+mod tests;
+
 /// hyper's timer on the [current](Handle::current) driver: what its timeouts need to work.
 ///
 /// ```

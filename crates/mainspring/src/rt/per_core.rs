@@ -20,6 +20,9 @@ use crate::rt::local::{JoinError, aborted, driver_failed, panicked};
 use crate::rt::wakers::Wakers;
 use crate::sys::{affinity, reuse_port};
 
+#[cfg(test)]
+mod tests;
+
 /// Connections of a listener that may wait to be accepted: what a burst brings while its core is
 /// busy for a few milliseconds. The kernel lowers it to its own limit (`net.core.somaxconn`).
 const BACKLOG: i32 = 1024;

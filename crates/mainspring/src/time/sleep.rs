@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 use crate::driver::{Handle, Timer};
 use crate::time::clock::Clock;
 
+#[cfg(test)]
+mod tests;
+
 /// How long a poll holds up its thread when no driver can be had for a sleep, before it asks for
 /// another poll. Short, because the executor does nothing else meanwhile; long enough that the
 /// retries cost under a hundredth of a core.

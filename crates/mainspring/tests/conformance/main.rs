@@ -4,6 +4,7 @@
 //! a kind is hidden. The environment variable `MAINSPRING_REQUIRE` names the kinds a run is about;
 //! one that cannot be had fails the run.
 
+mod counts;
 mod driver;
 mod machine;
 mod poller;
@@ -90,6 +91,8 @@ for_every_kind! {
         c7_a_turn_is_never_shorter_than_its_wait
         c7_a_turn_without_a_wait_looks
         c7_the_longest_wait_is_accepted
+        c7_a_timer_is_never_early
+        c7_the_earliest_of_the_timers_ends_the_turn
         c13_an_event_capacity_of_zero_counts_as_one
         c13_two_thousand_ready_sources_pass_through_a_buffer_of_one
     }
@@ -181,6 +184,7 @@ for_every_kernel_kind! {
     machine::signals {
         c7_signals_do_not_shorten_a_wait
         c7_signals_do_not_shorten_a_turn
+        c2_an_event_is_heard_in_a_storm
     }
     machine::urgent {
         c9_urgent_data_is_heard_alone

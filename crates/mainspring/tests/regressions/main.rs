@@ -4,6 +4,8 @@
 //! They run on the backend that is chosen by itself; `MAINSPRING_BACKEND` chooses another.
 
 mod allocations;
+#[path = "../conformance/counts.rs"]
+mod counts;
 mod descriptors;
 mod fixture;
 mod readiness;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use mainspring::time::{Sleep, sleep};
 use mainspring::{Driver, Handle, Interest, Registration, Trigger};
 
+use crate::counts::counted;
 use crate::fixture::{Bell, drive, pair, pass, poll};
 use crate::watchdog::Watchdog;
 
@@ -48,7 +49,7 @@ fn a_waker_that_panics_costs_nobody_else_a_wake() {
     pass(&mut driver);
     assert_eq!(bells.map(|bell| bell.rings()), [1, 1], "a wake was lost");
     let metrics = handle.metrics();
-    assert_eq!((metrics.waker_panics, metrics.events), (1, 3));
+    counted((metrics.waker_panics, metrics.events), (1, 3));
     // The loop goes on, and so does the source whose task is broken.
     for registration in &registrations {
         drive(&mut driver, registration.ready(READ)).expect("the byte");

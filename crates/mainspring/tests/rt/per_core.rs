@@ -3,11 +3,12 @@
 use std::future::pending;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, mpsc};
 
-use mainspring::rt::{Core, SharedPort, available_cores, per_core, per_core_with, spawn_local};
+use mainspring::rt::{
+    Core, SharedPort, available_cores, per_core, per_core_with, spawn_local, yield_now,
+};
 use mainspring::{Async, Builder, Choice, Handle};
 
 use crate::watchdog::watch;
@@ -173,22 +174,24 @@ fn an_abort_drops_the_futures_where_they_stand() {
 #[test]
 fn many_may_wait_for_the_end_of_a_core() {
     let _watchdog = watch();
-    let cores = per_core(1, |core| async move {
-        // One that waits no more does not use up a place.
-        for _ in 0..1000 {
-            let mut left = core.stopping();
-            assert!(futures::poll!(&mut left).is_pending());
+    let (waiting, all_wait) = mpsc::channel();
+    let cores = per_core(1, move |core| {
+        let waiting = waiting.clone();
+        async move {
+            assert!(!core.is_stopping());
+            let tasks: Vec<_> = (0..10).map(|_| spawn_local(core.stopping())).collect();
+            yield_now().await;
+            waiting.send(()).unwrap();
+            core.stopping().await;
+            for task in tasks {
+                task.await.unwrap();
+            }
+            core.stopping().await;
+            assert!(core.is_stopping());
         }
-        let tasks: Vec<_> = (0..10).map(|_| spawn_local(core.stopping())).collect();
-        core.stopping().await;
-        for task in tasks {
-            task.await.unwrap();
-        }
-        core.stopping().await;
-        assert!(core.is_stopping());
     })
     .unwrap();
-    std::thread::sleep(Duration::from_millis(1));
+    all_wait.recv().unwrap();
     cores.shutdown();
     assert!(cores.join()[0].is_ok());
 }

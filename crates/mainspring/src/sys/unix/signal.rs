@@ -12,6 +12,9 @@
 //!
 //! The count is written before the byte, so whoever was woken by the byte sees the count.
 //!
+//! A child after `fork(2)` shares the bells until it calls `exec`: a signal to it may ring one of
+//! ours. Then a receiver is woken, finds no count changed, and tells nobody.
+//!
 //! # Bells
 //!
 //! A bell is a pair of connected sockets, not blocking. A full bell has bytes its owner has not
@@ -63,10 +66,11 @@ struct Pair {
     lent: bool,
 }
 
-/// What the handler does, for the signal it is installed for. See the essay for what it may do.
-fn ring(signal: usize) {
-    COUNTS[signal].fetch_add(1, Ordering::SeqCst);
-    for writer in &WRITERS[..USED.load(Ordering::SeqCst)] {
+/// What the handler does, for the signal it is installed for. See the essay for what it may do;
+/// nothing in it can panic.
+fn ring(count: &AtomicUsize) {
+    count.fetch_add(1, Ordering::SeqCst);
+    for writer in WRITERS.iter().take(USED.load(Ordering::SeqCst)) {
         let writer = writer.load(Ordering::SeqCst);
         if writer != SILENT {
             // SAFETY: the descriptors in the table belong to bells, which are never closed.
@@ -104,15 +108,16 @@ pub(crate) fn is_forbidden(signal: i32) -> bool {
 /// `InvalidInput` for a number that is none or forbidden; what `sigaction(2)` says, which refuses
 /// the numbers that the C library keeps for itself.
 pub(crate) fn install(signal: i32) -> io::Result<()> {
-    let number = usize::try_from(signal).ok().filter(|_| is_valid(signal));
-    let Some(number) = number.filter(|_| !is_forbidden(signal)) else {
+    if !is_valid(signal) || is_forbidden(signal) {
         return Err(io::ErrorKind::InvalidInput.into());
-    };
+    }
+    let number = signal.unsigned_abs() as usize;
+    let count = &COUNTS[number];
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     let bit = 1_u128 << number;
     if *installed & bit == 0 {
         // SAFETY: `ring` does only what is async-signal-safe, as the essay shows line by line.
-        unsafe { signal_hook_registry::register(signal, move || ring(number)) }?;
+        unsafe { signal_hook_registry::register(signal, move || ring(count)) }?;
         *installed |= bit;
     }
     Ok(())

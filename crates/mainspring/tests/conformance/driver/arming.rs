@@ -3,6 +3,7 @@
 
 use mainspring::{Interest, Ready, SystemCall, Trigger};
 
+use crate::counts::counted;
 use crate::turning::{Turning, read_once};
 use crate::watch::BOTH;
 use crate::world::World;
@@ -66,8 +67,8 @@ pub(crate) fn c1_the_second_direction_is_heard_when_it_is_waited_for(world: &Wor
     turning.pass();
     let event = turning.ready(&registration, READ);
     assert_eq!(event.ready(), Ready::READABLE);
-    assert_eq!(turning.handle().metrics().system_calls(SystemCall::Add), 1);
-    assert_eq!(turning.handle().metrics().system_calls(SystemCall::Modify), 1);
+    counted(turning.handle().metrics().system_calls(SystemCall::Add), 1);
+    counted(turning.handle().metrics().system_calls(SystemCall::Modify), 1);
 }
 
 pub(crate) fn c1_both_directions_are_waited_for_at_once(world: &World) {

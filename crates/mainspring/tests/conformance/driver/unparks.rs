@@ -6,6 +6,7 @@ use std::thread;
 
 use mainspring::{Interest, SystemCall, Trigger};
 
+use crate::counts::{COUNTS, counted};
 use crate::turning::{Bell, LONG, Turning, poll};
 use crate::world::World;
 
@@ -18,8 +19,8 @@ pub(crate) fn c6_a_thousand_unparks_of_a_running_driver_cost_nothing(world: &Wor
     assert!(turning.driver.turn(None).expect("a queue that works").woken());
     let metrics = handle.metrics();
     assert_eq!(metrics.system_calls(SystemCall::Wake), 0);
-    assert_eq!((metrics.wakes_sent, metrics.wakes_elided), (0, 1000));
-    assert_eq!(metrics.system_calls(SystemCall::Wait), 1, "a turn is one system call");
+    counted((metrics.wakes_sent, metrics.wakes_elided), (0, 1000));
+    counted(metrics.system_calls(SystemCall::Wait), 1);
     let turn = turning.driver.turn(Some(world.moment())).expect("a queue that works");
     assert!(!turn.woken(), "they counted as one");
 }
@@ -33,7 +34,7 @@ pub(crate) fn c6_a_thousand_unparks_of_a_parked_driver_cost_one(world: &World) {
     thread::scope(|scope| {
         scope.spawn(|| {
             // One that is too early leaves a note, and the driver comes back for another.
-            while handle.metrics().wakes_sent == 0 {
+            while COUNTS && handle.metrics().wakes_sent == 0 {
                 handle.unpark();
             }
             let so_far = handle.metrics();
@@ -49,9 +50,11 @@ pub(crate) fn c6_a_thousand_unparks_of_a_parked_driver_cost_one(world: &World) {
     });
     let metrics = turning.handle().metrics();
     assert_eq!(metrics.system_calls(SystemCall::Wake), metrics.wakes_sent);
-    assert!(metrics.wakes_sent >= 1, "it was parked once");
-    assert!(metrics.wakes_sent <= metrics.parks, "one wake a sleep: {metrics:?}");
-    assert!(metrics.wakes_sent + metrics.wakes_elided >= UNPARKS);
+    if COUNTS {
+        assert!(metrics.wakes_sent >= 1, "it was parked once");
+        assert!(metrics.wakes_sent <= metrics.parks, "one wake a sleep: {metrics:?}");
+        assert!(metrics.wakes_sent + metrics.wakes_elided >= UNPARKS);
+    }
 }
 
 pub(crate) fn c6_an_unpark_before_the_turn_ends_it(world: &World) {

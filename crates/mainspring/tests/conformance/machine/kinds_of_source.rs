@@ -34,8 +34,14 @@ pub(crate) fn c8_a_regular_file_is_refused_in_words(world: &World) {
     assert_eq!(read.expect("a file that is not empty"), 4);
 }
 
+fn pipe() -> (File, File) {
+    let flags = rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK;
+    let (reader, writer) = rustix::pipe::pipe_with(flags).expect("a pipe");
+    (reader.into(), writer.into())
+}
+
 pub(crate) fn c9_a_writer_hears_that_its_reader_has_gone(world: &World) {
-    let (reader, writer) = io::pipe().expect("a pipe");
+    let (reader, writer) = pipe();
     let mut poller = world.poller();
     let mut events = mainspring::Events::new();
     poller.registry().add(&writer, Token(1), Interest::WRITABLE, Trigger::Edge).expect("a pipe");
@@ -52,7 +58,7 @@ pub(crate) fn c9_a_writer_hears_that_its_reader_has_gone(world: &World) {
 }
 
 pub(crate) fn c9_a_reader_hears_that_its_last_writer_has_gone(world: &World) {
-    let (reader, writer) = io::pipe().expect("a pipe");
+    let (reader, writer) = pipe();
     let mut poller = world.poller();
     let mut events = mainspring::Events::new();
     poller.registry().add(&reader, Token(1), Interest::READABLE, Trigger::Edge).expect("a pipe");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mainspring::{Interest, Ready, SystemCall, Token, Trigger};
 
+use crate::counts::counted;
 use crate::watch::{BOTH, Watch};
 use crate::world::World;
 
@@ -37,7 +38,7 @@ pub(crate) fn c6_wakes_before_a_wait_count_as_one(world: &World) {
     watch.silence();
     let metrics = watch.registry().metrics();
     assert_eq!(metrics.system_calls(SystemCall::Wake), 0, "nobody was asleep");
-    assert_eq!((metrics.wakes_sent, metrics.wakes_elided), (0, 1000));
+    counted((metrics.wakes_sent, metrics.wakes_elided), (0, 1000));
 }
 
 pub(crate) fn c6_a_wake_and_an_event_come_together(world: &World) {
