@@ -309,6 +309,7 @@ impl Registration {
         }
     }
 
+    #[inline]
     fn attempt_transfer(
         &self,
         interest: Interest,
@@ -320,10 +321,10 @@ impl Registration {
         let look = io.look(interest);
         let done = self.attempt_seen(io, &look, op);
         if let Poll::Ready(Ok(moved)) = done {
-            // Not after urgent data: a read stops before its mark, although more may lie behind.
-            let urgent = io.side(Side::Read).look().ready().is_priority();
             let short = moved != 0 && moved < len;
-            if short && look.is_armed() && !urgent && self.handle.has_true_edges() {
+            // Not after urgent data: a read stops before its mark, although more may lie behind.
+            let urgent = || io.side(Side::Read).look().ready().is_priority();
+            if short && look.is_armed() && self.handle.has_true_edges() && !urgent() {
                 io.clear(&look, Ready::ALL);
             }
         }
@@ -340,6 +341,7 @@ impl Registration {
         self.attempt_seen(io, &io.look(interest), op)
     }
 
+    #[inline]
     fn attempt_seen<R>(
         &self,
         io: &ScheduledIo,
