@@ -7,6 +7,7 @@ mod event;
 mod interest;
 mod kind;
 mod ready;
+mod socket;
 mod source;
 mod token;
 mod trigger;

@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+pub(crate) mod socket;
 mod source;
 
 pub use source::AsSource;

@@ -1,0 +1,215 @@
+//! A stream socket of whichever kernel: the machine's, or the simulated one.
+//!
+//! This is the seam of the network types: what `net` does with a stream, it does through
+//! [`Socket`], and so the same listener, stream and test run on both kernels. Each match on it
+//! is written once, here. A build without the simulator has one variant, and no branch.
+//!
+//! Every socket is non-blocking and closed on exec. Calls interrupted by a signal are made again.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+
+use socket2::{Domain, SockAddr};
+
+use crate::source::RawSource;
+use crate::sys::socket as os;
+
+pub(crate) use crate::sys::socket::{AcceptFailure, BUFFERS_MAX, accept_failure, not_connected};
+
+/// The most bytes that one call is taken to move. Linux stops a little below 2 GiB and others
+/// refuse more than that, so beyond this a short transfer says nothing about the socket.
+const TRANSFER_MAX: usize = 1 << 30;
+
+/// An owned stream socket: TCP or Unix, listening or not.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    /// A descriptor of the operating system.
+    Os(socket2::Socket),
+}
+
+/// How far a connection attempt has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connect {
+    /// Connected.
+    Done,
+    /// On the way: once the socket is writable, [`Socket::take_error`] says how it went.
+    InProgress,
+}
+
+impl Socket {
+    /// A new socket of the operating system.
+    pub(crate) fn open_os(domain: Domain) -> io::Result<Socket> {
+        os::open_stream(domain).map(Socket::Os)
+    }
+
+    /// Two connected Unix sockets of the operating system.
+    pub(crate) fn pair_os() -> io::Result<(Socket, Socket)> {
+        let (a, b) = os::stream_pair()?;
+        Ok((Socket::Os(a), Socket::Os(b)))
+    }
+
+    /// Takes over a socket of the operating system and makes it non-blocking.
+    pub(crate) fn from_os(socket: socket2::Socket) -> io::Result<Socket> {
+        socket.set_nonblocking(true)?;
+        Ok(Socket::Os(socket))
+    }
+
+    /// The operating system's socket, still non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// If it is a simulated one.
+    pub(crate) fn into_os(self) -> io::Result<socket2::Socket> {
+        match self {
+            Socket::Os(socket) => Ok(socket),
+        }
+    }
+
+    /// The operating system's socket, to read an option or borrow a descriptor.
+    ///
+    /// # Errors
+    ///
+    /// If it is a simulated one.
+    pub(crate) fn os(&self) -> io::Result<&socket2::Socket> {
+        match self {
+            Socket::Os(socket) => Ok(socket),
+        }
+    }
+
+    /// Sets an option. A simulated network has none: there this does nothing.
+    pub(crate) fn configure(
+        &self,
+        set: impl FnOnce(&socket2::Socket) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match self {
+            Socket::Os(socket) => set(socket),
+        }
+    }
+
+    /// The number a driver knows the socket by.
+    pub(crate) fn raw_source(&self) -> RawSource {
+        match self {
+            Socket::Os(socket) => os::source_of(socket),
+        }
+    }
+
+    /// Gives the socket its local address.
+    pub(crate) fn bind(&self, address: &SockAddr) -> io::Result<()> {
+        match self {
+            Socket::Os(socket) => socket.bind(address),
+        }
+    }
+
+    /// Starts to take connections, of which `backlog` may wait; the system has a maximum.
+    pub(crate) fn listen(&self, backlog: u32) -> io::Result<()> {
+        match self {
+            Socket::Os(socket) => socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX)),
+        }
+    }
+
+    /// Takes a connection, and the address of its other end.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` if none waits; else [`accept_failure`] says what the error is about.
+    pub(crate) fn accept(&self) -> io::Result<(Socket, SockAddr)> {
+        match self {
+            Socket::Os(socket) => {
+                os::accept(socket).map(|(socket, peer)| (Socket::Os(socket), peer))
+            }
+        }
+    }
+
+    /// Begins to connect.
+    ///
+    /// # Errors
+    ///
+    /// The system's. `WouldBlock` from a Unix socket means that the listener's queue is full and
+    /// nothing was begun.
+    pub(crate) fn connect(&self, address: &SockAddr) -> io::Result<Connect> {
+        match self {
+            Socket::Os(socket) => Ok(match os::connect(socket, address)? {
+                true => Connect::Done,
+                false => Connect::InProgress,
+            }),
+        }
+    }
+
+    /// Takes the pending error.
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match self {
+            Socket::Os(socket) => socket.take_error(),
+        }
+    }
+
+    /// The address of this end.
+    pub(crate) fn local_address(&self) -> io::Result<SockAddr> {
+        match self {
+            Socket::Os(socket) => socket.local_addr(),
+        }
+    }
+
+    /// The address of the other end; `NotConnected` if there is none.
+    pub(crate) fn peer_address(&self) -> io::Result<SockAddr> {
+        match self {
+            Socket::Os(socket) => socket.peer_addr(),
+        }
+    }
+
+    /// Reads what has come; with `peek` it stays to be read again. 0 is the end of the stream.
+    pub(crate) fn recv(&self, buffer: &mut [u8], peek: bool) -> io::Result<usize> {
+        match self {
+            Socket::Os(socket) => os::recv(socket, limited_mut(buffer), peek),
+        }
+    }
+
+    /// Reads into memory that need not be initialised; the first so many bytes then are.
+    pub(crate) fn recv_uninit(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        match self {
+            Socket::Os(socket) => os::recv_uninit(socket, limited_mut(buffer)),
+        }
+    }
+
+    /// Reads what has come into several buffers, each filled before the next.
+    pub(crate) fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        match self {
+            Socket::Os(socket) => os::recv_vectored(socket, buffers),
+        }
+    }
+
+    /// Writes as much as there is room for.
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Os(socket) => os::send(socket, &bytes[..bytes.len().min(TRANSFER_MAX)]),
+        }
+    }
+
+    /// Writes as much of several buffers, one after the other, as there is room for.
+    pub(crate) fn send_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Socket::Os(socket) => os::send_vectored(socket, buffers),
+        }
+    }
+
+    /// Ends one direction or both.
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Socket::Os(socket) => socket.shutdown(how),
+        }
+    }
+}
+
+fn limited_mut<T>(buffer: &mut [T]) -> &mut [T] {
+    let len = buffer.len().min(TRANSFER_MAX);
+    &mut buffer[..len]
+}
+
+/// What a call that is offered `lens` bytes, one buffer after the other, must move for its result
+/// to say that the socket has more room, or more to give.
+pub(crate) fn full_transfer(lens: impl Iterator<Item = usize>) -> usize {
+    lens.take(BUFFERS_MAX).fold(0, usize::saturating_add).min(TRANSFER_MAX)
+}
+
+#[cfg(test)]
+mod tests;
