@@ -14,12 +14,15 @@ mod trigger;
 
 mod metrics;
 mod readiness;
+mod sim;
 mod sync;
 mod time;
 
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
+pub mod net;
+mod poller;
 #[allow(unsafe_code)]
 mod sys;
 
@@ -34,7 +37,10 @@ pub use event::{Event, Events};
 pub use interest::Interest;
 pub use kind::{Kind, Unavailable};
 pub use metrics::{Histogram, Metrics, SystemCall};
+pub use poller::{Poller, Registry};
 pub use ready::Ready;
+#[cfg(feature = "sim")]
+pub use sim::{Address as SimAddress, Simulation, Socket as SimSocket, TraceEntry};
 pub use sys::AsSource;
 pub use token::Token;
 pub use trigger::Trigger;

@@ -2,7 +2,7 @@
 //!
 //! This is the seam of the network types: what `net` does with a stream, it does through
 //! [`Socket`], and so the same listener, stream and test run on both kernels. Each match on it
-//! is written once, here. A build without the simulator has one variant, and no branch.
+//! is written once, here. A build without the simulator has one variant that can exist, and no branch.
 //!
 //! Every socket is non-blocking and closed on exec. Calls interrupted by a signal are made again.
 
@@ -12,6 +12,8 @@ use std::net::Shutdown;
 
 use socket2::{Domain, SockAddr};
 
+use crate::error::would_block;
+use crate::sim;
 use crate::source::RawSource;
 use crate::sys::socket as os;
 
@@ -26,6 +28,8 @@ const TRANSFER_MAX: usize = 1 << 30;
 pub(crate) enum Socket {
     /// A descriptor of the operating system.
     Os(socket2::Socket),
+    /// A number of the simulated kernel; no value of it exists in a build without one.
+    Sim(sim::Socket),
 }
 
 /// How far a connection attempt has come.
@@ -49,6 +53,26 @@ impl Socket {
         Ok((Socket::Os(a), Socket::Os(b)))
     }
 
+    /// A new socket of the simulated kernel.
+    pub(crate) fn open_sim(simulation: &sim::Simulation, domain: Domain) -> io::Result<Socket> {
+        let socket = match domain {
+            Domain::UNIX => simulation.unix_socket(),
+            _ => simulation.tcp_socket(domain == Domain::IPV6),
+        };
+        socket.map(Socket::Sim)
+    }
+
+    /// Two connected Unix sockets of the simulated kernel.
+    pub(crate) fn pair_sim(simulation: &sim::Simulation) -> io::Result<(Socket, Socket)> {
+        let (a, b) = simulation.unix_pair()?;
+        Ok((Socket::Sim(a), Socket::Sim(b)))
+    }
+
+    /// Whether the socket is of the simulated kernel.
+    pub(crate) fn is_simulated(&self) -> bool {
+        matches!(self, Socket::Sim(_))
+    }
+
     /// Takes over a socket of the operating system and makes it non-blocking.
     pub(crate) fn from_os(socket: socket2::Socket) -> io::Result<Socket> {
         socket.set_nonblocking(true)?;
@@ -63,6 +87,7 @@ impl Socket {
     pub(crate) fn into_os(self) -> io::Result<socket2::Socket> {
         match self {
             Socket::Os(socket) => Ok(socket),
+            Socket::Sim(_) => Err(simulated()),
         }
     }
 
@@ -74,6 +99,7 @@ impl Socket {
     pub(crate) fn os(&self) -> io::Result<&socket2::Socket> {
         match self {
             Socket::Os(socket) => Ok(socket),
+            Socket::Sim(_) => Err(simulated()),
         }
     }
 
@@ -84,6 +110,7 @@ impl Socket {
     ) -> io::Result<()> {
         match self {
             Socket::Os(socket) => set(socket),
+            Socket::Sim(_) => Ok(()),
         }
     }
 
@@ -91,6 +118,7 @@ impl Socket {
     pub(crate) fn raw_source(&self) -> RawSource {
         match self {
             Socket::Os(socket) => os::source_of(socket),
+            Socket::Sim(socket) => socket.raw_source(),
         }
     }
 
@@ -98,6 +126,7 @@ impl Socket {
     pub(crate) fn bind(&self, address: &SockAddr) -> io::Result<()> {
         match self {
             Socket::Os(socket) => socket.bind(address),
+            Socket::Sim(socket) => socket.bind(&name(address)?),
         }
     }
 
@@ -105,6 +134,7 @@ impl Socket {
     pub(crate) fn listen(&self, backlog: u32) -> io::Result<()> {
         match self {
             Socket::Os(socket) => socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX)),
+            Socket::Sim(socket) => socket.listen(backlog),
         }
     }
 
@@ -117,6 +147,10 @@ impl Socket {
         match self {
             Socket::Os(socket) => {
                 os::accept(socket).map(|(socket, peer)| (Socket::Os(socket), peer))
+            }
+            Socket::Sim(socket) => {
+                let (socket, peer) = socket.accept()?;
+                Ok((Socket::Sim(socket), address(&peer)?))
             }
         }
     }
@@ -133,6 +167,11 @@ impl Socket {
                 true => Connect::Done,
                 false => Connect::InProgress,
             }),
+            Socket::Sim(socket) => match socket.connect(&name(address)?) {
+                Ok(()) => Ok(Connect::Done),
+                Err(error) if would_block(&error) && !address.is_unix() => Ok(Connect::InProgress),
+                Err(error) => Err(error),
+            },
         }
     }
 
@@ -140,6 +179,7 @@ impl Socket {
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
         match self {
             Socket::Os(socket) => socket.take_error(),
+            Socket::Sim(socket) => socket.take_error(),
         }
     }
 
@@ -147,6 +187,7 @@ impl Socket {
     pub(crate) fn local_address(&self) -> io::Result<SockAddr> {
         match self {
             Socket::Os(socket) => socket.local_addr(),
+            Socket::Sim(socket) => address(&socket.local_address()?),
         }
     }
 
@@ -154,6 +195,7 @@ impl Socket {
     pub(crate) fn peer_address(&self) -> io::Result<SockAddr> {
         match self {
             Socket::Os(socket) => socket.peer_addr(),
+            Socket::Sim(socket) => address(&socket.peer_address()?),
         }
     }
 
@@ -161,6 +203,7 @@ impl Socket {
     pub(crate) fn recv(&self, buffer: &mut [u8], peek: bool) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::recv(socket, limited_mut(buffer), peek),
+            Socket::Sim(socket) => socket.recv(limited_mut(buffer), peek),
         }
     }
 
@@ -168,6 +211,14 @@ impl Socket {
     pub(crate) fn recv_uninit(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::recv_uninit(socket, limited_mut(buffer)),
+            Socket::Sim(socket) => {
+                let mut bytes = vec![0; buffer.len().min(TRANSFER_MAX)];
+                let count = socket.recv(&mut bytes, false)?;
+                for (to, byte) in buffer.iter_mut().zip(&bytes[..count]) {
+                    to.write(*byte);
+                }
+                Ok(count)
+            }
         }
     }
 
@@ -175,6 +226,7 @@ impl Socket {
     pub(crate) fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::recv_vectored(socket, buffers),
+            Socket::Sim(socket) => socket.recv_vectored(buffers),
         }
     }
 
@@ -182,6 +234,7 @@ impl Socket {
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::send(socket, &bytes[..bytes.len().min(TRANSFER_MAX)]),
+            Socket::Sim(socket) => socket.send(&bytes[..bytes.len().min(TRANSFER_MAX)]),
         }
     }
 
@@ -189,6 +242,7 @@ impl Socket {
     pub(crate) fn send_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::send_vectored(socket, buffers),
+            Socket::Sim(socket) => socket.send_vectored(buffers),
         }
     }
 
@@ -196,8 +250,32 @@ impl Socket {
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
             Socket::Os(socket) => socket.shutdown(how),
+            Socket::Sim(socket) => socket.shutdown(how),
         }
     }
+}
+
+/// The simulated kernel's name for an address.
+fn name(address: &SockAddr) -> io::Result<sim::Address> {
+    match address.as_socket() {
+        Some(address) => Ok(sim::Address::Ip(address)),
+        None => os::unix_name(address).map(sim::Address::Unix),
+    }
+}
+
+/// The address that the simulated kernel names.
+fn address(name: &sim::Address) -> io::Result<SockAddr> {
+    match name {
+        sim::Address::Ip(address) => Ok(SockAddr::from(*address)),
+        sim::Address::Unix(name) => os::unix_address(name),
+    }
+}
+
+fn simulated() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this socket is simulated: it has no descriptor and no options of the operating system",
+    )
 }
 
 fn limited_mut<T>(buffer: &mut [T]) -> &mut [T] {

@@ -8,6 +8,8 @@ pub(crate) mod choose;
 pub(crate) mod contract;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[cfg(feature = "sim")]
+mod sim;
 
 use std::io;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::event::Events;
 use crate::interest::Interest;
 use crate::kind::{Kind, Unavailable};
 use crate::metrics::Counters;
+use crate::sim::Simulation;
 use crate::source::RawSource;
 use crate::sync::Arc;
 use crate::time::Clock;
@@ -38,12 +41,16 @@ const PREFERRED: &[Kind] = &[
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),
+    #[cfg(feature = "sim")]
+    Sim(sim::SimSelector),
 }
 
 /// The half that is shared, of whichever backend.
 pub(crate) enum SharedBackend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollRegistrar),
+    #[cfg(feature = "sim")]
+    Sim(sim::SimRegistrar),
 }
 
 /// Forwards to whichever variant it is.
@@ -52,6 +59,8 @@ macro_rules! each {
         match $on {
             #[cfg(target_os = "linux")]
             Self::Epoll($variant) => $call,
+            #[cfg(feature = "sim")]
+            Self::Sim($variant) => $call,
         }
     };
 }
@@ -63,28 +72,32 @@ pub(crate) struct Opened {
     pub(crate) caps: Caps,
     pub(crate) chosen: Chosen,
     pub(crate) clock: Clock,
+    /// The world of a simulated queue, where its sockets are made.
+    pub(crate) simulation: Option<Simulation>,
 }
 
-/// Opens the first backend of `choice` that can be had.
+/// What a queue is opened with.
+pub(crate) struct Opening<'a> {
+    pub(crate) choice: &'a Choice,
+    pub(crate) event_capacity: usize,
+    pub(crate) counters: &'a Arc<Counters>,
+    /// The world to join, for the simulated kind; a world of its own without one.
+    pub(crate) simulation: Option<Simulation>,
+}
+
+/// Opens the first backend of the choice that can be had.
 ///
 /// # Errors
 ///
 /// If none can, a sentence with the reason and the remedy of each; out of descriptors or memory,
-/// that error, without trying another (DESIGN: a fallback hides no shortage).
-pub(crate) fn open(
-    choice: &Choice,
-    event_capacity: usize,
-    counters: &Arc<Counters>,
-) -> io::Result<Opened> {
+/// that error, without trying another: a fallback hides no shortage.
+pub(crate) fn open(opening: &Opening<'_>) -> io::Result<Opened> {
     let variable = std::env::var(choose::VARIABLE).ok();
-    let (kinds, reason) = choose::candidates(choice, variable.as_deref(), PREFERRED)?;
+    let (kinds, reason) = choose::candidates(opening.choice, variable.as_deref(), PREFERRED)?;
     let mut passed_over = Vec::new();
     for kind in kinds {
-        let unavailable = match open_kind(kind, event_capacity, counters) {
-            Ok((backend, shared, caps, clock)) => {
-                let chosen = Chosen::new(kind, reason, passed_over);
-                return Ok(Opened { backend, shared, caps, chosen, clock });
-            }
+        let unavailable = match open_kind(kind, opening) {
+            Ok(opened) => return Ok(opened(Chosen::new(kind, reason, passed_over))),
             Err(error) if is_shortage(&error) => return Err(error),
             Err(error) => probe_kind(kind).err().unwrap_or_else(|| {
                 Unavailable::new(
@@ -103,30 +116,64 @@ pub(crate) fn open(
     ))
 }
 
-type Halves = (Backend, SharedBackend, Caps, Clock);
+/// Opens one kind; what comes back lacks only the reason it was chosen for.
+fn open_kind(kind: Kind, opening: &Opening<'_>) -> io::Result<impl FnOnce(Chosen) -> Opened> {
+    let simulation = world(kind, opening.simulation.clone());
+    let clock = simulation.as_ref().map_or_else(Clock::real, Simulation::clock);
+    let config = Config {
+        clock: clock.clone(),
+        counters: opening.counters.clone(),
+        event_capacity: opening.event_capacity,
+    };
+    let (backend, shared, caps) = open_halves(kind, config, simulation.as_ref())?;
+    Ok(move |chosen| Opened { backend, shared, caps, chosen, clock, simulation })
+}
 
-fn open_kind(kind: Kind, event_capacity: usize, counters: &Arc<Counters>) -> io::Result<Halves> {
-    let config =
-        |clock: &Clock| Config { clock: clock.clone(), counters: counters.clone(), event_capacity };
-    match kind {
+fn open_halves(
+    kind: Kind,
+    config: Config,
+    simulation: Option<&Simulation>,
+) -> io::Result<(Backend, SharedBackend, Caps)> {
+    match (kind, simulation) {
         #[cfg(target_os = "linux")]
-        Kind::Epoll => {
-            let clock = Clock::real();
-            let (selector, registrar) = epoll::EpollSelector::open(config(&clock))?;
+        (Kind::Epoll, _) => {
+            let (selector, registrar) = epoll::EpollSelector::open(config)?;
             let caps = epoll::EpollSelector::CAPS;
-            Ok((Backend::Epoll(selector), SharedBackend::Epoll(registrar), caps, clock))
+            Ok((Backend::Epoll(selector), SharedBackend::Epoll(registrar), caps))
+        }
+        #[cfg(feature = "sim")]
+        (Kind::Sim, Some(simulation)) => {
+            let (selector, registrar) = sim::SimSelector::open_on(simulation, config)?;
+            let caps = sim::SimSelector::CAPS;
+            Ok((Backend::Sim(selector), SharedBackend::Sim(registrar), caps))
         }
         _ => Err(io::Error::from(io::ErrorKind::Unsupported)),
     }
+}
+
+/// The world a kind lives in: only the simulated one has any.
+#[cfg(feature = "sim")]
+fn world(kind: Kind, given: Option<Simulation>) -> Option<Simulation> {
+    (kind == Kind::Sim).then(|| given.unwrap_or_else(|| Simulation::new(0)))
+}
+
+/// The world a kind lives in: this build has none.
+#[cfg(not(feature = "sim"))]
+fn world(_kind: Kind, given: Option<Simulation>) -> Option<Simulation> {
+    given
 }
 
 fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
     match kind {
         #[cfg(target_os = "linux")]
         Kind::Epoll => epoll::EpollSelector::probe(),
-        Kind::Sim => {
-            Err(Unavailable::new("this build has no simulator", "build with the feature `sim`"))
-        }
+        #[cfg(feature = "sim")]
+        Kind::Sim => sim::SimSelector::probe(),
+        #[allow(unreachable_patterns, reason = "reached in builds that lack a kind")]
+        kind => Err(Unavailable::new(
+            format!("this build has no backend of the kind {kind}"),
+            "build for a system that has it, or, for the simulator, with the feature `sim`",
+        )),
     }
 }
 
@@ -200,6 +247,11 @@ impl SharedBackend {
     ) -> io::Result<()> {
         match self {
             SharedBackend::Epoll(registrar) => registrar.add_flags(source, token, flags),
+            #[cfg(feature = "sim")]
+            SharedBackend::Sim(_) => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "epoll's own flags need an epoll queue: open it with Choice::Exactly(Kind::Epoll)",
+            )),
         }
     }
 }

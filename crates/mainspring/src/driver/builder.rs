@@ -2,8 +2,9 @@
 
 use std::io;
 
-use crate::backend::{self, choose::Choice};
+use crate::backend::{self, Opening, choose::Choice};
 use crate::metrics::Counters;
+use crate::sim::Simulation;
 use crate::sync::Arc;
 
 use super::handle::Handle;
@@ -21,11 +22,12 @@ use super::turn::Driver;
 pub struct Builder {
     choice: Choice,
     event_capacity: usize,
+    simulation: Option<Simulation>,
 }
 
 impl Default for Builder {
     fn default() -> Builder {
-        Builder { choice: Choice::Auto, event_capacity: backend::EVENT_CAPACITY }
+        Builder { choice: Choice::Auto, event_capacity: backend::EVENT_CAPACITY, simulation: None }
     }
 }
 
@@ -51,6 +53,12 @@ impl Builder {
         self
     }
 
+    /// Lets the driver live in `simulation`, which has to be the kind that is chosen.
+    pub(super) fn world(mut self, simulation: Simulation) -> Builder {
+        self.simulation = Some(simulation);
+        self
+    }
+
     /// Opens the driver.
     ///
     /// # Errors
@@ -59,7 +67,12 @@ impl Builder {
     /// out of descriptors or memory: that.
     pub fn build(&self) -> io::Result<Driver> {
         let counters = Arc::new(Counters::default());
-        let opened = backend::open(&self.choice, self.event_capacity, &counters)?;
+        let opened = backend::open(&Opening {
+            choice: &self.choice,
+            event_capacity: self.event_capacity,
+            counters: &counters,
+            simulation: self.simulation.clone(),
+        })?;
         let (handle, backend) = Handle::open(opened, counters);
         Ok(Driver::new_with(handle, backend))
     }

@@ -11,6 +11,7 @@ use crate::interest::Interest;
 use crate::metrics::{Counters, Metrics};
 use crate::readiness::park::Park;
 use crate::readiness::registration_set::RegistrationSet;
+use crate::sim::Simulation;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sys::{AsSource, raw_source};
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     shutdown: AtomicBool,
     caps: Caps,
     chosen: Chosen,
+    simulation: Option<Simulation>,
 }
 
 impl Handle {
@@ -65,6 +67,7 @@ impl Handle {
             shutdown: AtomicBool::new(false),
             caps: opened.caps,
             chosen: opened.chosen,
+            simulation: opened.simulation,
         };
         (Handle(Arc::new(shared)), opened.backend)
     }
@@ -175,6 +178,11 @@ impl Handle {
     /// The driver's clock.
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// The world of a simulated driver: its sockets are made there.
+    pub(crate) fn simulation(&self) -> Option<&Simulation> {
+        self.0.simulation.as_ref()
     }
 
     /// Whether a short transfer on a stream may be taken for `WouldBlock` (clause C2).

@@ -11,6 +11,8 @@ mod handle;
 mod listing;
 mod owned;
 mod registration;
+#[cfg(feature = "sim")]
+mod simulated;
 mod timers;
 mod turn;
 mod wake;

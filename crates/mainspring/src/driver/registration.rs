@@ -16,6 +16,7 @@
 
 use std::future::Future;
 use std::io;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -95,7 +96,19 @@ impl Registration {
         interest: Interest,
         trigger: Trigger,
     ) -> io::Result<Registration> {
-        let token = handle.shared().set.insert(Facts::new(source, interest, trigger))?;
+        Registration::located(handle, source, interest, trigger, Location::caller())
+    }
+
+    /// The same for a caller that was called in turn, in a future that knows where it was made.
+    pub(crate) fn located(
+        handle: &Handle,
+        source: RawSource,
+        interest: Interest,
+        trigger: Trigger,
+        location: &'static Location<'static>,
+    ) -> io::Result<Registration> {
+        let facts = Facts { location, ..Facts::new(source, interest, trigger) };
+        let token = handle.shared().set.insert(facts)?;
         handle.shared().counters.source_registered();
         Ok(Registration { handle: handle.clone(), token, source })
     }
@@ -262,6 +275,19 @@ impl Registration {
                 return done;
             }
             self.ready(interest).await?;
+        }
+    }
+
+    /// Like [`poll_transfer`](Self::poll_transfer), once: `WouldBlock` if the source is not ready.
+    pub(crate) fn try_transfer(
+        &self,
+        interest: Interest,
+        len: usize,
+        mut op: impl FnMut() -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        match self.attempt_transfer(interest, len, &mut op) {
+            Poll::Ready(done) => done,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 

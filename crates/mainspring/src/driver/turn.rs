@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::event::Events;
 use crate::metrics::Counters;
-use crate::readiness::registration_set::generation_of;
 use crate::sync::atomic::Ordering;
 
 use super::builder::Builder;
@@ -110,7 +109,9 @@ impl Driver {
         }
         let entered = (!context::is_current(&self.handle)).then(|| self.handle.enter());
         let (woken, deadline) = self.wait(max_wait)?;
-        let (events, stale) = self.dispatch();
+        let looked = &self.events.list;
+        let stale = self.handle.shared().set.dispatch(looked, &mut self.wakers);
+        let events = looked.len() - stale as usize;
         let timers = self.expire(deadline);
         let counters = &self.handle.shared().counters;
         counters.turn(events as u64, stale, timers as u64);
@@ -147,22 +148,6 @@ impl Driver {
         shared.timers.unpark();
         result?;
         Ok((noted || self.events.woken, deadline))
-    }
-
-    /// Hands each event to its registration; returns how many were for living ones, and how many
-    /// came too late.
-    fn dispatch(&mut self) -> (usize, u64) {
-        let set = &self.handle.shared().set;
-        let mut stale = 0;
-        for event in &self.events.list {
-            let slot = set.get(event.token);
-            let generation = generation_of(event.token);
-            let alive = slot.is_some_and(|slot| {
-                slot.dispatch(generation, event.ready, slot.is_once(), &mut self.wakers)
-            });
-            stale += u64::from(!alive);
-        }
-        (self.events.list.len() - stale as usize, stale)
     }
 
     /// Fires the timers that are due. Without any before the sleep there can be none now that

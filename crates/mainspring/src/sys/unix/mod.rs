@@ -4,6 +4,7 @@
 pub(crate) mod epoll;
 pub(crate) mod socket;
 mod source;
+pub(crate) mod tcp;
 
 pub use source::AsSource;
 pub(crate) use source::raw_source;

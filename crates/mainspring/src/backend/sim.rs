@@ -1,0 +1,249 @@
+//! The backend of the simulator: [`sim`](crate::sim)'s queues behind the contract.
+//!
+//! The simulated kernel has edge, level and one-shot triggers, an initial edge and a wake of its
+//! own, so nothing is emulated here: this file translates words, counts calls as if they were
+//! system calls, and vouches for the memory of operations.
+//!
+//! A wait takes no time of the machine's: see `sim/simulation.rs`. Readiness and completions share
+//! one queue, so a completion ends a wait as an event does, and goes on ending waits until it is
+//! collected. The state of a socket is said in `poll(2)`'s words and translated as on Linux: a
+//! hang-up closes both directions, an error closes the writing one, and the peer's shutdown the
+//! reading one.
+//!
+//! The kernel reads and writes an operation's memory as late as it may and from whichever thread
+//! moves the clock, so a buffer that was freed or reused too early is found out.
+
+use std::io;
+use std::time::Duration;
+
+use super::contract::{
+    Caps, Completer, Completion, Config, RawMemory, RawOperation, Registrar, Selector, Support,
+};
+use crate::event::{Event, Events};
+use crate::interest::Interest;
+use crate::kind::{Kind, Unavailable};
+use crate::metrics::{Counters, SystemCall};
+use crate::ready::Ready;
+use crate::sim::{Mask, Memory, QueueId, Report, Request, Simulation};
+use crate::source::RawSource;
+use crate::sync::Arc;
+use crate::token::Token;
+use crate::trigger::Trigger;
+
+#[cfg(test)]
+mod tests;
+
+/// The owners of a queue: a selector and a registrar.
+const OWNERS: usize = 2;
+
+/// The half that waits, and carries out operations.
+pub(crate) struct SimSelector {
+    simulation: Simulation,
+    queue: QueueId,
+    counters: Arc<Counters>,
+    reports: Vec<Report>,
+}
+
+impl SimSelector {
+    /// Opens a queue on a simulation. Timeouts are measured on the simulation's clock, which
+    /// `config.clock` is to be.
+    ///
+    /// # Errors
+    ///
+    /// None today.
+    pub(crate) fn open_on(
+        simulation: &Simulation,
+        config: Config,
+    ) -> io::Result<(SimSelector, SimRegistrar)> {
+        let queue = simulation.open_queue(OWNERS);
+        let registrar = SimRegistrar {
+            simulation: simulation.clone(),
+            queue,
+            counters: Arc::clone(&config.counters),
+        };
+        let selector = SimSelector {
+            simulation: simulation.clone(),
+            queue,
+            counters: config.counters,
+            reports: Vec::with_capacity(config.event_capacity),
+        };
+        Ok((selector, registrar))
+    }
+
+    /// The simulation the queue is on.
+    pub(crate) fn simulation(&self) -> &Simulation {
+        &self.simulation
+    }
+}
+
+impl Drop for SimSelector {
+    fn drop(&mut self) {
+        self.simulation.abandon(self.queue);
+        self.simulation.close_queue(self.queue);
+    }
+}
+
+impl Selector for SimSelector {
+    const KIND: Kind = Kind::Sim;
+    const CAPS: Caps = Caps { edge: Support::Native, completion: Support::Native };
+    type Registrar = SimRegistrar;
+
+    fn probe() -> Result<(), Unavailable> {
+        Ok(())
+    }
+
+    /// Opens a queue on a simulation of its own with seed 0, which moves `config.clock` if that
+    /// one can be moved.
+    fn open(config: Config) -> io::Result<(SimSelector, SimRegistrar)> {
+        let simulation = if config.clock.is_virtual() {
+            Simulation::with_clock(0, config.clock.clone())
+        } else {
+            Simulation::new(0)
+        };
+        SimSelector::open_on(&simulation, config)
+    }
+
+    fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        self.counters.system_call(SystemCall::Wait);
+        self.reports.clear();
+        let woken = self.simulation.wait(self.queue, timeout, &mut self.reports);
+        events.woken |= woken;
+        events.list.extend(
+            self.reports
+                .iter()
+                .map(|report| Event { token: report.token, ready: ready_of(report.mask) }),
+        );
+        Ok(())
+    }
+}
+
+/// The state of a file in the contract's words (C9).
+fn ready_of(mask: Mask) -> Ready {
+    let bits = [
+        (Mask::IN, Ready::READABLE),
+        (Mask::OUT, Ready::WRITABLE),
+        (Mask::PEER_SHUT | Mask::HANG_UP, Ready::READ_CLOSED),
+        (Mask::HANG_UP | Mask::ERROR, Ready::WRITE_CLOSED),
+        (Mask::ERROR, Ready::ERROR),
+    ];
+    let said = bits.into_iter().filter(|&(bit, _)| mask.intersects(bit));
+    said.fold(Ready::EMPTY, |ready, (_, name)| ready | name)
+}
+
+/// The half that is shared.
+pub(crate) struct SimRegistrar {
+    simulation: Simulation,
+    queue: QueueId,
+    counters: Arc<Counters>,
+}
+
+impl Drop for SimRegistrar {
+    fn drop(&mut self) {
+        self.simulation.close_queue(self.queue);
+    }
+}
+
+impl Registrar for SimRegistrar {
+    fn add(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.counters.system_call(SystemCall::Add);
+        self.simulation.watch(self.queue, source, token, interest, trigger)
+    }
+
+    fn modify(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.counters.system_call(SystemCall::Modify);
+        self.simulation.rewatch(self.queue, source, token, interest, trigger)
+    }
+
+    fn remove(&self, source: RawSource, token: Token) -> io::Result<()> {
+        self.counters.system_call(SystemCall::Remove);
+        self.simulation.unwatch(self.queue, source, token);
+        Ok(())
+    }
+
+    fn wake(&self) -> io::Result<()> {
+        self.counters.system_call(SystemCall::Wake);
+        self.simulation.wake(self.queue);
+        Ok(())
+    }
+}
+
+/// The memory of an operation while the simulated kernel has it.
+struct HeldMemory(RawMemory);
+
+// SAFETY: whoever submitted the operation keeps the memory valid and leaves it alone until the
+// operation's terminal completion was drained (`Completer::submit`), whichever thread the kernel
+// runs on; the kernel itself is behind one lock, so no two threads use it at once.
+unsafe impl Send for HeldMemory {}
+
+impl Memory for HeldMemory {
+    fn len(&self) -> usize {
+        self.0.len
+    }
+
+    fn fill(&mut self, bytes: &[u8]) {
+        let count = bytes.len().min(self.0.len);
+        if count != 0 {
+            // SAFETY: `count` bytes from `start` are valid for writes by the contract of
+            // `Completer::submit`, which holds because the kernel drops this value before it
+            // queues the completion; `bytes` is the kernel's own, so the two do not overlap.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.0.start, count) };
+        }
+    }
+
+    fn copy(&self, count: usize) -> Vec<u8> {
+        let count = count.min(self.0.len);
+        if count == 0 {
+            return Vec::new();
+        }
+        // SAFETY: `count` bytes from `start` are initialised, valid for reads and written by
+        // nobody, by the contract of `Completer::submit`, which holds because the kernel drops
+        // this value before it queues the completion.
+        unsafe { std::slice::from_raw_parts(self.0.start.cast_const(), count) }.to_vec()
+    }
+}
+
+impl Completer for SimSelector {
+    unsafe fn submit(&mut self, token: Token, operation: RawOperation) -> io::Result<()> {
+        let request = match operation {
+            RawOperation::Nop => Request::Nop,
+            RawOperation::Accept { source } => Request::Accept { number: source.0 },
+            RawOperation::Recv { source, memory } => {
+                Request::Recv { number: source.0, memory: Box::new(HeldMemory(memory)) }
+            }
+            RawOperation::Send { source, memory } => {
+                Request::Send { number: source.0, memory: Box::new(HeldMemory(memory)) }
+            }
+        };
+        self.simulation.submit(self.queue, token, request)
+    }
+
+    fn cancel(&mut self, token: Token) {
+        self.simulation.cancel(self.queue, token);
+    }
+
+    fn completions(&mut self, completions: &mut Vec<Completion>) {
+        let done = self.simulation.completions(self.queue).into_iter();
+        completions.extend(done.map(|done| Completion {
+            token: done.token,
+            result: done.result,
+            more: false,
+        }));
+    }
+
+    fn drain(&mut self, completions: &mut Vec<Completion>) {
+        self.simulation.drain(self.queue);
+        self.completions(completions);
+    }
+}

@@ -1,0 +1,232 @@
+//! A connected stream socket with its registration: what every stream type of `net` is made of.
+//!
+//! A call is tried first; only one that would block makes the kernel watch the socket, and only
+//! for the direction that waits. A transfer that is shorter than it could have been says that
+//! there is no more for now, and saves the call that would say `WouldBlock` (clause C2). That is
+//! not so beside urgent data, where a read stops at the mark although more may lie behind it; the
+//! registration therefore asks for `PRIORITY` too.
+//!
+//! # Cancel safety
+//!
+//! Every transfer is one call that is made to its end or not at all, and its result is returned
+//! in the same poll: a future that is dropped has read and written nothing.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::panic::Location;
+use std::task::{Context, Poll};
+
+use crate::driver::{Handle, Registration};
+use crate::interest::Interest;
+use crate::ready::Ready;
+use crate::socket::{self, Socket, full_transfer};
+use crate::trigger::Trigger;
+
+/// All that a stream may wait for.
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+
+/// A stream socket and its registration.
+#[derive(Debug)]
+pub(crate) struct ByteStream {
+    // Dropped first: the kernel is told before the socket is closed.
+    registration: Registration,
+    socket: Socket,
+}
+
+impl ByteStream {
+    /// Registers `socket`; `location` is the line of the program that asked for it.
+    pub(crate) fn new(
+        handle: &Handle,
+        socket: Socket,
+        location: &'static Location<'static>,
+    ) -> io::Result<ByteStream> {
+        socket.check(handle)?;
+        let source = socket.raw_source();
+        let registration =
+            Registration::located(handle, source, INTEREST, Trigger::Edge, location)?;
+        Ok(ByteStream { registration, socket })
+    }
+
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    pub(crate) fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
+    /// Ends the registration and gives the socket back.
+    pub(crate) fn into_socket(self) -> Socket {
+        let ByteStream { registration, socket } = self;
+        drop(registration);
+        socket
+    }
+
+    pub(crate) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        Ok(self.registration.ready(interest).await?.ready())
+    }
+
+    pub(crate) fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        interest: Interest,
+    ) -> Poll<io::Result<()>> {
+        self.registration.poll_ready(cx, interest).map_ok(drop)
+    }
+
+    pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = full_transfer([buffer.len()].into_iter());
+        if len == 0 {
+            return Ok(0);
+        }
+        let read = || self.socket.recv(buffer, false);
+        self.registration.transfer(Interest::READABLE, len, read).await
+    }
+
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let len = full_transfer([buffer.len()].into_iter());
+        if len == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let read = || self.socket.recv(buffer, false);
+        self.registration.poll_transfer(cx, Interest::READABLE, len, read)
+    }
+
+    /// Reads into memory that need not be initialised; the first so many bytes then are.
+    pub(crate) fn poll_read_uninit(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> Poll<io::Result<usize>> {
+        let len = full_transfer([buffer.len()].into_iter());
+        if len == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let read = || self.socket.recv_uninit(buffer);
+        self.registration.poll_transfer(cx, Interest::READABLE, len, read)
+    }
+
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = full_transfer([buffer.len()].into_iter());
+        if len == 0 {
+            return Ok(0);
+        }
+        let read = || self.socket.recv(buffer, false);
+        self.registration.try_transfer(Interest::READABLE, len, read)
+    }
+
+    pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
+        if len == 0 {
+            return Ok(0);
+        }
+        let read = || self.socket.recv_vectored(buffers);
+        self.registration.transfer(Interest::READABLE, len, read).await
+    }
+
+    pub(crate) fn poll_read_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
+        if len == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let read = || self.socket.recv_vectored(buffers);
+        self.registration.poll_transfer(cx, Interest::READABLE, len, read)
+    }
+
+    pub(crate) fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
+        if len == 0 {
+            return Ok(0);
+        }
+        let read = || self.socket.recv_vectored(buffers);
+        self.registration.try_transfer(Interest::READABLE, len, read)
+    }
+
+    pub(crate) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        // Not a transfer: what was looked at is still there, however much there was.
+        self.registration.async_io(Interest::READABLE, || self.socket.recv(buffer, true)).await
+    }
+
+    pub(crate) fn poll_peek(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if buffer.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        self.registration.poll_io(cx, Interest::READABLE, || self.socket.recv(buffer, true))
+    }
+
+    pub(crate) fn try_peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        self.registration.try_io(Interest::READABLE, || self.socket.recv(buffer, true))
+    }
+
+    pub(crate) async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let len = full_transfer([bytes.len()].into_iter());
+        let write = || self.socket.send(bytes);
+        self.registration.transfer(Interest::WRITABLE, len, write).await
+    }
+
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let len = full_transfer([bytes.len()].into_iter());
+        let write = || self.socket.send(bytes);
+        self.registration.poll_transfer(cx, Interest::WRITABLE, len, write)
+    }
+
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let len = full_transfer([bytes.len()].into_iter());
+        let write = || self.socket.send(bytes);
+        self.registration.try_transfer(Interest::WRITABLE, len, write)
+    }
+
+    pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
+        let write = || self.socket.send_vectored(buffers);
+        self.registration.transfer(Interest::WRITABLE, len, write).await
+    }
+
+    pub(crate) fn poll_write_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
+        let write = || self.socket.send_vectored(buffers);
+        self.registration.poll_transfer(cx, Interest::WRITABLE, len, write)
+    }
+
+    pub(crate) fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
+        let write = || self.socket.send_vectored(buffers);
+        self.registration.try_transfer(Interest::WRITABLE, len, write)
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket.shutdown(how)
+    }
+
+    /// Ends the writing side, as the close of the I/O traits asks. A connection that is gone
+    /// already has nothing left to end.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        match self.socket.shutdown(Shutdown::Write) {
+            Err(error) if socket::not_connected(&error) => Ok(()),
+            result => result,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Where a simulated socket is to be found.
+
+use std::net::SocketAddr;
+
+/// The address of a simulated socket, of either family.
+///
+/// ```
+/// use mainspring::{SimAddress, Simulation};
+/// let socket = Simulation::new(1).tcp_socket(false)?;
+/// socket.bind(&SimAddress::Ip("127.0.0.1:80".parse().unwrap()))?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Address {
+    /// A TCP endpoint of the simulated host, which has the loopback addresses and no others.
+    Ip(SocketAddr),
+    /// A Unix name: a path, an abstract name if the first byte is 0, no name if it is empty.
+    Unix(Vec<u8>),
+}
+
+impl Address {
+    /// The address of a Unix socket that was never bound.
+    pub(crate) const fn unnamed() -> Address {
+        Address::Unix(Vec::new())
+    }
+}

@@ -1,0 +1,262 @@
+//! The completion queue of the simulated kernel: whole operations on memory that it holds.
+//!
+//! An operation is tried some time after it was submitted, and again whenever its socket changes,
+//! until it succeeds, fails, or is cancelled. Times are drawn, so operations end in any order. A
+//! request to cancel travels too: it may come after the operation has ended, and one that comes in
+//! time may still lose to a success that was possible at that moment. Whatever the order, each
+//! operation ends in exactly one completion (C10), and its memory is let go of before that
+//! completion is handed out, never touched after (C12).
+//!
+//! Operations keep their file open, as io_uring's do: closing the number does not end them.
+//!
+//! <https://man7.org/linux/man-pages/man3/io_uring_prep_cancel.3.html>
+
+use std::fmt;
+use std::io;
+
+use super::kernel::{FileId, Happening, Kernel};
+use super::queue::{QueueId, queue_gone};
+use super::trace::Actor;
+use crate::error;
+use crate::token::Token;
+
+/// Operations of one queue that are running, or done and not collected (C13); four times the
+/// submission queue that programs usually give io_uring.
+pub(super) const LIMIT: usize = 4096;
+/// The longest time from a submission, or from a change of the socket, to the next try.
+const MAX_DELAY_NS: u64 = 50_000;
+/// A cancel that could be beaten by a success is beaten once in so many times.
+const SUCCESS_WINS_ONE_IN: u64 = 2;
+
+/// The identity of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct OperationId(u64);
+
+/// The memory of an operation, as the kernel sees it. Dropping it is letting go of it.
+pub(crate) trait Memory: Send {
+    /// How many bytes there are.
+    fn len(&self) -> usize;
+    /// Writes `bytes`, at most as many as there is room for, from the start.
+    fn fill(&mut self, bytes: &[u8]);
+    /// A copy of the first `count` bytes, or of all if there are fewer.
+    fn copy(&self, count: usize) -> Vec<u8>;
+}
+
+/// What an operation is to do.
+pub(crate) enum Request {
+    Nop,
+    Accept { number: u64 },
+    Recv { number: u64, memory: Box<dyn Memory> },
+    Send { number: u64, memory: Box<dyn Memory> },
+}
+
+impl Request {
+    fn number(&self) -> Option<u64> {
+        match *self {
+            Request::Nop => None,
+            Request::Accept { number }
+            | Request::Recv { number, .. }
+            | Request::Send { number, .. } => Some(number),
+        }
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Request::Nop => "Nop",
+            Request::Accept { .. } => "Accept",
+            Request::Recv { .. } => "Recv",
+            Request::Send { .. } => "Send",
+        })
+    }
+}
+
+/// An operation under way.
+#[derive(Debug)]
+pub(super) struct Operation {
+    queue: QueueId,
+    token: Token,
+    request: Request,
+    file: Option<FileId>,
+    /// Why it cannot succeed: its number named nothing when it was submitted.
+    refused: Option<io::Error>,
+    cancelling: bool,
+}
+
+/// The end of an operation.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) token: Token,
+    pub(crate) result: io::Result<u64>,
+    /// The number an accept made, which is closed if nobody collects it.
+    accepted: Option<u32>,
+}
+
+impl Kernel {
+    pub(super) fn submit(
+        &mut self,
+        queue: QueueId,
+        token: Token,
+        request: Request,
+    ) -> io::Result<()> {
+        let owner = self.queues.get_mut(&queue).ok_or_else(queue_gone)?;
+        if owner.running + owner.done.len() >= LIMIT {
+            return Err(io::Error::new(
+                io::ErrorKind::QuotaExceeded,
+                format!("{LIMIT} operations are under way or not collected: collect some first"),
+            ));
+        }
+        owner.running += 1;
+        let (file, refused) = match request.number().map(|number| self.file_of(number)) {
+            None => (None, None),
+            Some(Ok(file)) => (Some(file), None),
+            Some(Err(error)) => (None, Some(error)),
+        };
+        if let Some(file) = file {
+            self.hold(file);
+        }
+        let id = OperationId(self.next_id());
+        let operation = Operation { queue, token, request, file, refused, cancelling: false };
+        self.operations.insert(id, operation);
+        self.note(Actor::Queue(queue.0), "submit", ("token", token.0), ("operation", id.0));
+        self.attempt_later(id);
+        Ok(())
+    }
+
+    /// Puts a try in the schedule.
+    pub(super) fn attempt_later(&mut self, id: OperationId) {
+        let at_ns = self.soon_ns();
+        self.schedule(at_ns, Happening::Attempt(id));
+    }
+
+    fn soon_ns(&mut self) -> u64 {
+        let delay_ns = self.random.between(1, MAX_DELAY_NS);
+        self.clock.now_ns().saturating_add(delay_ns)
+    }
+
+    /// Tries an operation; if it would block, it waits for its file to change.
+    pub(super) fn attempt(&mut self, id: OperationId) {
+        match self.carry_out(id) {
+            Some(Err(error)) if error::would_block(&error) => {
+                let file = self.operations.get(&id).and_then(|operation| operation.file);
+                if let Some(file) = file.and_then(|file| self.files.get_mut(&file)) {
+                    file.waiting.push(id);
+                }
+            }
+            Some(result) => self.complete(id, result),
+            None => {}
+        }
+    }
+
+    /// What the operation comes to now; `None` if it has ended before.
+    fn carry_out(&mut self, id: OperationId) -> Option<io::Result<u64>> {
+        let operation = self.operations.get_mut(&id)?;
+        if let Some(error) = operation.refused.take() {
+            return Some(Err(error));
+        }
+        // Out of the table while the kernel works on it, so that it can use both.
+        let mut request = std::mem::replace(&mut operation.request, Request::Nop);
+        let result = match (operation.file, &mut request) {
+            (Some(file), Request::Accept { .. }) => {
+                self.accept(file).map(|(number, _)| number.into())
+            }
+            (Some(file), Request::Recv { memory, .. }) => {
+                self.receive(file, memory.len(), false).map(|bytes| {
+                    memory.fill(&bytes);
+                    bytes.len() as u64
+                })
+            }
+            (Some(file), Request::Send { memory, .. }) => {
+                let wanted = memory.len();
+                self.admit(file, wanted).map(|count| {
+                    self.carry(file, memory.copy(count), wanted);
+                    count as u64
+                })
+            }
+            _ => Ok(0),
+        };
+        if let Some(operation) = self.operations.get_mut(&id) {
+            operation.request = request;
+        }
+        Some(result)
+    }
+
+    /// Ends an operation: lets go of its memory and its file, and puts the result in the queue.
+    fn complete(&mut self, id: OperationId, result: io::Result<u64>) {
+        let Some(operation) = self.operations.remove(&id) else { return };
+        let Operation { queue, token, request, file, .. } = operation;
+        let accepted = match (&request, &result) {
+            (Request::Accept { .. }, Ok(number)) => u32::try_from(*number).ok(),
+            _ => None,
+        };
+        drop(request);
+        if let Some(file) = file {
+            if let Some(file) = self.files.get_mut(&file) {
+                file.waiting.retain(|&waiting| waiting != id);
+            }
+            self.let_go(file);
+        }
+        let value = result.as_ref().copied().unwrap_or(u64::MAX);
+        self.note(Actor::Queue(queue.0), "completes", ("token", token.0), ("result", value));
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            queue.running -= 1;
+            queue.done.push_back(Done { token, result, accepted });
+        }
+    }
+
+    /// Sends a request to cancel the first operation under `token` that has none yet.
+    pub(super) fn cancel(&mut self, queue: QueueId, token: Token) {
+        let mut operations = self.operations.iter_mut();
+        let found = operations.find(|(_, operation)| {
+            operation.queue == queue && operation.token == token && !operation.cancelling
+        });
+        let Some((&id, operation)) = found else { return };
+        operation.cancelling = true;
+        self.note(Actor::Queue(queue.0), "cancel", ("token", token.0), ("operation", id.0));
+        let at_ns = self.soon_ns();
+        self.schedule(at_ns, Happening::Cancel(id));
+    }
+
+    /// A request to cancel has reached its operation, if there still is one.
+    pub(super) fn cancel_arrives(&mut self, id: OperationId) {
+        if !self.operations.contains_key(&id) {
+            return;
+        }
+        let mut result = Err(error::cancelled());
+        if self.random.one_in(SUCCESS_WINS_ONE_IN) {
+            match self.carry_out(id) {
+                Some(Err(error)) if error::would_block(&error) => {}
+                Some(outcome) => result = outcome,
+                None => {}
+            }
+        }
+        self.complete(id, result);
+    }
+
+    /// Collects what has ended.
+    pub(super) fn completions(&mut self, queue: QueueId) -> Vec<Done> {
+        let queue = self.queues.get_mut(&queue);
+        queue.map(|queue| queue.done.drain(..).collect()).unwrap_or_default()
+    }
+
+    /// Ends every operation of a queue now.
+    pub(super) fn drain(&mut self, queue: QueueId) {
+        let operations = self.operations.iter();
+        let own = operations.filter(|(_, operation)| operation.queue == queue);
+        for id in own.map(|(&id, _)| id).collect::<Vec<_>>() {
+            self.cancel_arrives(id);
+        }
+    }
+
+    /// Ends every operation of a queue whose owner is gone, and closes what they made (C11).
+    pub(super) fn abandon(&mut self, queue: QueueId) {
+        self.drain(queue);
+        for done in self.completions(queue) {
+            if let Some(number) = done.accepted {
+                // The number was made here and given to nobody, so it is open.
+                let _ = self.close(number.into());
+            }
+        }
+    }
+}

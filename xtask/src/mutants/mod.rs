@@ -1,0 +1,85 @@
+//! `cargo xtask mutants`: breaks the library on purpose and expects a test of ours to notice.
+//!
+//! A guarantee that no test defends is a wish. Each row of `table.rs` is a small change that
+//! breaks one clause of the contract, with the tests that must then fail.
+
+mod engine;
+mod table;
+
+use std::fs;
+use std::path::Path;
+
+use self::engine::{Bench, Outcome};
+use self::table::MUTANTS;
+use crate::process::{Failure, Result};
+use crate::workspace;
+
+/// One way to break the library.
+pub struct Mutant {
+    pub name: &'static str,
+    /// The clause of the contract, or the guarantee, that it breaks.
+    pub clause: &'static str,
+    /// The file to change, from the root of the workspace; empty while the code is not written.
+    pub file: &'static str,
+    /// Text that stands in the file exactly once.
+    pub find: &'static str,
+    pub replace: &'static str,
+    /// Arguments of `cargo test` for the tests that must fail.
+    pub test: &'static [&'static str],
+}
+
+pub fn run(args: &[String]) -> Result<()> {
+    if args.iter().any(|arg| arg == "--list") {
+        for mutant in MUTANTS {
+            println!("{:<32} {:<4} {}", mutant.name, mutant.clause, mutant.file);
+        }
+        return Ok(());
+    }
+    if let Some(name) = args.iter().find(|name| MUTANTS.iter().all(|m| m.name != **name)) {
+        return Err(Failure::new(format!("no mutant `{name}`; `mutants --list` has the names")));
+    }
+    let chosen = MUTANTS.iter().filter(|m| args.is_empty() || args.iter().any(|a| a == m.name));
+    let scratch = workspace::target().join("mutants");
+    let tree = scratch.join("tree");
+    copy_tree(&workspace::root(), &tree)?;
+    let mut bench = Bench::new(tree, scratch.join("build"));
+    let mut count = 0;
+    let mut wrong = Vec::new();
+    for mutant in chosen {
+        let (outcome, elapsed) = bench.run(mutant)?;
+        println!("{:<32} {} ({:.1} s)", mutant.name, outcome, elapsed.as_secs_f64());
+        count += 1;
+        if !matches!(outcome, Outcome::Caught(_)) {
+            wrong.push(mutant.name);
+        }
+    }
+    if wrong.is_empty() {
+        println!("mutants: all {count} were caught");
+        return Ok(());
+    }
+    Err(Failure::new(format!("of {count} mutants these were not caught: {}", wrong.join(", "))))
+}
+
+/// Makes the copy like the work tree. A file that is the same keeps its time, so that cargo does
+/// not build it again; what the work tree no longer has goes.
+fn copy_tree(root: &Path, tree: &Path) -> Result<()> {
+    fs::create_dir_all(tree)?;
+    let files = workspace::files(root)?;
+    for path in workspace::files_on_disk(tree)? {
+        if files.binary_search(&path).is_err() {
+            fs::remove_file(tree.join(path))?;
+        }
+    }
+    for path in &files {
+        let (from, to) = (root.join(path), tree.join(path));
+        let bytes = fs::read(&from)?;
+        if fs::read(&to).is_ok_and(|old| old == bytes) {
+            continue;
+        }
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&to, bytes)?;
+    }
+    Ok(())
+}
