@@ -22,6 +22,7 @@ mod time;
 mod backend;
 mod driver;
 pub mod net;
+pub mod os;
 mod poller;
 #[allow(unsafe_code)]
 mod sys;

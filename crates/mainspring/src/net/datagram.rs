@@ -4,6 +4,10 @@
 //! [`Datagram::is_truncated`] tells. A receive that brought something says nothing about whether
 //! more waits, so unlike a stream's short read it never stands for `WouldBlock`.
 //!
+//! Linux keeps saying `WouldBlock` to a non-blocking receive after the socket itself has shut down
+//! receiving, and reports the socket readable: to wait for that is a spin. A shutdown made here is
+//! therefore remembered, and a receive that finds nothing says 0, as the blocking call does.
+//!
 //! An error that the network sent back (`ECONNREFUSED` after an ICMP message) is reported once, by
 //! the next call on the socket whatever it was about, and then gone; the socket goes on.
 //!
@@ -20,9 +24,10 @@ use std::task::{Context, Poll};
 use socket2::{SockAddr, Socket};
 
 use crate::driver::{Handle, Registration};
+use crate::error::would_block;
 use crate::interest::Interest;
-use crate::kind::Kind;
 use crate::ready::Ready;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sys::message::{self, Arrived};
 use crate::sys::raw_source;
 use crate::trigger::Trigger;
@@ -87,6 +92,8 @@ pub(crate) struct DatagramSocket {
     // Dropped first: the kernel is told before the socket is closed.
     registration: Registration,
     socket: Socket,
+    /// Receiving was shut down.
+    ended: AtomicBool,
 }
 
 impl DatagramSocket {
@@ -97,7 +104,7 @@ impl DatagramSocket {
         socket: Socket,
         location: &'static Location<'static>,
     ) -> io::Result<DatagramSocket> {
-        if handle.backend().kind() == Kind::Sim {
+        if handle.simulation().is_some() {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "the simulated network carries no datagrams: \
@@ -109,7 +116,7 @@ impl DatagramSocket {
         let source = raw_source(&socket);
         let registration =
             Registration::located(handle, source, interest, Trigger::Edge, location)?;
-        Ok(DatagramSocket { registration, socket })
+        Ok(DatagramSocket { registration, socket, ended: AtomicBool::new(false) })
     }
 
     pub(crate) fn socket(&self) -> &Socket {
@@ -122,7 +129,7 @@ impl DatagramSocket {
 
     /// Ends the registration and gives the socket back.
     pub(crate) fn into_socket(self) -> Socket {
-        let DatagramSocket { registration, socket } = self;
+        let DatagramSocket { registration, socket, .. } = self;
         drop(registration);
         socket
     }
@@ -174,8 +181,29 @@ impl DatagramSocket {
         self.registration.try_io(Interest::WRITABLE, || self.send_to_now(bytes, target))
     }
 
+    fn recv_now(&self, buffer: &mut [u8], peek: bool) -> io::Result<usize> {
+        match message::recv(&self.socket, buffer, peek) {
+            Err(error) if self.is_end(&error) => Ok(0),
+            received => received,
+        }
+    }
+
+    fn recv_datagram_now(&self, buffer: &mut [u8], peek: bool) -> io::Result<Arrived> {
+        match message::recv_datagram(&self.socket, buffer, peek) {
+            Err(error) if self.is_end(&error) => {
+                Ok(Arrived { len: 0, truncated: false, sender: SockAddr::unix("")? })
+            }
+            received => received,
+        }
+    }
+
+    /// Whether an error of a receive means that there will never be anything.
+    pub(crate) fn is_end(&self, error: &io::Error) -> bool {
+        would_block(error) && self.ended.load(Ordering::Acquire)
+    }
+
     pub(crate) async fn recv(&self, buffer: &mut [u8], peek: bool) -> io::Result<usize> {
-        let recv = || message::recv(&self.socket, buffer, peek);
+        let recv = || self.recv_now(buffer, peek);
         self.registration.async_io(Interest::READABLE, recv).await
     }
 
@@ -185,21 +213,17 @@ impl DatagramSocket {
         buffer: &mut [u8],
         peek: bool,
     ) -> Poll<io::Result<usize>> {
-        let recv = || message::recv(&self.socket, buffer, peek);
+        let recv = || self.recv_now(buffer, peek);
         self.registration.poll_io(cx, Interest::READABLE, recv)
     }
 
     pub(crate) fn try_recv(&self, buffer: &mut [u8], peek: bool) -> io::Result<usize> {
-        let recv = || message::recv(&self.socket, buffer, peek);
+        let recv = || self.recv_now(buffer, peek);
         self.registration.try_io(Interest::READABLE, recv)
     }
 
-    pub(crate) async fn recv_datagram(
-        &self,
-        buffer: &mut [u8],
-        peek: bool,
-    ) -> io::Result<Arrived> {
-        let recv = || message::recv_datagram(&self.socket, buffer, peek);
+    pub(crate) async fn recv_datagram(&self, buffer: &mut [u8], peek: bool) -> io::Result<Arrived> {
+        let recv = || self.recv_datagram_now(buffer, peek);
         self.registration.async_io(Interest::READABLE, recv).await
     }
 
@@ -209,20 +233,23 @@ impl DatagramSocket {
         buffer: &mut [u8],
         peek: bool,
     ) -> Poll<io::Result<Arrived>> {
-        let recv = || message::recv_datagram(&self.socket, buffer, peek);
+        let recv = || self.recv_datagram_now(buffer, peek);
         self.registration.poll_io(cx, Interest::READABLE, recv)
     }
 
-    pub(crate) fn try_recv_datagram(
-        &self,
-        buffer: &mut [u8],
-        peek: bool,
-    ) -> io::Result<Arrived> {
-        let recv = || message::recv_datagram(&self.socket, buffer, peek);
+    pub(crate) fn try_recv_datagram(&self, buffer: &mut [u8], peek: bool) -> io::Result<Arrived> {
+        let recv = || self.recv_datagram_now(buffer, peek);
         self.registration.try_io(Interest::READABLE, recv)
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.socket.shutdown(how)
+        // First, so that whoever the shutdown wakes finds it.
+        let ends = matches!(how, Shutdown::Read | Shutdown::Both);
+        let before = ends && self.ended.swap(true, Ordering::AcqRel);
+        let done = self.socket.shutdown(how);
+        if done.is_err() && ends && !before {
+            self.ended.store(false, Ordering::Release);
+        }
+        done
     }
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::driver::Handle;
+use crate::driver::{Handle, Registration};
 use crate::interest::Interest;
 use crate::ready::Ready;
 use crate::sys::message::Arrived;
@@ -67,8 +67,8 @@ fn datagram_of(arrived: &Arrived) -> io::Result<Datagram<SocketAddr>> {
 }
 
 impl UdpSocket {
-    /// Binds a socket to the first of the addresses that can be had, with the
-    /// [current](Handle::current) driver. Port 0 is any free port.
+    /// Binds a socket to the first of the addresses that can be bound, on the driver that is
+    /// [current](Handle::current) when this is called. Port 0 is any free port.
     ///
     /// # Errors
     ///
@@ -79,35 +79,31 @@ impl UdpSocket {
     ///
     /// Dropping the future leaves no socket behind.
     #[track_caller]
-    pub fn bind(
-        address: impl ToSocketAddrs,
-    ) -> impl Future<Output = io::Result<UdpSocket>> + Send {
+    pub fn bind<A: ToSocketAddrs>(
+        addresses: A,
+    ) -> impl Future<Output = io::Result<UdpSocket>> + Send + use<A> {
+        let handle = Handle::try_current();
         let location = Location::caller();
-        let resolve = address.to_socket_addrs();
+        let resolve = addresses.to_socket_addrs();
         async move {
-            let mut last = None;
+            let handle = handle?;
+            let mut last = no_address();
             for address in resolve.await? {
-                match UdpSocket::bind_located(address, location) {
-                    Ok(socket) => return Ok(socket),
-                    Err(error) => last = Some(error),
+                match bind_one(address) {
+                    Ok(socket) => return UdpSocket::located(&handle, socket, location),
+                    Err(error) => last = error,
                 }
             }
-            Err(last.unwrap_or_else(no_address))
+            Err(last)
         }
     }
 
-    fn bind_located(
-        address: SocketAddr,
+    fn located(
+        handle: &Handle,
+        socket: Socket,
         location: &'static Location<'static>,
     ) -> io::Result<UdpSocket> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
-        socket.bind(&address.into())?;
-        UdpSocket::located(socket, location)
-    }
-
-    fn located(socket: Socket, location: &'static Location<'static>) -> io::Result<UdpSocket> {
-        let datagrams = DatagramSocket::new(&Handle::try_current()?, socket, location)?;
-        Ok(UdpSocket { datagrams })
+        DatagramSocket::new(handle, socket, location).map(|datagrams| UdpSocket { datagrams })
     }
 
     /// Takes over a socket of the standard library, makes it non-blocking and registers it with
@@ -118,7 +114,7 @@ impl UdpSocket {
     /// If there is no driver, or it was shut down.
     #[track_caller]
     pub fn from_std(socket: std::net::UdpSocket) -> io::Result<UdpSocket> {
-        UdpSocket::located(socket.into(), Location::caller())
+        UdpSocket::located(&Handle::try_current()?, socket.into(), Location::caller())
     }
 
     /// Takes over a socket made with `socket2`, with whatever options it was given.
@@ -148,7 +144,7 @@ impl UdpSocket {
                  `Domain::IPV6`",
             ));
         }
-        UdpSocket::located(socket, location)
+        UdpSocket::located(&Handle::try_current()?, socket, location)
     }
 
     /// Gives the socket back to the standard library. It stays non-blocking.
@@ -162,6 +158,11 @@ impl UdpSocket {
 
     pub(crate) fn socket(&self) -> &Socket {
         self.datagrams.socket()
+    }
+
+    /// The registration with the driver.
+    pub fn registration(&self) -> &Registration {
+        self.datagrams.registration()
     }
 
     /// The address of this end.
@@ -201,15 +202,15 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// Dropping the future leaves the peer as it was.
-    pub async fn connect(&self, address: impl ToSocketAddrs) -> io::Result<()> {
-        let mut last = None;
-        for address in address.to_socket_addrs().await? {
+    pub async fn connect(&self, addresses: impl ToSocketAddrs) -> io::Result<()> {
+        let mut last = no_address();
+        for address in addresses.to_socket_addrs().await? {
             match self.socket().connect(&address.into()) {
                 Ok(()) => return Ok(()),
-                Err(error) => last = Some(error),
+                Err(error) => last = error,
             }
         }
-        Err(last.unwrap_or_else(no_address))
+        Err(last)
     }
 
     /// Waits until the socket is ready for any of `interest`; the answer may be out of date when
@@ -449,7 +450,7 @@ impl UdpSocket {
         interest: Interest,
         call: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        self.datagrams.registration().try_io(interest, call)
+        self.registration().try_io(interest, call)
     }
 
     /// Makes a call of your own on the socket until it says something else than `WouldBlock`,
@@ -467,8 +468,15 @@ impl UdpSocket {
         interest: Interest,
         call: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
-        self.datagrams.registration().async_io(interest, call).await
+        self.registration().async_io(interest, call).await
     }
+}
+
+/// A socket that is bound to `address`.
+fn bind_one(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 fn not_internet() -> io::Error {

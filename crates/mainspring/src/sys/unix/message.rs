@@ -33,10 +33,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use libc::c_int;
 use rustix::io::retry_on_intr;
-use rustix::net::{
-    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-};
-use socket2::SockAddr;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use socket2::{MaybeUninitSlice, SockAddr};
 
 use super::credentials::{self, Credentials};
 
@@ -75,6 +73,13 @@ pub(crate) struct Arrived {
     pub(crate) sender: SockAddr,
 }
 
+impl Arrived {
+    /// What there is after the end: nothing, of nobody.
+    pub(crate) fn end() -> io::Result<Arrived> {
+        Ok(Arrived { len: 0, truncated: false, sender: SockAddr::unix("")? })
+    }
+}
+
 /// A message with what travelled beside its bytes.
 #[derive(Debug)]
 pub(crate) struct Message {
@@ -84,6 +89,19 @@ pub(crate) struct Message {
     pub(crate) sender: SockAddr,
     pub(crate) descriptors: Vec<OwnedFd>,
     pub(crate) credentials: Option<Credentials>,
+}
+
+impl Message {
+    /// A message of which no more than this is known yet.
+    fn bare(arrived: Arrived) -> Message {
+        let Arrived { len, truncated, sender } = arrived;
+        Message { len, truncated, sender, descriptors: Vec::new(), credentials: None }
+    }
+
+    /// What there is after the end: nothing, of nobody.
+    pub(crate) fn end() -> io::Result<Message> {
+        Arrived::end().map(Message::bare)
+    }
 }
 
 /// Receives the bytes of a datagram; with `peek` it stays to be received again.
@@ -107,14 +125,34 @@ pub(crate) fn recv_datagram(
     Ok(Arrived { len: received.len, truncated, sender })
 }
 
-/// Reads from a Unix stream. The second answer is whether the read went as far as it could: if
-/// not, it stopped where descriptors, which nobody asked for, had been sent, and more may wait.
-pub(crate) fn recv_stream(
-    socket: impl AsFd,
-    buffers: &mut [IoSliceMut<'_>],
-) -> io::Result<(usize, bool)> {
+/// What a read from a Unix stream brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) count: usize,
+    /// Whether the read went as far as it could. If not, it stopped where descriptors, which
+    /// nobody asked for, had been sent, and more may wait.
+    pub(crate) whole: bool,
+}
+
+impl Read {
+    fn of(received: &Received) -> Read {
+        Read { count: received.len, whole: received.flags & libc::MSG_CTRUNC == 0 }
+    }
+}
+
+/// Reads from a Unix stream, into several buffers, each filled before the next.
+pub(crate) fn recv_stream(socket: impl AsFd, buffers: &mut [IoSliceMut<'_>]) -> io::Result<Read> {
     let (received, _) = recvmsg(socket.as_fd(), buffers, &mut [], 0)?;
-    Ok((received.len, received.flags & libc::MSG_CTRUNC == 0))
+    Ok(Read::of(&received))
+}
+
+/// The same into memory that need not be initialised; the first so many bytes then are.
+pub(crate) fn recv_stream_uninit(
+    socket: impl AsFd,
+    buffer: &mut [MaybeUninit<u8>],
+) -> io::Result<Read> {
+    let (received, _) = recvmsg(socket.as_fd(), &mut [MaybeUninitSlice::new(buffer)], &mut [], 0)?;
+    Ok(Read::of(&received))
 }
 
 /// Sends a datagram to the connected peer.
@@ -170,13 +208,7 @@ fn recv_control(
 ) -> io::Result<Message> {
     let (received, sender) = recvmsg(socket, buffers, control, ARRIVE_CLOSED_ON_EXEC)?;
     let truncated = received.flags & libc::MSG_TRUNC != 0;
-    let mut message = Message {
-        len: received.len,
-        truncated,
-        sender,
-        descriptors: Vec::new(),
-        credentials: None,
-    };
+    let mut message = Message::bare(Arrived { len: received.len, truncated, sender });
     for part in Parts(&control[..received.control_len.min(control.len())]) {
         part.take(&mut message);
     }
@@ -195,15 +227,22 @@ struct Received {
     flags: c_int,
 }
 
-fn recvmsg(
+/// A slice of memory in the form of an `iovec`, by its own promise. `recvmsg` only ever writes
+/// bytes there: what was initialised stays so.
+trait Iovec {}
+
+impl Iovec for IoSliceMut<'_> {}
+impl Iovec for MaybeUninitSlice<'_> {}
+
+fn recvmsg<B: Iovec>(
     socket: BorrowedFd<'_>,
-    buffers: &mut [IoSliceMut<'_>],
+    buffers: &mut [B],
     control: &mut [u8],
     flags: c_int,
 ) -> io::Result<(Received, SockAddr)> {
     // SAFETY: all zeroes are a `msghdr` of no buffers, no name and no control messages.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
-    // Beyond what one call takes is a short read. An `IoSliceMut` is an `iovec` by its own promise.
+    // Buffers beyond those that one call takes are left as they are.
     header.msg_iovlen = buffers.len().min(super::socket::BUFFERS_MAX) as _;
     header.msg_iov = buffers.as_mut_ptr().cast();
     if !control.is_empty() {
@@ -224,8 +263,9 @@ fn recvmsg(
                 return Err(error);
             }
         };
+        let named = header.msg_namelen.min(size_of::<socket2::SockAddrStorage>() as _);
         // SAFETY: `try_init` gives a pointer to a length of its own.
-        unsafe { *len = header.msg_namelen };
+        unsafe { *len = named };
         Ok(Received {
             len: received,
             control_len: header.msg_controllen as usize,
@@ -258,7 +298,8 @@ impl<'a> Iterator for Parts<'a> {
             return None;
         }
         // SAFETY: there are as many bytes, and any bytes are a `cmsghdr`.
-        let header: libc::cmsghdr = unsafe { self.0.as_ptr().cast::<libc::cmsghdr>().read_unaligned() };
+        let header: libc::cmsghdr =
+            unsafe { self.0.as_ptr().cast::<libc::cmsghdr>().read_unaligned() };
         // SAFETY: arithmetic on a length.
         let data_at = unsafe { libc::CMSG_LEN(0) } as usize;
         let end = (header.cmsg_len as usize).min(self.0.len());

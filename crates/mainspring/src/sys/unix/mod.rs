@@ -1,7 +1,10 @@
 //! Unix: descriptors, and the calls of each mechanism.
 
+pub(crate) mod address;
+pub(crate) mod credentials;
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+pub(crate) mod message;
 pub(crate) mod socket;
 mod source;
 pub(crate) mod tcp;
