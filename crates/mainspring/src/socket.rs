@@ -2,7 +2,8 @@
 //!
 //! This is the seam of the network types: what `net` does with a stream, it does through
 //! [`Socket`], and so the same listener, stream and test run on both kernels. Each match on it
-//! is written once, here. A build without the simulator has one variant that can exist, and no branch.
+//! is written once, here. In a build without the simulator only one variant can exist, and there is
+//! no branch.
 //!
 //! Every socket is non-blocking and closed on exec. Calls interrupted by a signal are made again.
 
