@@ -46,8 +46,11 @@ pub(crate) struct Acceptor {
     episodes: AtomicU64,
     refused: AtomicU64,
     ongoing: AtomicBool,
-    report: Option<Box<dyn Fn(&io::Error) + Send + Sync>>,
+    report: Option<Report>,
 }
+
+/// Told of each episode of shortage.
+type Report = Box<dyn Fn(&io::Error) + Send + Sync>;
 
 impl Acceptor {
     /// Registers `socket`; `location` is the line of the program that asked for it.

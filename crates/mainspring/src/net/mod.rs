@@ -5,7 +5,6 @@
 //! be used from any thread and under any executor; only the driver has to be turned by somebody,
 //! which a background thread does when the program has none of its own.
 
-#[cfg(unix)]
 mod acceptor;
 mod byte_stream;
 mod connect;

@@ -68,7 +68,7 @@ fn datagram_of(arrived: &Arrived) -> io::Result<Datagram<SocketAddr>> {
 
 impl UdpSocket {
     /// Binds a socket to the first of the addresses that can be bound, on the driver that is
-    /// [current](Handle::current) when this is called. Port 0 is any free port.
+    /// [current](Handle::current) when the future is first polled. Port 0 is any free one.
     ///
     /// # Errors
     ///
@@ -82,11 +82,10 @@ impl UdpSocket {
     pub fn bind<A: ToSocketAddrs>(
         addresses: A,
     ) -> impl Future<Output = io::Result<UdpSocket>> + Send + use<A> {
-        let handle = Handle::try_current();
         let location = Location::caller();
         let resolve = addresses.to_socket_addrs();
         async move {
-            let handle = handle?;
+            let handle = Handle::try_current()?;
             let mut last = no_address();
             for address in resolve.await? {
                 match bind_one(address) {

@@ -57,7 +57,7 @@ impl BindDevice for UdpSocket {
 /// a.send(b"it is me").await?;
 /// let message = b.recv_with_fds(&mut [0; 16]).await?;
 /// let sender = message.credentials().expect("asked for");
-/// assert_eq!(sender.pid(), Some(std::process::id().cast_signed()));
+/// assert_eq!(sender.pid(), i32::try_from(std::process::id()).ok());
 /// # Ok::<(), std::io::Error>(())
 /// # }).unwrap();
 /// ```

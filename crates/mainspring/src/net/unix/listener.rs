@@ -31,7 +31,7 @@ use super::stream::UnixStream;
 /// client.write(b"hello").await?;
 ///
 /// let (stream, _peer) = listener.accept().await?;
-/// assert_eq!(stream.peer_cred()?.pid(), Some(std::process::id().cast_signed()));
+/// assert_eq!(stream.peer_cred()?.pid(), i32::try_from(std::process::id()).ok());
 /// let mut buffer = [0; 16];
 /// let count = stream.read(&mut buffer).await?;
 /// assert_eq!(&buffer[..count], b"hello");

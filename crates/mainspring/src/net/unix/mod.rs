@@ -15,6 +15,7 @@ mod stream;
 mod tokio_io;
 mod ucred;
 
+pub use super::shortages::Shortages;
 pub use address::SocketAddr;
 pub use datagram::UnixDatagram;
 pub use listener::{Incoming, UnixListener};

@@ -63,8 +63,8 @@ impl UnixStream {
     }
 
     /// Connects to the listener at `path`, or at an abstract name if it begins with a zero byte,
-    /// on the driver that is [current](Handle::current) when this is called. While the listener's
-    /// queue is full, it is tried again after pauses of 1 to 32 milliseconds.
+    /// on the driver that is [current](Handle::current) when the future is first polled. While the
+    /// listener's queue is full, it is tried again after pauses of 1 to 32 milliseconds.
     ///
     /// # Errors
     ///
@@ -260,20 +260,16 @@ read_methods!(UnixStream);
 write_methods!(UnixStream);
 ready_methods!(UnixStream);
 
-/// Connects, on the driver that is current now.
+/// Connects, on the driver that is current when the future is first polled.
 #[track_caller]
 fn attempt(
     address: io::Result<SocketAddr>,
     timeout: Option<Duration>,
 ) -> impl Future<Output = io::Result<UnixStream>> + Send {
-    let handle = Handle::try_current();
     let location = Location::caller();
-    let deadline_ns = match (&handle, timeout) {
-        (Ok(handle), Some(timeout)) => handle.clock().deadline_after_ns(timeout),
-        _ => u64::MAX,
-    };
     async move {
-        let (handle, address) = (handle?, address?);
+        let (handle, address) = (Handle::try_current()?, address?);
+        let deadline_ns = timeout.map_or(u64::MAX, |after| handle.clock().deadline_after_ns(after));
         let stream = connect_patiently(&handle, &address, location);
         before(&handle, deadline_ns, stream, queue_full).await.map(UnixStream::new)
     }

@@ -166,7 +166,7 @@ pub(crate) fn send_to(
     bytes: &[u8],
     target: &SockAddr,
 ) -> io::Result<usize> {
-    socket.send_to_with_flags(bytes, target, SEND_FLAGS.bits().cast_signed())
+    socket.send_to_with_flags(bytes, target, SEND_FLAGS.bits() as c_int)
 }
 
 /// Sends bytes and, with the first of them, descriptors, of which the kernel makes its own copies.
@@ -293,6 +293,7 @@ struct Part<'a> {
 impl<'a> Iterator for Parts<'a> {
     type Item = Part<'a>;
 
+    #[allow(clippy::unnecessary_cast, reason = "`cmsg_len` has 32 bits on other systems")]
     fn next(&mut self) -> Option<Part<'a>> {
         if self.0.len() < size_of::<libc::cmsghdr>() {
             return None;
@@ -344,8 +345,8 @@ impl Part<'_> {
     fn credentials(&self) -> Option<Credentials> {
         let mut numbers = self.numbers();
         let process = numbers.next()?;
-        let user = numbers.next()?.cast_unsigned();
-        let group = numbers.next()?.cast_unsigned();
+        let user = numbers.next()? as u32;
+        let group = numbers.next()? as u32;
         Some(credentials::from_kernel(process, user, group))
     }
 }

@@ -79,6 +79,20 @@ fn credentials_of_an_unseen_process_are_received() {
     assert_eq!(message.credentials, None);
 }
 
+/// What came without being asked for is not left open.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_descriptor_of_a_process_is_closed() {
+    use std::os::fd::IntoRawFd;
+    let (kept, given) = std::os::unix::net::UnixStream::pair().unwrap();
+    kept.set_nonblocking(true).unwrap();
+    let mut message = Message::end().unwrap();
+    let bytes = part(libc::SOL_SOCKET, SCM_PIDFD, &given.into_raw_fd().to_ne_bytes());
+    Parts(&bytes).for_each(|part| part.take(&mut message));
+    assert!(message.descriptors.is_empty());
+    assert_eq!(io::Read::read(&mut &kept, &mut [0; 1]).unwrap(), 0, "the other end is closed");
+}
+
 #[test]
 fn descriptors_that_have_no_room_are_closed() {
     let (a, b) = std::os::unix::net::UnixStream::pair().unwrap();
