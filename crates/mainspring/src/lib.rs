@@ -31,9 +31,9 @@
 //! Fourteen clauses, C1 to C14, which the documentation of the types refers to: a source that is
 //! ready is reported when it is added (C1), no edge is lost (C2), each trigger does what it says
 //! (C3), nothing is reported after a removal (C4), a number is not an identity (C5), no wake is
-//! lost (C6), no wait ends early (C7), one failing source disturbs no other (C8), closing and errors
-//! look the same everywhere (C9), operations end once, can be cancelled and own their buffers (C10
-//! to C12), limits are named (C13), and shutdown is permanent (C14).
+//! lost (C6), no wait ends early (C7), one failing source disturbs no other (C8), closing and
+//! errors look the same everywhere (C9), operations end once, can be cancelled and own their
+//! buffers (C10 to C12), limits are named (C13), and shutdown is permanent (C14).
 //!
 //! # Features
 //!
@@ -61,6 +61,7 @@ pub mod time;
 mod backend;
 mod driver;
 pub mod net;
+pub mod os;
 mod poller;
 pub mod rt;
 pub mod signal;

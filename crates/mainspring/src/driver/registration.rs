@@ -74,6 +74,26 @@ impl ReadyEvent {
     }
 }
 
+/// What a call on a stream moved.
+pub(crate) trait Transferred {
+    /// The bytes.
+    fn count(&self) -> usize;
+
+    /// Whether a short transfer means that there is no more for now. A read from a Unix socket may
+    /// stop for another reason.
+    fn went_all_the_way(&self) -> bool;
+}
+
+impl Transferred for usize {
+    fn count(&self) -> usize {
+        *self
+    }
+
+    fn went_all_the_way(&self) -> bool {
+        true
+    }
+}
+
 impl Registration {
     /// Registers `source` with the [current](Handle::current) driver.
     ///
@@ -266,13 +286,13 @@ impl Registration {
     ///
     /// For streams only: a transfer of fewer bytes means that there is no more for now, and where
     /// the system has true edges the call that would say `WouldBlock` is saved (clause C2).
-    pub(crate) fn poll_transfer(
+    pub(crate) fn poll_transfer<T: Transferred>(
         &self,
         cx: &mut Context<'_>,
         interest: Interest,
         len: usize,
-        mut op: impl FnMut() -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
+        mut op: impl FnMut() -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
         loop {
             if let Poll::Ready(done) = self.attempt_transfer(interest, len, &mut op) {
                 return Poll::Ready(done);
@@ -282,12 +302,12 @@ impl Registration {
     }
 
     /// Like [`poll_transfer`](Self::poll_transfer), for any number of tasks.
-    pub(crate) async fn transfer(
+    pub(crate) async fn transfer<T: Transferred>(
         &self,
         interest: Interest,
         len: usize,
-        mut op: impl FnMut() -> io::Result<usize>,
-    ) -> io::Result<usize> {
+        mut op: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
         loop {
             if let Poll::Ready(done) = self.attempt_transfer(interest, len, &mut op) {
                 return done;
@@ -297,12 +317,12 @@ impl Registration {
     }
 
     /// Like [`poll_transfer`](Self::poll_transfer), once: `WouldBlock` if the source is not ready.
-    pub(crate) fn try_transfer(
+    pub(crate) fn try_transfer<T: Transferred>(
         &self,
         interest: Interest,
         len: usize,
-        mut op: impl FnMut() -> io::Result<usize>,
-    ) -> io::Result<usize> {
+        mut op: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
         match self.attempt_transfer(interest, len, &mut op) {
             Poll::Ready(done) => done,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
@@ -310,18 +330,19 @@ impl Registration {
     }
 
     #[inline]
-    fn attempt_transfer(
+    fn attempt_transfer<T: Transferred>(
         &self,
         interest: Interest,
         len: usize,
-        op: &mut impl FnMut() -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
+        op: &mut impl FnMut() -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
         let io = self.io();
         // The look is taken before the call: an edge that comes in between makes the clear void.
         let look = io.look(interest);
         let done = self.attempt_seen(io, &look, op);
-        if let Poll::Ready(Ok(moved)) = done {
-            let short = moved != 0 && moved < len;
+        if let Poll::Ready(Ok(moved)) = &done {
+            let count = moved.count();
+            let short = count != 0 && count < len && moved.went_all_the_way();
             // Not after urgent data: a read stops before its mark, although more may lie behind.
             let urgent = || io.side(Side::Read).look().ready().is_priority();
             if short && look.is_armed() && self.handle.has_true_edges() && !urgent() {

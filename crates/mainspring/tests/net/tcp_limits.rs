@@ -22,7 +22,7 @@ const ALONE: &str = "MAINSPRING_TEST_ALONE";
 const LIMIT: u64 = 100;
 
 /// Runs the test `name` in a process of its own; true in that process.
-fn alone(name: &str) -> bool {
+pub fn alone(name: &str) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;
     }

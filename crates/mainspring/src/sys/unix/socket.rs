@@ -21,6 +21,9 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+pub(crate) use super::message::{
+    Read, recv_stream as recv_unix, recv_stream_uninit as recv_unix_uninit,
+};
 use super::source::raw_source;
 use crate::source::RawSource;
 
