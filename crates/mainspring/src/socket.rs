@@ -2,11 +2,10 @@
 //!
 //! This is the seam of the network types: what `net` does with a stream, it does through
 //! [`Socket`], and so the same listener, stream and test run on both kernels. Each match on it
-//! is written once, here. A build without the simulator has one variant, and no branch.
+//! is written once, here. In a build without the simulator only one variant can exist, and there is
+//! no branch.
 //!
 //! Every socket is non-blocking and closed on exec. Calls interrupted by a signal are made again.
-
-mod simulated;
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -14,6 +13,7 @@ use std::net::Shutdown;
 
 use socket2::{Domain, SockAddr};
 
+use crate::error::would_block;
 use crate::sim;
 use crate::source::RawSource;
 use crate::sys::socket as os;
@@ -29,7 +29,7 @@ const TRANSFER_MAX: usize = 1 << 30;
 pub(crate) enum Socket {
     /// A descriptor of the operating system.
     Os(socket2::Socket),
-    /// A number of a simulated kernel; without the simulator there is no such value.
+    /// A number of the simulated kernel; no value of it exists in a build without one.
     Sim(sim::Socket),
 }
 
@@ -54,28 +54,24 @@ impl Socket {
         Ok((Socket::Os(a), Socket::Os(b)))
     }
 
-    /// A new socket of a simulated kernel.
-    ///
-    /// # Errors
-    ///
-    /// `Unsupported` for a family it does not know.
-    pub(crate) fn open_simulated(
-        simulation: &sim::Simulation,
-        domain: Domain,
-    ) -> io::Result<Socket> {
-        match domain {
-            Domain::IPV4 => simulation.tcp_socket(false),
-            Domain::IPV6 => simulation.tcp_socket(true),
+    /// A new socket of the simulated kernel.
+    pub(crate) fn open_sim(simulation: &sim::Simulation, domain: Domain) -> io::Result<Socket> {
+        let socket = match domain {
             Domain::UNIX => simulation.unix_socket(),
-            _ => return Err(simulated::unknown_family()),
-        }
-        .map(Socket::Sim)
+            _ => simulation.tcp_socket(domain == Domain::IPV6),
+        };
+        socket.map(Socket::Sim)
     }
 
-    /// Two connected Unix sockets of a simulated kernel.
-    pub(crate) fn pair_simulated(simulation: &sim::Simulation) -> io::Result<(Socket, Socket)> {
+    /// Two connected Unix sockets of the simulated kernel.
+    pub(crate) fn pair_sim(simulation: &sim::Simulation) -> io::Result<(Socket, Socket)> {
         let (a, b) = simulation.unix_pair()?;
         Ok((Socket::Sim(a), Socket::Sim(b)))
+    }
+
+    /// Whether the socket is of the simulated kernel.
+    pub(crate) fn is_simulated(&self) -> bool {
+        matches!(self, Socket::Sim(_))
     }
 
     /// Takes over a socket of the operating system and makes it non-blocking.
@@ -92,7 +88,7 @@ impl Socket {
     pub(crate) fn into_os(self) -> io::Result<socket2::Socket> {
         match self {
             Socket::Os(socket) => Ok(socket),
-            Socket::Sim(_) => Err(simulated::no_descriptor()),
+            Socket::Sim(_) => Err(simulated()),
         }
     }
 
@@ -104,7 +100,7 @@ impl Socket {
     pub(crate) fn os(&self) -> io::Result<&socket2::Socket> {
         match self {
             Socket::Os(socket) => Ok(socket),
-            Socket::Sim(_) => Err(simulated::no_descriptor()),
+            Socket::Sim(_) => Err(simulated()),
         }
     }
 
@@ -131,7 +127,7 @@ impl Socket {
     pub(crate) fn bind(&self, address: &SockAddr) -> io::Result<()> {
         match self {
             Socket::Os(socket) => socket.bind(address),
-            Socket::Sim(socket) => socket.bind(&simulated::address(address)?),
+            Socket::Sim(socket) => socket.bind(&name(address)?),
         }
     }
 
@@ -155,7 +151,7 @@ impl Socket {
             }
             Socket::Sim(socket) => {
                 let (socket, peer) = socket.accept()?;
-                Ok((Socket::Sim(socket), simulated::os_address(&peer)?))
+                Ok((Socket::Sim(socket), address(&peer)?))
             }
         }
     }
@@ -172,7 +168,11 @@ impl Socket {
                 true => Connect::Done,
                 false => Connect::InProgress,
             }),
-            Socket::Sim(socket) => simulated::connect(socket, address),
+            Socket::Sim(socket) => match socket.connect(&name(address)?) {
+                Ok(()) => Ok(Connect::Done),
+                Err(error) if would_block(&error) && !address.is_unix() => Ok(Connect::InProgress),
+                Err(error) => Err(error),
+            },
         }
     }
 
@@ -188,7 +188,7 @@ impl Socket {
     pub(crate) fn local_address(&self) -> io::Result<SockAddr> {
         match self {
             Socket::Os(socket) => socket.local_addr(),
-            Socket::Sim(socket) => simulated::os_address(&socket.local_address()?),
+            Socket::Sim(socket) => address(&socket.local_address()?),
         }
     }
 
@@ -196,7 +196,7 @@ impl Socket {
     pub(crate) fn peer_address(&self) -> io::Result<SockAddr> {
         match self {
             Socket::Os(socket) => socket.peer_addr(),
-            Socket::Sim(socket) => simulated::os_address(&socket.peer_address()?),
+            Socket::Sim(socket) => address(&socket.peer_address()?),
         }
     }
 
@@ -212,7 +212,14 @@ impl Socket {
     pub(crate) fn recv_uninit(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::recv_uninit(socket, limited_mut(buffer)),
-            Socket::Sim(socket) => simulated::recv_uninit(socket, buffer),
+            Socket::Sim(socket) => {
+                let mut bytes = vec![0; buffer.len().min(TRANSFER_MAX)];
+                let count = socket.recv(&mut bytes, false)?;
+                for (to, byte) in buffer.iter_mut().zip(&bytes[..count]) {
+                    to.write(*byte);
+                }
+                Ok(count)
+            }
         }
     }
 
@@ -228,7 +235,7 @@ impl Socket {
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::send(socket, &bytes[..bytes.len().min(TRANSFER_MAX)]),
-            Socket::Sim(socket) => socket.send(bytes),
+            Socket::Sim(socket) => socket.send(&bytes[..bytes.len().min(TRANSFER_MAX)]),
         }
     }
 
@@ -247,6 +254,29 @@ impl Socket {
             Socket::Sim(socket) => socket.shutdown(how),
         }
     }
+}
+
+/// The simulated kernel's name for an address.
+fn name(address: &SockAddr) -> io::Result<sim::Address> {
+    match address.as_socket() {
+        Some(address) => Ok(sim::Address::Ip(address)),
+        None => os::unix_name(address).map(sim::Address::Unix),
+    }
+}
+
+/// The address that the simulated kernel names.
+fn address(name: &sim::Address) -> io::Result<SockAddr> {
+    match name {
+        sim::Address::Ip(address) => Ok(SockAddr::from(*address)),
+        sim::Address::Unix(name) => os::unix_address(name),
+    }
+}
+
+fn simulated() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this socket is simulated: it has no descriptor and no options of the operating system",
+    )
 }
 
 fn limited_mut<T>(buffer: &mut [T]) -> &mut [T] {

@@ -89,9 +89,9 @@ fn explore(preemptions: usize, check: impl Fn() + Send + Sync + 'static) {
 
 /// Who runs first where loom starts to explore.
 ///
-/// From there it only tries the orders that differ in a step which it takes to depend on another,
-/// and it remembers one step a place. A model that a clear wiped the closed bits in passed from
-/// one start and failed from the other, so each is explored from both.
+/// From that start loom tries the orders that it takes to differ, and this choice misses some: a
+/// clear that wiped the closed bits passed when the spawning thread began, and failed when the
+/// spawned one did. So each model is explored from both.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum First {
     Spawning,
@@ -230,6 +230,7 @@ fn assert_still_works(io: &ScheduledIo) {
     let mut future = Future::reader();
     future.poll(io);
     assert_eq!(future.place, Place::Slots);
+    assert!(!future.task.is_woken(), "the slot was left locked");
     event(io, Ready::READABLE);
     assert!(future.task.is_woken());
     future.end(io);

@@ -237,9 +237,9 @@ impl SharedBackend {
         each!(self, registrar => registrar.wake())
     }
 
-    /// Adds a source with epoll's own flags.
+    /// Adds a source with the mechanism's own flags.
     #[cfg(target_os = "linux")]
-    pub(crate) fn add_epoll_flags(
+    pub(crate) fn add_with_flags(
         &self,
         source: RawSource,
         token: Token,

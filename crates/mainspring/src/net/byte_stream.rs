@@ -41,6 +41,7 @@ impl ByteStream {
         socket: Socket,
         location: &'static Location<'static>,
     ) -> io::Result<ByteStream> {
+        socket.check(handle)?;
         let source = socket.raw_source();
         let registration =
             Registration::located(handle, source, INTEREST, Trigger::Edge, location)?;

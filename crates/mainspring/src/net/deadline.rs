@@ -8,8 +8,11 @@ use std::task::{Context, Poll};
 use crate::driver::{Handle, Timer};
 use crate::error;
 
+/// The deadline that is none: 584 years away.
+pub(crate) const NEVER_NS: u64 = u64::MAX;
+
 /// The result of `future`, or `late()` if it is not there at `deadline_ns`. A future that is
-/// ready at its first poll sets no timer.
+/// ready at its first poll sets no timer, nor does one without a deadline.
 pub(crate) async fn before<T>(
     handle: &Handle,
     deadline_ns: u64,
@@ -21,6 +24,9 @@ pub(crate) async fn before<T>(
     poll_fn(|cx| {
         if let Poll::Ready(done) = future.as_mut().poll(cx) {
             return Poll::Ready(done);
+        }
+        if deadline_ns == NEVER_NS {
+            return Poll::Pending;
         }
         let timer = timer.get_or_insert_with(|| Timer::new(handle, deadline_ns));
         match timer.poll(cx.waker()) {

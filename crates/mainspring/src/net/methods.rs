@@ -108,7 +108,7 @@ macro_rules! read_methods {
             ///
             /// Dropping the future loses no readiness.
             pub async fn readable(&self) -> std::io::Result<()> {
-                self.bytes().ready($crate::Interest::READABLE).await.map(drop)
+                self.bytes().ready($crate::interest::Interest::READABLE).await.map(drop)
             }
 
             /// Like [`readable`](Self::readable), for one task: the last caller of a `poll` method
@@ -121,7 +121,7 @@ macro_rules! read_methods {
                 &self,
                 cx: &mut std::task::Context<'_>,
             ) -> std::task::Poll<std::io::Result<()>> {
-                self.bytes().poll_ready(cx, $crate::Interest::READABLE)
+                self.bytes().poll_ready(cx, $crate::interest::Interest::READABLE)
             }
         })*
     };
@@ -196,7 +196,7 @@ macro_rules! write_methods {
             ///
             /// Dropping the future loses no readiness.
             pub async fn writable(&self) -> std::io::Result<()> {
-                self.bytes().ready($crate::Interest::WRITABLE).await.map(drop)
+                self.bytes().ready($crate::interest::Interest::WRITABLE).await.map(drop)
             }
 
             /// Like [`writable`](Self::writable), for one task: the last caller of a `poll` method
@@ -209,7 +209,7 @@ macro_rules! write_methods {
                 &self,
                 cx: &mut std::task::Context<'_>,
             ) -> std::task::Poll<std::io::Result<()>> {
-                self.bytes().poll_ready(cx, $crate::Interest::WRITABLE)
+                self.bytes().poll_ready(cx, $crate::interest::Interest::WRITABLE)
             }
         })*
     };
@@ -230,8 +230,8 @@ macro_rules! ready_methods {
             /// Dropping the future loses no readiness.
             pub async fn ready(
                 &self,
-                interest: $crate::Interest,
-            ) -> std::io::Result<$crate::Ready> {
+                interest: $crate::interest::Interest,
+            ) -> std::io::Result<$crate::ready::Ready> {
                 self.bytes().ready(interest).await
             }
         })*

@@ -1,9 +1,9 @@
 //! Sockets for async programs, under any executor.
 //!
 //! Each type is a socket and its registration with a driver: the one that is
-//! [current](crate::Handle::current) when it is made. It may be used from any thread and any
-//! executor; only the driver has to be turned by somebody, which a background thread does when
-//! the program has none of its own.
+//! [current](crate::Handle::current) when it is made, which for a future is its first poll. It may
+//! be used from any thread and under any executor; only the driver has to be turned by somebody,
+//! which a background thread does when the program has none of its own.
 
 mod byte_stream;
 mod connect;

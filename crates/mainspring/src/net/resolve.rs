@@ -206,6 +206,12 @@ impl ToSocketAddrs for (String, u16) {
     }
 }
 
+/// Colons stand only within brackets; without them it is not known where the port begins.
+fn is_host(host: &str) -> bool {
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    !host.is_empty() && (bracketed || !host.contains(':'))
+}
+
 impl ToSocketAddrs for str {
     fn to_socket_addrs(&self) -> Resolve {
         if let Ok(address) = self.parse::<SocketAddr>() {
@@ -213,10 +219,10 @@ impl ToSocketAddrs for str {
         }
         let parts = self.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>()));
         match parts {
-            Some((host, Ok(port))) => Resolve::lookup(host, port),
+            Some((host, Ok(port))) if is_host(host) => Resolve::lookup(host, port),
             _ => Resolve::failed(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("{self:?} does not end in a port: write it as host:port"),
+                format!("{self:?} is no address: write host:port, and IPv6 as [address]:port"),
             )),
         }
     }

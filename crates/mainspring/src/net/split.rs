@@ -104,6 +104,10 @@ macro_rules! halves {
 
         impl $stream {
             /// The two directions, borrowed: for two tasks that are polled together.
+            ///
+            /// Where the `AsyncReadExt` of `futures` is in scope, its own `split` goes before this
+            /// one in a method call; written as a path (`Type::split(&mut stream)`) it is
+            /// this one, which takes no lock.
             pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
                 (ReadHalf(self), WriteHalf(self))
             }

@@ -52,6 +52,9 @@ const _: () = assert!(Ready::ALL.bits() as u64 == READY_MASK);
 pub(crate) struct Seen(u64);
 
 impl Seen {
+    /// A look at nothing: no readiness, nothing to wait for, and nothing to clear.
+    pub(crate) const NOTHING: Seen = Seen(ARMED);
+
     pub(crate) fn ready(self) -> Ready {
         Ready::from_bits((self.0 & READY_MASK) as u8)
     }
@@ -156,6 +159,9 @@ impl Direction {
     /// of a one-shot source can come before the asking call returns, and takes the bit away
     /// again; set afterwards, the bit would claim a watch that has already ended, and nobody
     /// would ever ask for another.
+    ///
+    /// The kernel is asked for all that the registration may want of this direction, not only for
+    /// what is waited for now: one bit cannot tell `READABLE` from `PRIORITY`.
     pub(crate) fn set_armed(&self, once: bool) {
         self.word.fetch_or(if once { ARMED | ONCE } else { ARMED }, AcqRel);
     }

@@ -36,7 +36,8 @@ pub(crate) const SOURCES_MAX: usize = (1 << INDEX_BITS) - 1;
 /// The slots and the list of the free ones.
 pub(crate) struct RegistrationSet {
     pages: [OnceLock<Box<[ScheduledIo]>>; PAGES],
-    first_page: usize,
+    /// The first page's length, as a power of two.
+    first_page_log2: u32,
     sources_max: usize,
     free: Mutex<Free>,
 }
@@ -61,7 +62,7 @@ impl RegistrationSet {
         assert!(first_page.is_power_of_two(), "a page holds a power of two of slots");
         RegistrationSet {
             pages: [const { OnceLock::new() }; PAGES],
-            first_page,
+            first_page_log2: first_page.ilog2(),
             sources_max,
             free: Mutex::new(Free::default()),
         }
@@ -69,10 +70,10 @@ impl RegistrationSet {
 
     /// The page of an index, the place in it, and the page's length.
     fn locate(&self, index: usize) -> (usize, usize, usize) {
-        let position = index + self.first_page;
-        let page = (position.ilog2() - self.first_page.ilog2()) as usize;
-        let length = self.first_page << page;
-        (page, position - length, length)
+        let position = index + (1 << self.first_page_log2);
+        let length_log2 = position.ilog2();
+        let length = 1 << length_log2;
+        ((length_log2 - self.first_page_log2) as usize, position - length, length)
     }
 
     fn slot(&self, index: usize) -> Option<&ScheduledIo> {

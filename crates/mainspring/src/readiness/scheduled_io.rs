@@ -48,35 +48,42 @@ impl Side {
 
     /// The sides that `interest` is about.
     pub(crate) fn of(interest: Interest) -> impl Iterator<Item = Side> {
-        Side::BOTH.into_iter().filter(move |side| side.interest().bits() & interest.bits() != 0)
+        Side::BOTH.into_iter().filter(move |side| side.is_in(interest))
+    }
+
+    /// Whether `interest` is about this side.
+    #[inline]
+    pub(crate) const fn is_in(self, interest: Interest) -> bool {
+        self.interest().bits() & interest.bits() != 0
     }
 }
 
-/// A look at the sides of an interest at one moment.
+/// A look at the sides of an interest at one moment; the other side is [`Seen::NOTHING`].
+///
+/// Every call on a source begins with one, so it asks its questions without a branch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look {
-    read: Option<Seen>,
-    write: Option<Seen>,
+    read: Seen,
+    write: Seen,
     mask: Ready,
 }
 
 impl Look {
-    fn seen(&self) -> impl Iterator<Item = Seen> {
-        self.read.into_iter().chain(self.write)
-    }
-
     /// What of the interest is satisfied.
+    #[inline]
     pub(crate) fn ready(&self) -> Ready {
-        self.seen().fold(Ready::EMPTY, |ready, seen| ready | seen.ready()) & self.mask
+        (self.read.ready() | self.write.ready()) & self.mask
     }
 
+    #[inline]
     pub(crate) fn is_shutdown(&self) -> bool {
-        self.seen().any(Seen::is_shutdown)
+        self.read.is_shutdown() | self.write.is_shutdown()
     }
 
     /// Whether the kernel watches every side looked at.
+    #[inline]
     pub(crate) fn is_armed(&self) -> bool {
-        self.seen().all(Seen::is_armed)
+        self.read.is_armed() & self.write.is_armed()
     }
 }
 
@@ -93,8 +100,6 @@ pub(crate) struct Facts {
     /// tick has moved since is spent.
     pub(crate) armed_tick: u32,
     pub(crate) location: &'static Location<'static>,
-    /// When each side began to wait, in milliseconds of the driver's clock, modulo 2^32.
-    pub(crate) waiting_since_ms: [u32; 2],
     pub(crate) waiters: Option<Box<Waiters>>,
 }
 
@@ -108,7 +113,6 @@ impl Facts {
             trigger,
             armed_tick: 0,
             location: Location::caller(),
-            waiting_since_ms: [0; 2],
             waiters: None,
         }
     }
@@ -159,22 +163,20 @@ impl ScheduledIo {
         self.facts.lock()
     }
 
+    #[inline]
     pub(crate) fn look(&self, interest: Interest) -> Look {
-        let wants = |side: Side| side.interest().bits() & interest.bits() != 0;
-        Look {
-            read: wants(Side::Read).then(|| self.read.look()),
-            write: wants(Side::Write).then(|| self.write.look()),
-            mask: interest.mask(),
-        }
+        let read = if Side::Read.is_in(interest) { self.read.look() } else { Seen::NOTHING };
+        let write = if Side::Write.is_in(interest) { self.write.look() } else { Seen::NOTHING };
+        Look { read, write, mask: interest.mask() }
     }
 
     /// Takes `ready` back on the sides of `look` that no event has touched since.
     pub(crate) fn clear(&self, look: &Look, ready: Ready) {
-        if let Some(seen) = look.read {
-            self.read.clear(seen, ready & Side::Read.mask());
+        if look.read != Seen::NOTHING {
+            self.read.clear(look.read, ready & Side::Read.mask());
         }
-        if let Some(seen) = look.write {
-            self.write.clear(seen, ready & Side::Write.mask());
+        if look.write != Seen::NOTHING {
+            self.write.clear(look.write, ready & Side::Write.mask());
         }
     }
 
@@ -185,11 +187,11 @@ impl ScheduledIo {
 
     /// The sides of `look` were reported closed, and yet a call said `WouldBlock`.
     pub(crate) fn reopen(&self, look: &Look) {
-        if let Some(seen) = look.read {
-            self.read.reopen(seen);
+        if look.read != Seen::NOTHING {
+            self.read.reopen(look.read);
         }
-        if let Some(seen) = look.write {
-            self.write.reopen(seen);
+        if look.write != Seen::NOTHING {
+            self.write.reopen(look.write);
         }
     }
 
@@ -271,18 +273,18 @@ impl ScheduledIo {
 
     /// Claims the first slot of every side of `interest`, or of none.
     fn claim(&self, interest: Interest) -> bool {
-        let mut claimed = [false; 2];
-        for side in Side::of(interest) {
-            claimed[side as usize] = self.side(side).slot.claim(Owner::Future);
+        let reads = Side::Read.is_in(interest);
+        if reads && !self.read.slot.claim(Owner::Future) {
+            return false;
         }
-        let whole = Side::of(interest).all(|side| claimed[side as usize]);
-        if !whole {
-            for side in Side::BOTH.into_iter().filter(|side| claimed[*side as usize]) {
-                let left = self.side(side).slot.release();
+        if Side::Write.is_in(interest) && !self.write.slot.claim(Owner::Future) {
+            if reads {
+                let left = self.read.slot.release();
                 debug_assert!(left.is_none(), "nobody stores in a slot between owners");
             }
+            return false;
         }
-        whole
+        true
     }
 
     fn store(&self, interest: Interest, waker: &Waker) {
@@ -325,11 +327,11 @@ impl ScheduledIo {
             Place::Unplaced => {}
             Place::Slots => {
                 // All are given up before the first is dropped: a waker's drop may panic.
-                let mut left = [None, None];
-                for side in Side::of(interest) {
-                    left[side as usize] = self.side(side).slot.release();
-                }
-                drop(left);
+                let release = |side: Side| match side.is_in(interest) {
+                    true => self.side(side).slot.release(),
+                    false => None,
+                };
+                drop([release(Side::Read), release(Side::Write)]);
             }
             Place::Listed(key) => drop(self.remove_waiter(|waiters| waiters.remove(key))),
         }
@@ -380,6 +382,13 @@ impl ScheduledIo {
         };
         drop(facts);
         drop(unneeded);
+    }
+
+    /// Notes when the waiters of `interest` began to wait, for diagnostics.
+    pub(crate) fn stamp(&self, interest: Interest, now_ms: u32) {
+        for side in Side::of(interest) {
+            self.side(side).slot.stamp(now_ms);
+        }
     }
 
     /// The number of tasks that wait on a side, for diagnostics.

@@ -25,7 +25,7 @@ use std::task::Waker;
 
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use crate::sync::atomic::{AtomicBool, AtomicU8};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 
 const IDLE: u8 = 0;
 const STORING: u8 = 1;
@@ -50,6 +50,7 @@ pub(crate) struct WakerSlot {
     owner: AtomicU8,
     /// Whether the cell holds a waker: written with the cell, read by diagnostics at any time.
     occupied: AtomicBool,
+    since_ms: AtomicU32,
     waker: UnsafeCell<Option<Waker>>,
 }
 
@@ -63,6 +64,7 @@ impl WakerSlot {
             state: AtomicU8::new(IDLE),
             owner: AtomicU8::new(Owner::Nobody as u8),
             occupied: AtomicBool::new(false),
+            since_ms: AtomicU32::new(0),
             waker: UnsafeCell::new(None),
         }
     }
@@ -81,7 +83,8 @@ impl WakerSlot {
     /// Only the owner calls this, and never while it stores.
     #[must_use]
     pub(crate) fn release(&self) -> Option<Waker> {
-        let left = self.take();
+        // Only the owner stores here, so what it finds empty stays empty.
+        let left = if self.is_occupied() { self.take() } else { None };
         self.owner.store(Owner::Nobody as u8, Release);
         left
     }
@@ -89,6 +92,19 @@ impl WakerSlot {
     /// Whether a task waits here at this moment; a hint for diagnostics.
     pub(crate) fn is_occupied(&self) -> bool {
         self.occupied.load(Relaxed)
+    }
+
+    /// Notes when the task here began to wait, in milliseconds that are never zero; a hint for
+    /// diagnostics. Taking the waker out forgets it.
+    pub(crate) fn stamp(&self, now_ms: u32) {
+        if self.since_ms.load(Relaxed) == 0 {
+            self.since_ms.store(now_ms.max(1), Relaxed);
+        }
+    }
+
+    /// When the task here began to wait; zero if none does.
+    pub(crate) fn since_ms(&self) -> u32 {
+        self.since_ms.load(Relaxed)
     }
 
     /// Stores a clone of `waker`, unless the one already here would wake the same task.
@@ -130,9 +146,14 @@ impl WakerSlot {
             // SAFETY: the state is STORING | TAKING: the taker has left the cell to this side.
             unsafe { (*cell).take() }
         });
-        self.occupied.store(false, Relaxed);
+        self.vacate();
         self.state.swap(IDLE, AcqRel);
         raced
+    }
+
+    fn vacate(&self) {
+        self.occupied.store(false, Relaxed);
+        self.since_ms.store(0, Relaxed);
     }
 
     /// Takes the waker out, if one is there and nobody is storing at this moment.
@@ -145,7 +166,7 @@ impl WakerSlot {
             // SAFETY: TAKING was set on an idle slot by this call alone, so nobody else is in.
             unsafe { (*cell).take() }
         });
-        self.occupied.store(false, Relaxed);
+        self.vacate();
         self.state.fetch_and(!TAKING, AcqRel);
         taken
     }

@@ -115,5 +115,10 @@ fn two_registrations_at_once_have_two_slots() {
         let others = other.join().unwrap();
         assert_ne!(mine.0 & 0xff_ffff, others.0 & 0xff_ffff);
         assert_eq!(set.len(), 2);
+        for token in [mine, others] {
+            let io = set.get(token).unwrap();
+            assert_eq!(io.generation(), generation_of(token), "the slot was ended under its user");
+            assert!(io.facts().is_some());
+        }
     });
 }

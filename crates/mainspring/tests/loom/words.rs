@@ -98,6 +98,26 @@ fn a_closed_bit_survives_a_clear_at_any_moment() {
     });
 }
 
+/// C9. A call said `WouldBlock` after an end was reported, and meanwhile the end came for good.
+#[test]
+fn a_reopening_never_takes_an_end_that_came_after_the_look() {
+    model(|| {
+        let io = registered();
+        event(&io, Ready::READ_CLOSED);
+        let look = io.look(Interest::READABLE);
+
+        let driver = spawn({
+            let io = io.clone();
+            move || event(&io, Ready::READ_CLOSED)
+        });
+        io.clear(&look, Ready::ALL);
+        io.reopen(&look);
+        driver.join().unwrap();
+
+        assert!(io.look(Interest::READABLE).ready().is_read_closed());
+    });
+}
+
 /// C14.
 #[test]
 fn the_shutdown_bit_survives_a_clear_and_an_event() {

@@ -65,8 +65,11 @@ pub struct TcpListener {
     episodes: AtomicU64,
     refused: AtomicU64,
     ongoing: AtomicBool,
-    report: Option<Box<dyn Fn(&io::Error) + Send + Sync>>,
+    report: Option<Report>,
 }
+
+/// Told of each episode of shortage.
+type Report = Box<dyn Fn(&io::Error) + Send + Sync>;
 
 /// How often a listener had no room for a connection; see [`TcpListener::shortages`].
 ///
@@ -104,7 +107,7 @@ impl Shortages {
 
 impl TcpListener {
     /// Listens on the first of the addresses that can be bound, on the driver that is
-    /// [current](Handle::current) when this is called. Port 0 is any free one.
+    /// [current](Handle::current) when the future is first polled. Port 0 is any free one.
     ///
     /// An address is taken although connections of an earlier listener linger on it
     /// (`SO_REUSEADDR`), and 1024 connections may wait; [`TcpSocket`](super::TcpSocket) is for
@@ -121,11 +124,10 @@ impl TcpListener {
     pub fn bind<A: ToSocketAddrs>(
         addresses: A,
     ) -> impl Future<Output = io::Result<TcpListener>> + Send + use<A> {
-        let handle = Handle::try_current();
         let location = Location::caller();
         let resolve = addresses.to_socket_addrs();
         async move {
-            let handle = handle?;
+            let handle = Handle::try_current()?;
             let mut last = no_address();
             for address in resolve.await? {
                 match bind_one(&handle, address) {
@@ -147,6 +149,7 @@ impl TcpListener {
         socket: Socket,
         location: &'static Location<'static>,
     ) -> io::Result<TcpListener> {
+        socket.check(handle)?;
         let source = socket.raw_source();
         let interest = Interest::READABLE;
         let registration =
@@ -473,6 +476,3 @@ fn bind_one(handle: &Handle, address: SocketAddr) -> io::Result<Socket> {
     socket.listen(BACKLOG)?;
     Ok(socket)
 }
-
-#[cfg(test)]
-mod tests;

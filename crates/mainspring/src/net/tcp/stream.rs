@@ -12,7 +12,7 @@ use crate::driver::{Handle, Registration};
 use crate::interest::Interest;
 use crate::net::byte_stream::ByteStream;
 use crate::net::connect::connect;
-use crate::net::deadline::before;
+use crate::net::deadline::{NEVER_NS, before};
 use crate::net::methods::{read_methods, ready_methods, write_methods};
 use crate::net::resolve::{Resolve, ToSocketAddrs, no_address};
 use crate::socket::Socket;
@@ -57,7 +57,7 @@ impl TcpStream {
     }
 
     /// Connects to the first of the addresses that answers, on the driver that is
-    /// [current](Handle::current) when this is called.
+    /// [current](Handle::current) when the future is first polled.
     ///
     /// # Errors
     ///
@@ -71,10 +71,9 @@ impl TcpStream {
     pub fn connect<A: ToSocketAddrs>(
         addresses: A,
     ) -> impl Future<Output = io::Result<TcpStream>> + Send + use<A> {
-        let handle = Handle::try_current();
         let location = Location::caller();
         let resolve = addresses.to_socket_addrs();
-        async move { connect_any(&handle?, resolve, None, location).await }
+        async move { connect_any(resolve, None, location).await }
     }
 
     /// Like [`connect`](Self::connect), but gives up after `timeout`, which includes the lookup.
@@ -106,12 +105,9 @@ impl TcpStream {
         addresses: A,
         timeout: Duration,
     ) -> impl Future<Output = io::Result<TcpStream>> + Send + use<A> {
-        let handle = Handle::try_current();
-        let deadline_ns = handle.as_ref().map(|handle| handle.clock().deadline_after_ns(timeout));
-        let deadline_ns = deadline_ns.ok();
         let location = Location::caller();
         let resolve = addresses.to_socket_addrs();
-        async move { connect_any(&handle?, resolve, deadline_ns, location).await }
+        async move { connect_any(resolve, Some(timeout), location).await }
     }
 
     /// Takes over a connected stream of the standard library, for the current driver.
@@ -212,12 +208,12 @@ ready_methods!(TcpStream);
 
 /// Tries the addresses one after the other.
 async fn connect_any(
-    handle: &Handle,
     resolve: Resolve,
-    deadline_ns: Option<u64>,
+    timeout: Option<Duration>,
     location: &'static Location<'static>,
 ) -> io::Result<TcpStream> {
-    let deadline_ns = deadline_ns.unwrap_or(u64::MAX);
+    let handle = &Handle::try_current()?;
+    let deadline_ns = timeout.map_or(NEVER_NS, |timeout| handle.clock().deadline_after_ns(timeout));
     let mut addresses = before(handle, deadline_ns, resolve, too_late).await?;
     let mut last = no_address();
     while let Some(address) = addresses.next() {
@@ -242,8 +238,8 @@ async fn connect_one(
 
 /// When an attempt is given up that is followed by `others`: after its equal part of the time.
 fn share_ns(now_ns: u64, deadline_ns: u64, others: usize) -> u64 {
-    if deadline_ns == u64::MAX {
-        return u64::MAX;
+    if deadline_ns == NEVER_NS {
+        return NEVER_NS;
     }
     let left_ns = deadline_ns.saturating_sub(now_ns);
     now_ns + left_ns / (others as u64 + 1)

@@ -181,3 +181,49 @@ fn the_next_registration_inherits_the_tick_and_nothing_else() {
     assert!(!seen.is_shutdown() && !seen.is_armed() && !seen.is_queued());
     assert_eq!(seen.tick(), 2);
 }
+
+/// A FIFO whose other end was opened again: the end that was reported was not one.
+#[test]
+fn a_reopened_direction_forgets_its_end_and_nothing_else() {
+    let direction = Direction::new();
+    set(&direction, Ready::READABLE | Ready::READ_CLOSED);
+    direction.set_armed(true);
+    direction.set_shutdown();
+    direction.set_queued();
+    direction.reopen(direction.look());
+    let seen = direction.look();
+    assert_eq!((seen.ready(), seen.tick()), (Ready::EMPTY, 1));
+    assert!(seen.is_armed() && seen.is_once() && seen.is_shutdown() && seen.is_queued());
+}
+
+/// C2, C4, C9: only the end that was looked at, never a newer one nor another registration's.
+#[test]
+fn a_reopening_takes_no_newer_end() {
+    let direction = Direction::new();
+    set(&direction, Ready::READ_CLOSED);
+    let seen = direction.look();
+    set(&direction, Ready::READ_CLOSED);
+    direction.reopen(seen);
+    assert!(direction.look().ready().is_read_closed());
+
+    let seen = direction.look();
+    direction.renew(1);
+    direction.word.fetch_or(u64::from(Ready::READ_CLOSED.bits()), AcqRel);
+    direction.reopen(seen);
+    assert!(direction.look().ready().is_read_closed());
+}
+
+#[test]
+fn one_report_at_a_time_is_a_matter_of_the_registration() {
+    let direction = Direction::new();
+    direction.set_armed(true);
+    direction.set(0, Ready::READABLE, true);
+    assert!(direction.look().is_once() && !direction.look().is_armed());
+    direction.clear_armed();
+    direction.clear(direction.look(), Ready::ALL);
+    assert!(direction.look().is_once());
+    direction.renew(1);
+    assert!(!direction.look().is_once(), "the next one has its own trigger");
+    direction.set_armed(false);
+    assert!(direction.look().is_armed() && !direction.look().is_once());
+}

@@ -1,12 +1,13 @@
 //! Two real threads meet at one registration, a thousand times a test.
 //!
 //! Each round has a registration of its own, made before the threads start, and is judged after
-//! they have ended: nothing waits for anything but the barrier at which they meet.
+//! they have ended: nothing waits for anything but the other side at the start of a round.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier, Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::Waker;
 use std::thread;
+use std::time::Duration;
 
 use crate::interest::Interest;
 use crate::readiness::park::Park;
@@ -19,6 +20,38 @@ use super::{Task, event, facts, registered, wake_all};
 
 const ROUNDS: usize = 1000;
 const READ: Interest = Interest::READABLE;
+/// Only a failing test waits that long.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Where two sides wait for each other, round by round. It spins, so that they part at the same
+/// moment, and it lets go of a side whose opponent has panicked.
+#[derive(Default)]
+struct Meeting {
+    arrived: AtomicUsize,
+    broken: AtomicBool,
+}
+
+impl Meeting {
+    fn play<S>(&self, rounds: &[S], side: impl Fn(&S)) {
+        let _breaks_on_panic = Breaks(self);
+        for (number, round) in rounds.iter().enumerate() {
+            self.arrived.fetch_add(1, Ordering::SeqCst);
+            while self.arrived.load(Ordering::SeqCst) < 2 * (number + 1) {
+                assert!(!self.broken.load(Ordering::SeqCst), "the other side panicked");
+                thread::yield_now();
+            }
+            side(round);
+        }
+    }
+}
+
+struct Breaks<'a>(&'a Meeting);
+
+impl Drop for Breaks<'_> {
+    fn drop(&mut self) {
+        self.0.broken.fetch_or(thread::panicking(), Ordering::SeqCst);
+    }
+}
 
 fn duel<S: Sync>(
     make: impl Fn() -> S,
@@ -27,18 +60,10 @@ fn duel<S: Sync>(
     judge: impl Fn(&S),
 ) {
     let rounds: Vec<S> = (0..ROUNDS).map(|_| make()).collect();
-    let barrier = Barrier::new(2);
+    let meeting = Meeting::default();
     thread::scope(|scope| {
-        scope.spawn(|| {
-            for round in &rounds {
-                barrier.wait();
-                left(round);
-            }
-        });
-        for round in &rounds {
-            barrier.wait();
-            right(round);
-        }
+        scope.spawn(|| meeting.play(&rounds, &left));
+        meeting.play(&rounds, right);
     });
     rounds.iter().for_each(judge);
 }
@@ -296,8 +321,11 @@ fn concurrent_unpark_and_park() {
                 if park.prepare() {
                     sleeps += 1;
                     let signals = kernel.0.lock().expect("nobody panicked");
-                    let mut signals =
-                        kernel.1.wait_while(signals, |signals| *signals == 0).expect("as above");
+                    let (mut signals, slept) = kernel
+                        .1
+                        .wait_timeout_while(signals, LIMIT, |signals| *signals == 0)
+                        .expect("as above");
+                    assert!(!slept.timed_out(), "a wake was lost");
                     *signals -= 1;
                 }
                 park.finish();

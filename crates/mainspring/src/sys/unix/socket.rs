@@ -12,8 +12,10 @@
 //! - <https://man7.org/linux/man-pages/man2/accept.2.html> (which errors are the network's)
 //! - <https://man7.org/linux/man-pages/man2/connect.2.html> (`EINPROGRESS`, `EAGAIN`, `EINTR`)
 
+use std::ffi::OsStr;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
 
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
@@ -174,6 +176,25 @@ pub(crate) fn send_vectored(socket: &Socket, buffers: &[IoSlice<'_>]) -> io::Res
     let count =
         retry_on_intr(|| rustix::net::sendmsg(socket, &buffers[..some], &mut nothing, SEND_FLAGS))?;
     Ok(count)
+}
+
+/// The bytes of a Unix address: a path, an abstract name with its leading 0, or nothing.
+pub(crate) fn unix_name(address: &SockAddr) -> io::Result<Vec<u8>> {
+    if let Some(path) = address.as_pathname() {
+        return Ok(path.as_os_str().as_bytes().to_vec());
+    }
+    if let Some(name) = address.as_abstract_namespace() {
+        return Ok([&[0], name].concat());
+    }
+    if address.is_unix() {
+        return Ok(Vec::new());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no address of a Unix socket"))
+}
+
+/// The Unix address of these bytes; see [`unix_name`].
+pub(crate) fn unix_address(name: &[u8]) -> io::Result<SockAddr> {
+    SockAddr::unix(OsStr::from_bytes(name))
 }
 
 /// Whether an error says that a socket has no connection (any more).
