@@ -34,6 +34,21 @@ fn a_client_that_has_asked_may_shut_its_side() {
     assert!(client.rest().unwrap().is_empty());
 }
 
+/// Bytes that nobody reads turn a plain close into a reset, which throws away the response's end.
+#[test]
+fn what_a_client_sends_too_much_costs_it_no_byte_of_its_response() {
+    let place = Place::new("too-much");
+    place.write("file", noise(3_000_000));
+    let server = Server::start(&place.root(), &[]);
+    for _ in 0..5 {
+        let mut client = server.connect();
+        client.ask("GET", "/file", "Connection: close\r\n");
+        client.send(&noise(300_000));
+        assert!(client.response(true).body == noise(3_000_000));
+        assert!(client.rest().unwrap().is_empty());
+    }
+}
+
 #[test]
 fn a_request_that_does_not_end_is_timed_out() {
     let place = Place::new("slow-head");
