@@ -5,7 +5,13 @@
 //! event may name freed memory. This program measures what the look-up costs, with the library's
 //! own sources and the same dispatch behind both ways, in turns.
 
-#![allow(dead_code, missing_docs, unsafe_code, reason = "the library's own sources, used in part")]
+#![allow(
+    dead_code,
+    missing_docs,
+    unsafe_code,
+    unused_imports,
+    reason = "the library's own sources, used in part"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;

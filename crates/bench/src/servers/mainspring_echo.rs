@@ -3,7 +3,7 @@
 use std::io;
 use std::net::TcpListener;
 
-use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use futures_lite::AsyncWriteExt;
 use mainspring::net;
 use mainspring::rt::spawn_local;
 

@@ -35,8 +35,9 @@ pub struct Plan {
     pub greeting: String,
 }
 
-/// Serves on this thread's driver until a signal, and returns what was done. What goes wrong is
-/// told when it happens: other cores may go on for days.
+/// Serves on this thread's driver until a signal, and returns what was done.
+///
+/// What goes wrong is told when it happens: other cores may go on for days.
 pub async fn run_core(plan: &Plan, listener: std::net::TcpListener, core: usize) -> Summary {
     let site = Rc::new(Site {
         files: plan.files.clone(),

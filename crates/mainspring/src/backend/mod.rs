@@ -46,6 +46,7 @@ pub(crate) enum Backend {
 }
 
 /// The half that is shared, of whichever backend.
+#[allow(clippy::large_enum_variant, reason = "one a driver, and the mechanism in use is the large")]
 pub(crate) enum SharedBackend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollRegistrar),

@@ -511,6 +511,7 @@ impl Registration {
 #[cfg(test)]
 impl Registration {
     /// Reports `ready` as the kernel would, for tests of what such a report does.
+    #[allow(dead_code, reason = "some of these tests need the simulator")]
     pub(crate) fn report(&self, ready: Ready) {
         let mut wakers = Vec::new();
         let io = self.io();
