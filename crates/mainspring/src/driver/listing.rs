@@ -145,7 +145,7 @@ fn report(slot: &ScheduledIo, facts: &Facts, now_ms: u32) -> SourceReport {
         u64::from(now.wrapping_sub(first))
     };
     SourceReport {
-        source: facts.source.0,
+        source: facts.source.number(),
         interest: facts.interest,
         armed: facts.armed,
         trigger: facts.trigger,
