@@ -79,18 +79,9 @@ impl Interest {
     /// Every readiness that satisfies this interest: a waiter for reading is also woken by the
     /// end of the stream and by an error, because its next call will not block.
     #[must_use]
+    #[inline]
     pub const fn mask(self) -> Ready {
-        let mut mask = Ready::ERROR;
-        if self.is_readable() {
-            mask = mask.add(Ready::READABLE).add(Ready::READ_CLOSED);
-        }
-        if self.is_writable() {
-            mask = mask.add(Ready::WRITABLE).add(Ready::WRITE_CLOSED);
-        }
-        if self.is_priority() {
-            mask = mask.add(Ready::PRIORITY).add(Ready::READ_CLOSED);
-        }
-        mask
+        MASKS[(self.0 & 7) as usize]
     }
 
     /// The interest as bits, for packing; never zero.
@@ -106,6 +97,28 @@ impl Interest {
         }
     }
 }
+
+/// The masks of all interests, by their bits: every call on a source asks for one.
+const MASKS: [Ready; 8] = {
+    let mut masks = [Ready::EMPTY; 8];
+    let mut bits = 1;
+    while bits < 8 {
+        let interest = Interest(bits as u8);
+        let mut mask = Ready::ERROR;
+        if interest.is_readable() {
+            mask = mask.add(Ready::READABLE).add(Ready::READ_CLOSED);
+        }
+        if interest.is_writable() {
+            mask = mask.add(Ready::WRITABLE).add(Ready::WRITE_CLOSED);
+        }
+        if interest.is_priority() {
+            mask = mask.add(Ready::PRIORITY).add(Ready::READ_CLOSED);
+        }
+        masks[bits] = mask;
+        bits += 1;
+    }
+    masks
+};
 
 impl BitOr for Interest {
     type Output = Interest;

@@ -16,7 +16,7 @@ mod metrics;
 mod readiness;
 mod sim;
 mod sync;
-mod time;
+pub mod time;
 
 #[allow(unsafe_code)]
 mod backend;
@@ -24,6 +24,8 @@ mod driver;
 pub mod net;
 pub mod os;
 mod poller;
+pub mod rt;
+pub mod signal;
 #[allow(unsafe_code)]
 mod sys;
 
@@ -40,6 +42,7 @@ pub use kind::{Kind, Unavailable};
 pub use metrics::{Histogram, Metrics, SystemCall};
 pub use poller::{Poller, Registry};
 pub use ready::Ready;
+pub use rt::block_on;
 #[cfg(feature = "sim")]
 pub use sim::{Address as SimAddress, Simulation, Socket as SimSocket, TraceEntry};
 pub use sys::AsSource;

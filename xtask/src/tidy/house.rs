@@ -28,7 +28,7 @@ const MECHANISMS: &[&str] =
     &["backend/epoll", "backend/kqueue", "backend/poll", "backend/uring/**", "backend/iocp/**"];
 const SIM_BACKEND: &[&str] = &["backend/sim"];
 const BACKEND: &[&str] = &["backend"];
-const SOCKET: &[&str] = &["socket"];
+const SOCKET: &[&str] = &["socket", "socket/**"];
 const POLLER: &[&str] = &["poller/**"];
 const DRIVER: &[&str] = &["driver/**"];
 const OP: &[&str] = &["op/**"];
@@ -91,7 +91,7 @@ pub const HOUSE: &[Floor] = &[
             SIM,
         ],
     },
-    Floor { rooms: SOCKET, may_use: &[VOCABULARY, SYNC, CLOCK, SYS, SIM] },
+    Floor { rooms: SOCKET, may_use: &[VOCABULARY, SYNC, CLOCK, SYS, SIM, SOCKET] },
     // The loop: bare, and with registrations, timers and wakers. `sim` only as the world that a
     // simulated queue carries with it, never for what is in it.
     Floor {

@@ -199,9 +199,11 @@ impl Registrar for EpollRegistrar {
                 return Err(not_owned(descriptor));
             }
             match self.control(Change::Modify, descriptor, flags, token) {
-                // The number was given to another file by its owner (`dup2` over it): follow it.
+                // The number names another file by now, whoever gave it away. To follow it would
+                // be to report somebody else's events: who owns the number, adds it.
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
-                    self.control(Change::Add, descriptor, flags, token)
+                    *owner = None;
+                    Err(not_owned(descriptor))
                 }
                 result => result,
             }
@@ -381,8 +383,8 @@ fn not_owned(descriptor: RawFd) -> io::Error {
     io::Error::new(
         io::ErrorKind::NotFound,
         format!(
-            "descriptor {descriptor} is not registered here under this token: it was never \
-             added, or it was closed and its number registered again by somebody else"
+            "descriptor {descriptor} does not name what was registered: it was closed, and its \
+             number given to something else; register that anew"
         ),
     )
 }

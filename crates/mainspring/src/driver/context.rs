@@ -5,6 +5,8 @@ use std::io;
 use std::marker::PhantomData;
 use std::sync::{Mutex, PoisonError};
 
+use crate::time::Clock;
+
 use super::builder::Builder;
 use super::handle::Handle;
 
@@ -39,6 +41,15 @@ pub(super) fn enter(handle: &Handle) -> Entered {
     })
 }
 
+/// Shows `look` the clock of the driver this thread is turning or has entered, or a real one if it
+/// is with none: reading the time starts no driver.
+pub(super) fn with_clock<R>(look: impl FnOnce(&Clock) -> R) -> R {
+    ENTERED.with_borrow(|entered| match entered.last() {
+        Some(handle) => look(handle.clock()),
+        None => look(&Clock::real()),
+    })
+}
+
 /// Whether `handle` is the current driver already; a turn then has nothing to do.
 pub(super) fn is_current(handle: &Handle) -> bool {
     ENTERED.with_borrow(|entered| entered.last().is_some_and(|last| last.is_same(handle)))
@@ -58,7 +69,7 @@ impl Drop for Entered {
 
 /// The process-wide driver. It is started under the lock, so that two threads that need it at
 /// once share one; an attempt that failed is made again by the next caller.
-fn background() -> io::Result<Handle> {
+pub(super) fn background() -> io::Result<Handle> {
     let mut background = BACKGROUND.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(handle) = background.as_ref().filter(|handle| !handle.is_shutdown()) {
         return Ok(handle.clone());

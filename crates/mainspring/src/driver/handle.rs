@@ -185,6 +185,20 @@ impl Handle {
         self.0.simulation.as_ref()
     }
 
+    /// Shows `look` the clock of the current driver, or a real one if there is none.
+    pub(crate) fn with_current_clock<R>(look: impl FnOnce(&Clock) -> R) -> R {
+        context::with_clock(look)
+    }
+
+    /// The process-wide driver, whatever this thread has entered.
+    ///
+    /// # Errors
+    ///
+    /// Those of opening it and of starting its thread.
+    pub(crate) fn background() -> io::Result<Handle> {
+        context::background()
+    }
+
     /// Whether a short transfer on a stream may be taken for `WouldBlock` (clause C2).
     pub(crate) fn has_true_edges(&self) -> bool {
         self.0.caps.edge == Support::Native

@@ -133,8 +133,10 @@ impl Handle {
 fn report(slot: &ScheduledIo, facts: &Facts, now_ms: u32) -> SourceReport {
     let waiting = |side: Side| {
         let tasks = slot.waiting(side, facts);
-        let since_ms = now_ms.wrapping_sub(facts.waiting_since_ms[side as usize]);
-        let since_ms = if tasks == 0 { 0 } else { since_ms };
+        let since_ms = match slot.side(side).slot.since_ms() {
+            0 => 0,
+            since_ms => now_ms.max(1).wrapping_sub(since_ms),
+        };
         Waiting { tasks, since: Duration::from_millis(u64::from(since_ms)) }
     };
     let looks = Side::BOTH.map(|side| slot.side(side).look());

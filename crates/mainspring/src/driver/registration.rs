@@ -22,9 +22,11 @@ use std::task::{Context, Poll, Waker, ready};
 
 use crate::error;
 use crate::interest::Interest;
+use crate::metrics::Counters;
 use crate::readiness::scheduled_io::{Facts, Look, Place, ScheduledIo, Side};
 use crate::ready::Ready;
 use crate::source::RawSource;
+use crate::sync::atomic::Ordering;
 use crate::sys::{AsSource, raw_source};
 use crate::token::Token;
 use crate::trigger::Trigger;
@@ -144,6 +146,7 @@ impl Registration {
         self.source
     }
 
+    #[inline]
     fn io(&self) -> &ScheduledIo {
         let slot = self.handle.shared().set.get(self.token);
         slot.expect("a registration's slot is given back only by its drop")
@@ -179,18 +182,33 @@ impl Registration {
         cx: &mut Context<'_>,
         interest: Interest,
     ) -> Poll<io::Result<ReadyEvent>> {
-        let io = self.io();
-        if let Poll::Ready(done) = self.look(io, interest) {
-            return Poll::Ready(done);
-        }
-        self.arm(io, interest)?;
-        io.wait_poll(interest, cx.waker());
-        self.look(io, interest)
+        self.poll_wait(interest, |io| io.wait_poll(interest, cx.waker()))
     }
 
-    /// The present readiness, if there is any.
-    fn look(&self, io: &ScheduledIo, interest: Interest) -> Poll<io::Result<ReadyEvent>> {
+    /// Waits: looks, makes the kernel watch, lets `store` leave the waker, and looks again, because
+    /// an event before that look finds no waker.
+    fn poll_wait(
+        &self,
+        interest: Interest,
+        store: impl FnOnce(&ScheduledIo),
+    ) -> Poll<io::Result<ReadyEvent>> {
+        let io = self.io();
         let look = io.look(interest);
+        if let Poll::Ready(done) = Self::answer(look) {
+            return Poll::Ready(done);
+        }
+        if !look.is_armed() {
+            self.arm(io, interest)?;
+        }
+        store(io);
+        if Counters::ENABLED {
+            io.stamp(interest, self.handle.shared().turn_ms.load(Ordering::Relaxed));
+        }
+        Self::answer(io.look(interest))
+    }
+
+    /// What a look says to somebody who waits.
+    fn answer(look: Look) -> Poll<io::Result<ReadyEvent>> {
         if look.is_shutdown() {
             Poll::Ready(Err(error::shut_down()))
         } else if look.ready().is_empty() {
@@ -382,9 +400,6 @@ impl Registration {
 
     /// Makes the kernel watch every side of `interest`, if it does not yet.
     fn arm(&self, io: &ScheduledIo, interest: Interest) -> io::Result<()> {
-        if io.look(interest).is_armed() {
-            return Ok(());
-        }
         let mut guard = io.facts();
         let Some(facts) = guard.as_mut() else { return Err(error::shut_down()) };
         let spent = facts.trigger == Trigger::OneShot
@@ -461,8 +476,11 @@ impl Registration {
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// What the kernel says, and if the driver was shut down.
     pub fn rearm(&self) -> io::Result<()> {
+        if self.handle.is_shutdown() {
+            return Err(error::shut_down());
+        }
         let io = self.io();
         let mut guard = io.facts();
         let Some(facts) = guard.as_mut() else { return Err(error::shut_down()) };
@@ -472,6 +490,17 @@ impl Registration {
         drop(guard);
         wake_all(&mut stranded, &self.handle.shared().counters);
         told
+    }
+}
+
+#[cfg(test)]
+impl Registration {
+    /// Reports `ready` as the kernel would, for tests of what such a report does.
+    pub(crate) fn report(&self, ready: Ready) {
+        let mut wakers = Vec::new();
+        let io = self.io();
+        assert!(io.dispatch(io.generation(), ready, false, &mut wakers), "it is registered");
+        wake_all(&mut wakers, &self.handle.shared().counters);
     }
 }
 
@@ -503,19 +532,16 @@ impl Future for ReadyFuture<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (registration, interest) = (self.registration, self.interest);
-        let io = registration.io();
-        if let Poll::Ready(done) = registration.look(io, interest) {
-            return Poll::Ready(done);
-        }
-        registration.arm(io, interest)?;
-        io.wait(&mut self.place, interest, cx.waker());
-        registration.look(io, interest)
+        let place = &mut self.place;
+        registration.poll_wait(interest, |io| io.wait(place, interest, cx.waker()))
     }
 }
 
 impl Drop for ReadyFuture<'_> {
     fn drop(&mut self) {
-        self.registration.io().leave(&mut self.place, self.interest);
+        if self.place != Place::Unplaced {
+            self.registration.io().leave(&mut self.place, self.interest);
+        }
     }
 }
 

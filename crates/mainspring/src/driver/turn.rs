@@ -97,7 +97,8 @@ impl Driver {
     /// and fires the timers that are due.
     ///
     /// It waits no longer than to the next timer, and not at all if [`Handle::unpark`] was called
-    /// since the last turn. It returns early only with an event, a timer or an unpark.
+    /// since the last turn. It returns early only with an event, a timer or an unpark; an event
+    /// that outlived its registration ends the wait too, and counts only as stale.
     ///
     /// # Errors
     ///

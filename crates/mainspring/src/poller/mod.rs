@@ -207,6 +207,9 @@ impl Registry {
 
     /// Changes token, interest and trigger, and looks again: a source that is ready is reported.
     ///
+    /// Should the source's number name another open file than when it was added (`dup2` over it),
+    /// that file is what is reported from now on.
+    ///
     /// # Errors
     ///
     /// `NotFound` if the source is not registered; otherwise the system's.
@@ -220,8 +223,15 @@ impl Registry {
         let source = raw_source(source);
         let mut table = self.0.table.lock();
         let slot = table.find(source)?;
-        self.0.backend.modify(source, slot, interest, trigger)?;
-        table.rename(slot, token);
+        match self.0.backend.modify(source, slot, interest, trigger) {
+            Ok(()) => table.rename(slot, token),
+            // Under a fresh slot: what the former file still reports is not this one's.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let add = |source, slot| self.0.backend.add(source, slot, interest, trigger);
+                table.add(source, token, add)?;
+            }
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 

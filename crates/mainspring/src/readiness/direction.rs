@@ -52,6 +52,9 @@ const _: () = assert!(Ready::ALL.bits() as u64 == READY_MASK);
 pub(crate) struct Seen(u64);
 
 impl Seen {
+    /// A look at nothing: no readiness, nothing to wait for, and nothing to clear.
+    pub(crate) const NOTHING: Seen = Seen(ARMED);
+
     pub(crate) fn ready(self) -> Ready {
         Ready::from_bits((self.0 & READY_MASK) as u8)
     }
@@ -69,7 +72,8 @@ impl Seen {
         self.0 & ONCE != 0
     }
 
-    fn is_queued(self) -> bool {
+    /// Whether somebody may be in the list.
+    pub(super) fn is_queued(self) -> bool {
         self.0 & QUEUED != 0
     }
 
@@ -149,13 +153,20 @@ impl Direction {
         });
     }
 
-    /// The kernel watches this direction from now on; with `once`, until its next report. Set
-    /// before the kernel is asked, so that its report finds it.
+    /// The kernel is about to watch this direction; with `once`, until its next report.
+    ///
+    /// Called *before* the kernel is asked, under the lock of the source's facts. The first report
+    /// of a one-shot source can come before the asking call returns, and takes the bit away
+    /// again; set afterwards, the bit would claim a watch that has already ended, and nobody
+    /// would ever ask for another.
+    ///
+    /// The kernel is asked for all that the registration may want of this direction, not only for
+    /// what is waited for now: one bit cannot tell `READABLE` from `PRIORITY`.
     pub(crate) fn set_armed(&self, once: bool) {
         self.word.fetch_or(if once { ARMED | ONCE } else { ARMED }, AcqRel);
     }
 
-    /// The kernel refused.
+    /// The kernel refused, or was told to stop: the next wait asks it again.
     pub(crate) fn clear_armed(&self) {
         self.word.fetch_and(!ARMED, AcqRel);
     }
@@ -187,5 +198,5 @@ fn generation_bits(generation: u64) -> u64 {
     (generation << GENERATION_SHIFT) & GENERATION_MASK
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;

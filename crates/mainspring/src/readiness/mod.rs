@@ -14,3 +14,6 @@ pub(crate) mod scheduled_io;
 pub(crate) mod waiters;
 #[allow(unsafe_code)]
 pub(crate) mod waker_slot;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

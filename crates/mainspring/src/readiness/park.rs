@@ -1,16 +1,19 @@
 //! Whether the driver sleeps, and who has to wake it (clause C6).
 //!
-//! ```text
-//!            prepare()                 unpark(): wake the kernel
-//!  AWAKE ───────────────▶ PARKED ───────────────────────▶ NOTIFIED
-//!    ▲ ▲                    │                                │ │
-//!    │ └────── finish() ────┘◀───────────── finish() ────────┘ │
-//!    └──────────────── prepare(): do not sleep ◀───────────────┘
-//! ```
+//! | state      | `prepare()`         | `unpark()`                  | `finish()`    |
+//! |------------|---------------------|-----------------------------|---------------|
+//! | `AWAKE`    | `PARKED`: sleep     | `NOTIFIED`                  | `AWAKE`       |
+//! | `PARKED`   | not called          | `NOTIFIED`, wake the kernel | `AWAKE`       |
+//! | `NOTIFIED` | stays: do not sleep | stays                       | `AWAKE`, true |
 //!
 //! An unpark of a driver that is awake only leaves a note; the driver reads it before it sleeps
 //! and does not. Only the unpark that finds the driver `PARKED` pays for a system call, so any
-//! number of them coalesce into one.
+//! number of them coalesce into one. Every turn ends with `finish`, whether it slept or not: it
+//! takes the note, and with it everything that those who left it had written before.
+//!
+//! An unpark that has found the driver `PARKED` may be slow to make its system call. The driver
+//! may then be awake already for another reason, and its next sleep ends early once; a wake is
+//! never lost for it.
 
 use crate::sync::atomic::AtomicU8;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -30,7 +33,9 @@ impl Park {
         Park { state: AtomicU8::new(AWAKE) }
     }
 
-    /// The driver is about to sleep. False: there is a note, it must not.
+    /// The driver is about to sleep. False: there is a note, it must not. The note stays until
+    /// [`finish`](Self::finish).
+    #[must_use]
     pub(crate) fn prepare(&self) -> bool {
         self.state.compare_exchange(AWAKE, PARKED, AcqRel, Acquire).is_ok()
     }
@@ -49,3 +54,6 @@ impl Park {
         self.state.swap(NOTIFIED, AcqRel) == PARKED
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -48,35 +48,42 @@ impl Side {
 
     /// The sides that `interest` is about.
     pub(crate) fn of(interest: Interest) -> impl Iterator<Item = Side> {
-        Side::BOTH.into_iter().filter(move |side| side.interest().bits() & interest.bits() != 0)
+        Side::BOTH.into_iter().filter(move |side| side.is_in(interest))
+    }
+
+    /// Whether `interest` is about this side.
+    #[inline]
+    pub(crate) const fn is_in(self, interest: Interest) -> bool {
+        self.interest().bits() & interest.bits() != 0
     }
 }
 
-/// A look at the sides of an interest at one moment.
+/// A look at the sides of an interest at one moment; the other side is [`Seen::NOTHING`].
+///
+/// Every call on a source begins with one, so it asks its questions without a branch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look {
-    read: Option<Seen>,
-    write: Option<Seen>,
+    read: Seen,
+    write: Seen,
     mask: Ready,
 }
 
 impl Look {
-    fn seen(&self) -> impl Iterator<Item = Seen> {
-        self.read.into_iter().chain(self.write)
-    }
-
     /// What of the interest is satisfied.
+    #[inline]
     pub(crate) fn ready(&self) -> Ready {
-        self.seen().fold(Ready::EMPTY, |ready, seen| ready | seen.ready()) & self.mask
+        (self.read.ready() | self.write.ready()) & self.mask
     }
 
+    #[inline]
     pub(crate) fn is_shutdown(&self) -> bool {
-        self.seen().any(Seen::is_shutdown)
+        self.read.is_shutdown() | self.write.is_shutdown()
     }
 
     /// Whether the kernel watches every side looked at.
+    #[inline]
     pub(crate) fn is_armed(&self) -> bool {
-        self.seen().all(Seen::is_armed)
+        self.read.is_armed() & self.write.is_armed()
     }
 }
 
@@ -93,8 +100,6 @@ pub(crate) struct Facts {
     /// tick has moved since is spent.
     pub(crate) armed_tick: u32,
     pub(crate) location: &'static Location<'static>,
-    /// When each side began to wait, in milliseconds of the driver's clock, modulo 2^32.
-    pub(crate) waiting_since_ms: [u32; 2],
     pub(crate) waiters: Option<Box<Waiters>>,
 }
 
@@ -108,7 +113,6 @@ impl Facts {
             trigger,
             armed_tick: 0,
             location: Location::caller(),
-            waiting_since_ms: [0; 2],
             waiters: None,
         }
     }
@@ -159,22 +163,20 @@ impl ScheduledIo {
         self.facts.lock()
     }
 
+    #[inline]
     pub(crate) fn look(&self, interest: Interest) -> Look {
-        let wants = |side: Side| side.interest().bits() & interest.bits() != 0;
-        Look {
-            read: wants(Side::Read).then(|| self.read.look()),
-            write: wants(Side::Write).then(|| self.write.look()),
-            mask: interest.mask(),
-        }
+        let read = if Side::Read.is_in(interest) { self.read.look() } else { Seen::NOTHING };
+        let write = if Side::Write.is_in(interest) { self.write.look() } else { Seen::NOTHING };
+        Look { read, write, mask: interest.mask() }
     }
 
     /// Takes `ready` back on the sides of `look` that no event has touched since.
     pub(crate) fn clear(&self, look: &Look, ready: Ready) {
-        if let Some(seen) = look.read {
-            self.read.clear(seen, ready & Side::Read.mask());
+        if look.read != Seen::NOTHING {
+            self.read.clear(look.read, ready & Side::Read.mask());
         }
-        if let Some(seen) = look.write {
-            self.write.clear(seen, ready & Side::Write.mask());
+        if look.write != Seen::NOTHING {
+            self.write.clear(look.write, ready & Side::Write.mask());
         }
     }
 
@@ -185,11 +187,11 @@ impl ScheduledIo {
 
     /// The sides of `look` were reported closed, and yet a call said `WouldBlock`.
     pub(crate) fn reopen(&self, look: &Look) {
-        if let Some(seen) = look.read {
-            self.read.reopen(seen);
+        if look.read != Seen::NOTHING {
+            self.read.reopen(look.read);
         }
-        if let Some(seen) = look.write {
-            self.write.reopen(seen);
+        if look.write != Seen::NOTHING {
+            self.write.reopen(look.write);
         }
     }
 
@@ -253,53 +255,49 @@ impl ScheduledIo {
 
     /// Places a future's waker for `interest`, or renews it. The caller looks again afterwards:
     /// an event before that look is seen by it, one after it finds the waker.
+    ///
+    /// `place` belongs to one future, which always names the same interest and leaves before the
+    /// registration ends: it borrows the registration, so the compiler sees to that.
     pub(crate) fn wait(&self, place: &mut Place, interest: Interest, waker: &Waker) {
-        if *place == Place::Unplaced {
-            *place = self.place(interest, waker);
-        }
         match *place {
-            Place::Slots => {
-                for side in Side::of(interest) {
-                    if let Some(raced) = self.side(side).slot.store(waker) {
-                        raced.wake();
-                    }
-                }
+            Place::Slots => self.store(interest, waker),
+            Place::Listed(key) => self.renew(key, interest, waker),
+            Place::Unplaced if self.claim(interest) => {
+                // Noted first: should cloning the waker panic, the future still gives its slots up.
+                *place = Place::Slots;
+                self.store(interest, waker);
             }
-            Place::Listed(key) => {
-                let mut facts = self.facts();
-                let waiters = facts.as_mut().and_then(|facts| facts.waiters.as_deref_mut());
-                let polled = waiters.map_or(Ok(()), |waiters| waiters.poll(key, waker));
-                drop(facts);
-                match polled {
-                    // Notified, but somebody else was faster: stand in line again.
-                    Ok(()) => {
-                        self.leave(place, interest);
-                        *place = self.listed(interest, waker);
-                    }
-                    Err(replaced) => drop(replaced),
-                }
-            }
-            Place::Unplaced => {}
+            Place::Unplaced => *place = self.insert(interest, waker),
         }
     }
 
-    fn place(&self, interest: Interest, waker: &Waker) -> Place {
+    /// Claims the first slot of every side of `interest`, or of none.
+    fn claim(&self, interest: Interest) -> bool {
         let mut claimed = [false; 2];
         for side in Side::of(interest) {
             claimed[side as usize] = self.side(side).slot.claim(Owner::Future);
         }
-        if Side::of(interest).all(|side| claimed[side as usize]) {
-            return Place::Slots;
-        }
-        for side in Side::BOTH {
-            if claimed[side as usize] {
-                drop(self.side(side).slot.release());
+        let whole = Side::of(interest).all(|side| claimed[side as usize]);
+        if !whole {
+            for side in Side::BOTH.into_iter().filter(|side| claimed[*side as usize]) {
+                let left = self.side(side).slot.release();
+                debug_assert!(left.is_none(), "nobody stores in a slot between owners");
             }
         }
-        self.listed(interest, waker)
+        whole
     }
 
-    fn listed(&self, interest: Interest, waker: &Waker) -> Place {
+    fn store(&self, interest: Interest, waker: &Waker) {
+        for side in Side::of(interest) {
+            if let Some(raced) = self.side(side).slot.store(waker) {
+                raced.wake();
+            }
+        }
+    }
+
+    fn insert(&self, interest: Interest, waker: &Waker) -> Place {
+        // A waker is cloned and dropped by the task's code: never under the lock.
+        let waker = waker.clone();
         let mut facts = self.facts();
         let Some(facts) = facts.as_mut() else {
             return Place::Unplaced;
@@ -311,57 +309,94 @@ impl ScheduledIo {
         Place::Listed(key)
     }
 
+    /// QUEUED is not set again: it stays for as long as anybody has an entry in the list.
+    fn renew(&self, key: WaiterKey, interest: Interest, waker: &Waker) {
+        let waker = waker.clone();
+        let mut facts = self.facts();
+        let unneeded = match facts.as_mut().and_then(|facts| facts.waiters.as_deref_mut()) {
+            Some(waiters) => waiters.renew(key, interest.mask(), waker),
+            None => Some(waker),
+        };
+        drop(facts);
+        drop(unneeded);
+    }
+
     /// Takes a future's waker out of its place, when it completes or is dropped.
     pub(crate) fn leave(&self, place: &mut Place, interest: Interest) {
         match std::mem::replace(place, Place::Unplaced) {
             Place::Unplaced => {}
             Place::Slots => {
+                // All are given up before the first is dropped: a waker's drop may panic.
+                let mut left = [None, None];
                 for side in Side::of(interest) {
-                    drop(self.side(side).slot.release());
+                    left[side as usize] = self.side(side).slot.release();
                 }
-            }
-            Place::Listed(key) => {
-                let mut facts = self.facts();
-                let waiters = facts.as_mut().and_then(|facts| facts.waiters.as_deref_mut());
-                let left = waiters.and_then(|waiters| {
-                    let left = waiters.remove(key);
-                    self.unqueue_if_empty(waiters);
-                    left
-                });
-                // A waker's drop may run a task's destructor: not under the lock.
-                drop(facts);
                 drop(left);
             }
+            Place::Listed(key) => drop(self.remove_waiter(|waiters| waiters.remove(key))),
         }
+    }
+
+    /// Takes a waiter out of the list. Returns its waker, to be dropped outside the lock: that
+    /// may run a task's destructor.
+    fn remove_waiter(&self, remove: impl FnOnce(&mut Waiters) -> Option<Waker>) -> Option<Waker> {
+        let mut facts = self.facts();
+        let waiters = facts.as_mut()?.waiters.as_deref_mut()?;
+        let left = remove(waiters);
+        self.unqueue_if_empty(waiters);
+        left
     }
 
     /// Stores the waker of the `poll_*` calls of the sides of `interest`; the caller looks again
     /// afterwards. One task a side: the last caller is the one that is woken.
     pub(crate) fn wait_poll(&self, interest: Interest, waker: &Waker) {
         for side in Side::of(interest) {
-            let slot = &self.side(side).slot;
-            if slot.claim(Owner::Poll) {
-                if let Some(raced) = slot.store(waker) {
-                    raced.wake();
-                }
+            let direction = self.side(side);
+            if !direction.slot.claim(Owner::Poll) {
+                self.set_poll(side, waker);
                 continue;
             }
-            let mut facts = self.facts();
-            let replaced = facts.as_mut().and_then(|facts| {
+            if let Some(raced) = direction.slot.store(waker) {
+                raced.wake();
+            }
+            if direction.look().is_queued() {
+                // An earlier call may have found a future in the slot and gone to the list.
+                drop(self.remove_waiter(|waiters| waiters.remove_poll(side as usize)));
+            }
+        }
+    }
+
+    fn set_poll(&self, side: Side, waker: &Waker) {
+        let waker = waker.clone();
+        let mut facts = self.facts();
+        let unneeded = match facts.as_mut() {
+            Some(facts) => {
                 let waiters = facts.waiters.get_or_insert_default();
-                let replaced = waiters.set_poll(side as usize, interest.mask(), waker);
+                // As in the slot, everything of the side wakes: the calls of one task may differ
+                // in what of it they want.
+                let replaced = waiters.set_poll(side as usize, side.mask(), waker);
                 self.side(side).set_queued();
                 replaced
-            });
-            drop(facts);
-            drop(replaced);
+            }
+            None => Some(waker),
+        };
+        drop(facts);
+        drop(unneeded);
+    }
+
+    /// Notes when the waiters of `interest` began to wait, for diagnostics.
+    pub(crate) fn stamp(&self, interest: Interest, now_ms: u32) {
+        for side in Side::of(interest) {
+            self.side(side).slot.stamp(now_ms);
         }
     }
 
     /// The number of tasks that wait on a side, for diagnostics.
     pub(crate) fn waiting(&self, side: Side, facts: &Facts) -> usize {
-        let listed = facts.waiters.as_ref().map_or(0, |waiters| waiters.count(side.mask()));
-        usize::from(self.side(side).slot.is_claimed()) + listed
+        // Everybody waits for errors: that does not make a writer a reader.
+        let own = side.mask() - Ready::ERROR;
+        let listed = facts.waiters.as_ref().map_or(0, |waiters| waiters.count(own));
+        usize::from(self.side(side).slot.is_occupied()) + listed
     }
 
     /// Takes the slot into use.
@@ -371,6 +406,10 @@ impl ScheduledIo {
 
     /// Ends the registration: from here on its events are stale. Returns what held wakers, to be
     /// dropped outside every lock.
+    ///
+    /// An event that passed the check just before may still empty a slot or notify the list of the
+    /// next registration: that wakes a task which looks, finds nothing and waits again. It never
+    /// leaves readiness behind.
     pub(crate) fn end(&self, next_generation: u64) -> (Option<Facts>, [Option<Waker>; 2]) {
         let facts = self.facts().take();
         self.generation.store(next_generation, Ordering::Release);
@@ -382,5 +421,5 @@ impl ScheduledIo {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;

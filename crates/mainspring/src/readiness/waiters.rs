@@ -3,6 +3,9 @@
 //! Entries are linked by index inside one vector instead of by address inside the waiting
 //! futures. It costs an allocation when a source first has more waiters at once than ever before,
 //! none after that, and it needs neither pinning nor `unsafe`. Nobody pays for it who waits alone.
+//!
+//! The list stands under a lock, and no task's code runs there: wakers come in already cloned and
+//! go out to be woken or dropped.
 
 use std::task::Waker;
 
@@ -30,8 +33,8 @@ pub(crate) struct Waiters {
 
 impl Waiters {
     /// Adds a waiter that wants any bit of `mask`.
-    pub(crate) fn insert(&mut self, mask: Ready, waker: &Waker) -> WaiterKey {
-        let entry = Entry::Waiting { mask, waker: waker.clone() };
+    pub(crate) fn insert(&mut self, mask: Ready, waker: Waker) -> WaiterKey {
+        let entry = Entry::Waiting { mask, waker };
         if let Some(index) = self.free.pop() {
             self.entries[index as usize] = entry;
             return WaiterKey(index);
@@ -44,19 +47,20 @@ impl Waiters {
         WaiterKey(index)
     }
 
-    /// Whether the waiter was notified; else it waits on, with `waker`. Returns the waker that
-    /// was replaced, to be dropped outside the lock.
-    pub(crate) fn poll(&mut self, key: WaiterKey, waker: &Waker) -> Result<(), Option<Waker>> {
-        match &mut self.entries[key.0 as usize] {
-            Entry::Waiting { waker: stored, .. } if stored.will_wake(waker) => Err(None),
-            Entry::Waiting { waker: stored, .. } => {
-                Err(Some(std::mem::replace(stored, waker.clone())))
-            }
-            Entry::Notified | Entry::Free => Ok(()),
+    /// The waiter waits on, with `waker`, also if it had been notified: somebody else was faster.
+    /// Returns the waker that is not needed, to be dropped outside the lock.
+    #[must_use]
+    pub(crate) fn renew(&mut self, key: WaiterKey, mask: Ready, waker: Waker) -> Option<Waker> {
+        let entry = &mut self.entries[key.0 as usize];
+        debug_assert!(!matches!(entry, Entry::Free), "a waiter waits on before it is removed");
+        match std::mem::replace(entry, Entry::Waiting { mask, waker }) {
+            Entry::Waiting { waker, .. } => Some(waker),
+            Entry::Notified | Entry::Free => None,
         }
     }
 
     /// Takes a waiter out; its waker is to be dropped outside the lock.
+    #[must_use]
     pub(crate) fn remove(&mut self, key: WaiterKey) -> Option<Waker> {
         self.free.push(key.0);
         match std::mem::replace(&mut self.entries[key.0 as usize], Entry::Free) {
@@ -65,21 +69,27 @@ impl Waiters {
         }
     }
 
-    /// Sets the waker of the `poll_*` calls of a direction; returns the one it replaced.
-    pub(crate) fn set_poll(&mut self, side: usize, mask: Ready, waker: &Waker) -> Option<Waker> {
-        match &mut self.polls[side] {
-            Some((_, stored)) if stored.will_wake(waker) => None,
-            place => place.replace((mask, waker.clone())).map(|(_, old)| old),
-        }
+    /// Sets the waker of the `poll_*` calls of a direction, which wants any bit of `mask`.
+    /// Returns the one it replaced, to be dropped outside the lock.
+    #[must_use]
+    pub(crate) fn set_poll(&mut self, side: usize, mask: Ready, waker: Waker) -> Option<Waker> {
+        self.polls[side].replace((mask, waker)).map(|(_, replaced)| replaced)
+    }
+
+    /// Takes the waker of the `poll_*` calls of a direction out; to be dropped outside the lock.
+    #[must_use]
+    pub(crate) fn remove_poll(&mut self, side: usize) -> Option<Waker> {
+        self.polls[side].take().map(|(_, waker)| waker)
     }
 
     /// Moves the wakers of all whom `ready` satisfies to `wakers`.
     pub(crate) fn notify(&mut self, ready: Ready, wakers: &mut Vec<Waker>) {
         for entry in &mut self.entries {
-            if matches!(entry, Entry::Waiting { mask, .. } if mask.intersects(ready)) {
-                if let Entry::Waiting { waker, .. } = std::mem::replace(entry, Entry::Notified) {
-                    wakers.push(waker);
-                }
+            if !matches!(entry, Entry::Waiting { mask, .. } if mask.intersects(ready)) {
+                continue;
+            }
+            if let Entry::Waiting { waker, .. } = std::mem::replace(entry, Entry::Notified) {
+                wakers.push(waker);
             }
         }
         for place in &mut self.polls {
@@ -91,9 +101,12 @@ impl Waiters {
 
     /// The number of waiters that want any bit of `mask`.
     pub(crate) fn count(&self, mask: Ready) -> usize {
-        let waits = |entry: &&Entry| matches!(entry, Entry::Waiting { mask: wanted, .. } if wanted.intersects(mask));
-        let polls = self.polls.iter().flatten().filter(|(wanted, _)| wanted.intersects(mask));
-        self.entries.iter().filter(waits).count() + polls.count()
+        let listed = self.entries.iter().filter_map(|entry| match entry {
+            Entry::Waiting { mask, .. } => Some(*mask),
+            Entry::Notified | Entry::Free => None,
+        });
+        let polls = self.polls.iter().flatten().map(|(mask, _)| *mask);
+        listed.chain(polls).filter(|wanted| wanted.intersects(mask)).count()
     }
 
     /// Whether nobody is left.
@@ -101,3 +114,6 @@ impl Waiters {
         self.entries.len() == self.free.len() && self.polls.iter().all(Option::is_none)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -14,15 +14,18 @@
 //! - *take*: set `TAKING`. If the state was `IDLE`, empty the cell and clear `TAKING`. If it was
 //!   `STORING`, leave: the storing side will see the bit.
 //!
-//! Every step is a read-modify-write with acquire and release ordering on one atomic. So either
-//! the taker finds the waker, or the storer's later look at the readiness word (which the taker
-//! wrote before) finds the event: one of the two always holds, and loom checks it.
+//! Every step is a read-modify-write with acquire and release ordering on one atomic, so all of
+//! them stand in one order and each sees what was written before the ones ahead of it. Either the
+//! taker finds the waker, or the storer's later look at the readiness word (which the taker wrote
+//! before) finds the event: one of the two always holds, and loom checks it. The same order lets
+//! two takers meet: the second leaves its event to the first, whose last step sees it before the
+//! task is woken.
 
 use std::task::Waker;
 
 use crate::sync::UnsafeCell;
-use crate::sync::atomic::AtomicU8;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32};
 
 const IDLE: u8 = 0;
 const STORING: u8 = 1;
@@ -45,6 +48,9 @@ pub(crate) enum Owner {
 pub(crate) struct WakerSlot {
     state: AtomicU8,
     owner: AtomicU8,
+    /// Whether the cell holds a waker: written with the cell, read by diagnostics at any time.
+    occupied: AtomicBool,
+    since_ms: AtomicU32,
     waker: UnsafeCell<Option<Waker>>,
 }
 
@@ -52,14 +58,13 @@ pub(crate) struct WakerSlot {
 // time; `store` and `take` keep that, and a `Waker` may be dropped and woken on any thread.
 unsafe impl Sync for WakerSlot {}
 
-// SAFETY: as above; moving the slot moves only a `Waker`, which is `Send`.
-unsafe impl Send for WakerSlot {}
-
 impl WakerSlot {
     pub(crate) fn new() -> WakerSlot {
         WakerSlot {
             state: AtomicU8::new(IDLE),
             owner: AtomicU8::new(Owner::Nobody as u8),
+            occupied: AtomicBool::new(false),
+            since_ms: AtomicU32::new(0),
             waker: UnsafeCell::new(None),
         }
     }
@@ -74,15 +79,32 @@ impl WakerSlot {
     }
 
     /// Gives the slot up; returns the waker that was left in it, to be dropped outside any lock.
+    ///
+    /// Only the owner calls this, and never while it stores.
+    #[must_use]
     pub(crate) fn release(&self) -> Option<Waker> {
-        let left = self.take();
+        // Only the owner stores here, so what it finds empty stays empty.
+        let left = if self.is_occupied() { self.take() } else { None };
         self.owner.store(Owner::Nobody as u8, Release);
         left
     }
 
-    /// Whether a waker may be waiting here; a hint for diagnostics.
-    pub(crate) fn is_claimed(&self) -> bool {
-        self.owner.load(Relaxed) != Owner::Nobody as u8
+    /// Whether a task waits here at this moment; a hint for diagnostics.
+    pub(crate) fn is_occupied(&self) -> bool {
+        self.occupied.load(Relaxed)
+    }
+
+    /// Notes when the task here began to wait, in milliseconds that are never zero; a hint for
+    /// diagnostics. Taking the waker out forgets it.
+    pub(crate) fn stamp(&self, now_ms: u32) {
+        if self.since_ms.load(Relaxed) == 0 {
+            self.since_ms.store(now_ms.max(1), Relaxed);
+        }
+    }
+
+    /// When the task here began to wait; zero if none does.
+    pub(crate) fn since_ms(&self) -> u32 {
+        self.since_ms.load(Relaxed)
     }
 
     /// Stores a clone of `waker`, unless the one already here would wake the same task.
@@ -91,14 +113,13 @@ impl WakerSlot {
     /// Only the owner calls this; a second caller at the same time wakes itself and tries again.
     #[must_use]
     pub(crate) fn store(&self, waker: &Waker) -> Option<Waker> {
-        match self.state.compare_exchange(IDLE, STORING, AcqRel, Acquire) {
-            Ok(_) => {}
+        if self.state.compare_exchange(IDLE, STORING, AcqRel, Acquire).is_err() {
             // An event is emptying the slot, or another thread polls the same owner: the caller
             // must look again, and waking it makes it do so.
-            Err(_) => return Some(waker.clone()),
+            return Some(waker.clone());
         }
         // Cloning a waker is the task's code: should it panic, the slot must not stay locked.
-        let unlock = UnlockOnUnwind(&self.state);
+        let unlock = UnlockOnUnwind(self);
         let replaced = self.waker.with_mut(|cell| {
             // SAFETY: the move to STORING above makes this the only access until it is undone.
             let cell = unsafe { &mut *cell };
@@ -107,21 +128,32 @@ impl WakerSlot {
                 _ => cell.replace(waker.clone()),
             }
         });
+        self.occupied.store(true, Relaxed);
         std::mem::forget(unlock);
-        let raced = match self.state.compare_exchange(STORING, IDLE, AcqRel, Acquire) {
-            Ok(_) => None,
-            Err(_) => {
-                let taken = self.waker.with_mut(|cell| {
-                    // SAFETY: the state is STORING | TAKING: the taker has left the cell to us.
-                    unsafe { (*cell).take() }
-                });
-                self.state.swap(IDLE, AcqRel);
-                taken
-            }
-        };
+        let raced = self.unlock();
         // Dropped last and outside the protocol: a waker's drop may run a task's destructor.
         drop(replaced);
         raced
+    }
+
+    /// The last step of a store, `STORING → IDLE`. Returns the waker in the cell if an event came
+    /// since the first step and left it to this side.
+    fn unlock(&self) -> Option<Waker> {
+        if self.state.compare_exchange(STORING, IDLE, AcqRel, Acquire).is_ok() {
+            return None;
+        }
+        let raced = self.waker.with_mut(|cell| {
+            // SAFETY: the state is STORING | TAKING: the taker has left the cell to this side.
+            unsafe { (*cell).take() }
+        });
+        self.vacate();
+        self.state.swap(IDLE, AcqRel);
+        raced
+    }
+
+    fn vacate(&self) {
+        self.occupied.store(false, Relaxed);
+        self.since_ms.store(0, Relaxed);
     }
 
     /// Takes the waker out, if one is there and nobody is storing at this moment.
@@ -134,16 +166,34 @@ impl WakerSlot {
             // SAFETY: TAKING was set on an idle slot by this call alone, so nobody else is in.
             unsafe { (*cell).take() }
         });
+        self.vacate();
         self.state.fetch_and(!TAKING, AcqRel);
         taken
     }
 }
 
-/// Brings a slot back to `IDLE` when the code that was storing a waker panics.
-struct UnlockOnUnwind<'a>(&'a AtomicU8);
+/// Brings a slot back to `IDLE` when cloning the waker for it panics.
+///
+/// The cell then still holds the waker of an earlier store, or none. An event that came meanwhile
+/// relied on the storing side, so that earlier waker is woken here.
+struct UnlockOnUnwind<'a>(&'a WakerSlot);
 
 impl Drop for UnlockOnUnwind<'_> {
     fn drop(&mut self) {
-        self.0.swap(IDLE, AcqRel);
+        if let Some(raced) = self.0.unlock() {
+            raced.wake();
+        }
     }
 }
+
+/// A waker of hand-made functions, to test what a hostile task may do.
+#[cfg(all(test, not(loom)))]
+fn waker_of(vtable: &'static std::task::RawWakerVTable) -> Waker {
+    let raw = std::task::RawWaker::new(std::ptr::null(), vtable);
+    // SAFETY: the tests' functions ignore the pointer and touch thread-local counters only, which
+    // keeps the contract of a raw waker for wakers that stay on their thread, as these do.
+    unsafe { Waker::from_raw(raw) }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -125,7 +125,7 @@ pub(crate) fn saturating_ns(duration: Duration) -> u64 {
 ///
 /// How far an `Instant` reaches differs by platform and is not published, so it is felt out bit by
 /// bit, in 64 additions. No distance on our scale needs this on the platforms we know.
-fn saturating_add(start: Instant, distance: Duration) -> Instant {
+pub(crate) fn saturating_add(start: Instant, distance: Duration) -> Instant {
     start.checked_add(distance).unwrap_or_else(|| {
         let steps_ns = (0..u64::BITS).rev().map(|bit| Duration::from_nanos(1 << bit));
         steps_ns.fold(start, |instant, step| instant.checked_add(step).unwrap_or(instant))

@@ -55,6 +55,11 @@ fn a_short_read_saves_the_call_that_would_block() {
     assert!(matches!(poll_once(stream.read(&mut buffer)), Poll::Ready(Ok(3))));
     assert!(poll_once(stream.readable()).is_pending(), "nothing is left, and that is known");
 
+    peer.write_all(b"abc").unwrap();
+    settle(&mut driver);
+    assert_eq!(stream.try_read(&mut buffer).unwrap(), 3);
+    assert!(poll_once(stream.readable()).is_pending(), "the same without a future");
+
     peer.write_all(b"abcdefgh").unwrap();
     settle(&mut driver);
     assert!(matches!(poll_once(stream.read(&mut buffer)), Poll::Ready(Ok(8))));

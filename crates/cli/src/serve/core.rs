@@ -1,0 +1,135 @@
+//! The life of one core's server: it accepts until a signal comes, then drains.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use mainspring::Handle;
+use mainspring::net::TcpListener;
+use mainspring::rt::{JoinHandle, spawn_local};
+use mainspring::signal::{Signal, SignalKind, signal};
+use mainspring::time::sleep;
+
+use crate::console;
+
+use super::accept::accept;
+use super::connection::Site;
+use super::drain::{Drain, Stage};
+use super::request::Files;
+use super::statistics::{Statistics, Summary};
+use super::watch::Patience;
+
+/// What all cores have to know.
+#[derive(Debug)]
+pub struct Plan {
+    /// What is served.
+    pub files: Files,
+    /// The patience with clients.
+    pub patience: Patience,
+    /// How long responses under way may take after the first signal.
+    pub drain: Duration,
+    /// What is said when everything is ready.
+    pub greeting: String,
+}
+
+/// Serves on this thread's driver until a signal, and returns what was done.
+///
+/// # Errors
+///
+/// What is wrong with the listener, or the driver.
+pub async fn run_core(
+    plan: &Plan,
+    listener: std::net::TcpListener,
+    core: usize,
+) -> io::Result<Summary> {
+    let mut signals = Signals::listen()?;
+    let listener = TcpListener::from_std(listener)?.report_shortage(|error| {
+        console::complain(&format!(
+            "no room for more connections for now ({error}): they wait and are taken as others \
+             end; raise the limit of open files (ulimit -n) for more at once"
+        ));
+    });
+    let site = Rc::new(Site {
+        files: plan.files.clone(),
+        patience: plan.patience,
+        statistics: Rc::new(Statistics::default()),
+        drain: Drain::new(),
+    });
+    let mut accepting = spawn_local(accept(listener, Rc::clone(&site)));
+    if core == 0 {
+        console::say(&plan.greeting);
+    }
+    let ended = poll_fn(|cx| until_end(cx, &mut signals, &mut accepting)).await;
+    site.drain.advance(Stage::Draining);
+    if ended.is_ok() {
+        finish(plan, &site.drain, &mut signals, core).await;
+    }
+    site.drain.advance(Stage::Ending);
+    site.drain.emptied().await;
+    ended?;
+    Ok(Summary::of(&site.statistics, &Handle::current().metrics()))
+}
+
+/// Ready with the first signal, or with the error that ended the accepting.
+fn until_end(
+    cx: &mut Context<'_>,
+    signals: &mut Signals,
+    accepting: &mut JoinHandle<io::Result<()>>,
+) -> Poll<io::Result<()>> {
+    if let Poll::Ready(ended) = Pin::new(accepting).poll(cx) {
+        return Poll::Ready(ended.unwrap_or_else(|error| Err(io::Error::other(error))));
+    }
+    signals.poll(cx)
+}
+
+/// Waits for the responses under way: until they are sent, the time is up, or another signal.
+async fn finish(plan: &Plan, drain: &Drain, signals: &mut Signals, core: usize) {
+    let mut emptied = pin!(drain.emptied());
+    let mut patience = pin!(sleep(plan.drain));
+    let mut grace = pin!(sleep(GRACE));
+    let mut told = core != 0;
+    poll_fn(|cx| {
+        if emptied.as_mut().poll(cx).is_ready()
+            || patience.as_mut().poll(cx).is_ready()
+            || signals.poll(cx).is_ready()
+        {
+            return Poll::Ready(());
+        }
+        if !told && grace.as_mut().poll(cx).is_ready() {
+            told = true;
+            console::complain(&format!(
+                "finishing what is under way, for at most {:?}; another Ctrl-C ends it at once",
+                plan.drain
+            ));
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// An end that takes no longer than this needs no explanation: longer than clients are given to
+/// close connections that owe them nothing.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// The signals that end a server: Ctrl-C and the polite kill.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Signals> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let interrupt = self.interrupt.poll_recv(cx);
+        if interrupt.is_ready() { interrupt } else { self.terminate.poll_recv(cx) }
+    }
+}

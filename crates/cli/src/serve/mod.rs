@@ -1,0 +1,161 @@
+//! `mainspring serve`: the files below a directory, over HTTP/1.1.
+//!
+//! hyper speaks HTTP, Mainspring's drivers do the waiting, and files are read on a pool of threads.
+//! Each core has a driver, a listener and connections of its own.
+
+mod accept;
+mod alarm;
+mod beneath;
+mod body;
+mod conditions;
+mod connection;
+mod core;
+mod drain;
+mod flight;
+mod limits;
+mod listen;
+mod listing;
+mod path;
+mod range;
+mod request;
+mod socket;
+mod statistics;
+mod watch;
+
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mainspring::rt::per_core_with;
+use mainspring::{Builder, Chosen, Kind};
+
+use crate::arguments::Serve;
+use crate::console;
+
+use self::beneath::Root;
+use self::core::{Plan, run_core};
+use self::listen::Listeners;
+use self::request::Files;
+use self::statistics::Summary;
+use self::watch::Patience;
+
+/// How long a client may take to close its side of a connection after ours was shut. A second is
+/// three round trips to the other side of the earth.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Serves until a signal ends it.
+///
+/// # Errors
+///
+/// Why it could not begin, in words, with the remedy.
+pub fn run(arguments: &Serve) -> io::Result<ExitCode> {
+    limits::raise_descriptors();
+    let began = Instant::now();
+    let root = open_root(&arguments.directory)?;
+    let addresses = listen::addresses(&arguments.addr)?;
+    let builder = Builder::new().choice(arguments.backend.clone());
+    // Before the address is bound: an error must not look like a server that came and went.
+    let mut driver = builder.build()?;
+    let chosen = driver.handle().backend().clone();
+    if chosen.kind() == Kind::Sim {
+        let reason = "the simulator has no network to serve on: choose another --backend";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
+    }
+    let listeners = listen::bind(&addresses, arguments.cores)?;
+    let greeting = greeting(&listeners, &chosen, arguments);
+    let plan = Plan {
+        files: Files { root: Arc::new(root), hidden: arguments.hidden },
+        patience: Patience {
+            header: arguments.header_timeout,
+            idle: arguments.idle_timeout,
+            write: arguments.write_timeout,
+            close: CLOSE_PATIENCE,
+        },
+        drain: arguments.drain,
+        greeting,
+    };
+    let results = if arguments.cores == 1 {
+        let mut each = listeners.each.into_iter();
+        let listener = each.next().ok_or_else(no_listener)?;
+        vec![driver.block_on(run_core(&plan, listener, 0))?]
+    } else {
+        drop(driver);
+        on_cores(&builder, plan, listeners)?
+    };
+    Ok(conclude(results, began.elapsed()))
+}
+
+/// Runs a core on a thread each, and waits for all.
+fn on_cores(
+    builder: &Builder,
+    plan: Plan,
+    listeners: Listeners,
+) -> io::Result<Vec<io::Result<Summary>>> {
+    let count = listeners.each.len();
+    let each = listeners.each.into_iter().map(Some).collect();
+    let shared = Arc::new((plan, Mutex::<Vec<_>>::new(each)));
+    let cores = per_core_with(builder, count, move |core| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (plan, listeners) = &*shared;
+            let taken = {
+                let mut listeners = listeners.lock().unwrap_or_else(PoisonError::into_inner);
+                listeners.get_mut(core.index()).and_then(Option::take)
+            };
+            run_core(plan, taken.ok_or_else(no_listener)?, core.index()).await
+        }
+    })?;
+    let results = cores.join().into_iter();
+    Ok(results.map(|result| result.unwrap_or_else(|error| Err(io::Error::other(error)))).collect())
+}
+
+fn no_listener() -> io::Error {
+    io::Error::other("a core has no listener; this is a mistake in the server")
+}
+
+fn open_root(path: &Path) -> io::Result<Root> {
+    Root::open(path).map_err(|errno| {
+        let error = io::Error::from(errno);
+        let remedy = match error.kind() {
+            io::ErrorKind::NotFound => "there is no such directory: check the path",
+            io::ErrorKind::NotADirectory => "that is no directory: name the one it lies in",
+            io::ErrorKind::PermissionDenied => "this user may not read it",
+            _ => "name a directory that can be read",
+        };
+        io::Error::new(error.kind(), format!("cannot serve {} ({error}): {remedy}", path.display()))
+    })
+}
+
+/// The line that says what is served where, and how.
+fn greeting(listeners: &Listeners, chosen: &Chosen, arguments: &Serve) -> String {
+    let directory = arguments.directory.canonicalize();
+    let directory = directory.as_deref().unwrap_or(&arguments.directory);
+    let cores = if arguments.cores == 1 { "core" } else { "cores" };
+    format!(
+        "serving {} on http://{}/ with {} ({}) on {} {cores}; Ctrl-C ends it",
+        directory.display(),
+        listeners.address,
+        chosen.kind(),
+        chosen.reason(),
+        arguments.cores,
+    )
+}
+
+/// Prints the sums, and what went wrong on a core.
+fn conclude(results: Vec<io::Result<Summary>>, lived: Duration) -> ExitCode {
+    let mut sum = Summary::default();
+    let mut failed = false;
+    for (core, result) in results.into_iter().enumerate() {
+        match result {
+            Ok(summary) => sum += summary,
+            Err(error) => {
+                failed = true;
+                console::complain(&format!("core {core} stopped serving: {error}"));
+            }
+        }
+    }
+    console::say(&sum.line(lived));
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

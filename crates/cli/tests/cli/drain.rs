@@ -1,0 +1,123 @@
+//! The end: nothing that was begun is lost, and nothing goes on for ever.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use rustix::process::Signal;
+
+use crate::client::{Client, Outcome};
+use crate::place::{Place, noise};
+use crate::server::{PATIENCE, Server};
+
+/// More than the buffers of both sides hold, so that the response is under way until it is read.
+const LARGE: usize = 24_000_000;
+
+#[test]
+fn a_response_under_way_is_sent_to_its_end() {
+    let place = Place::new("drain");
+    place.write("large", noise(LARGE));
+    for signal in [Signal::INT, Signal::TERM] {
+        let server = Server::start(&place.root(), &["--drain", "1h"]);
+        let mut resting = server.connect();
+        assert_eq!(resting.get("/").status, 200);
+        let mut client = server.connect();
+        client.ask("GET", "/large", "");
+        client.wait_for_some();
+        server.signal(signal);
+        // The idle connection is closed although the other one goes on.
+        assert!(resting.rest().unwrap().is_empty());
+        assert!(client.response(true).body == noise(LARGE), "all of it after {signal:?}");
+        let farewell = server.wait();
+        assert!(farewell.status.success(), "{:?}", farewell.status);
+        assert_eq!(farewell.number("requests"), 2);
+        assert_eq!(farewell.number("cut off"), 0);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let place = Place::new("twice");
+    place.write("large", noise(LARGE));
+    let server = Server::start(&place.root(), &["--drain", "1h"]);
+    let mut client = server.connect();
+    client.ask("GET", "/large", "");
+    client.wait_for_some();
+    server.signal(Signal::INT);
+    assert!(server.complaint().contains("under way"));
+    let farewell = server.stop();
+    assert!(farewell.status.success());
+    assert_eq!(farewell.number("cut off"), 1);
+    assert!(matches!(client.outcome(true), Outcome::Broken(_)), "it is not passed off as whole");
+}
+
+#[test]
+fn the_drain_has_an_end() {
+    let place = Place::new("drain-limit");
+    place.write("large", noise(LARGE));
+    let server = Server::start(&place.root(), &["--drain", "100ms"]);
+    let mut client = server.connect();
+    client.ask("GET", "/large", "");
+    client.wait_for_some();
+    let farewell = server.stop();
+    assert_eq!(farewell.number("cut off"), 1);
+    drop(client);
+}
+
+/// A hundred clients ask and ask; in the midst of it the server is told to stop. Each must get
+/// whole answers and then a clean end, before the first byte of the answer that it will not get.
+#[test]
+fn ctrl_c_under_load_loses_no_response() {
+    for arguments in [&[][..], &["--cores", "2"]] {
+        let place = Place::new(if arguments.is_empty() { "load-1" } else { "load-2" });
+        let sizes = [100, 20_000, 300_000];
+        for size in sizes {
+            place.write(&size.to_string(), noise(size));
+        }
+        let server = Server::start(&place.root(), arguments);
+        let (address, answers) = (server.address, AtomicUsize::new(0));
+        let connected = AtomicUsize::new(0);
+        let farewell = thread::scope(|scope| {
+            for n in 0..100 {
+                let (answers, connected) = (&answers, &connected);
+                scope.spawn(move || {
+                    let mut client = Client::connect(address);
+                    connected.fetch_add(1, Ordering::Relaxed);
+                    for round in n.. {
+                        if !ask(&mut client, sizes[round % sizes.len()]) {
+                            return;
+                        }
+                        answers.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            let start = Instant::now();
+            while answers.load(Ordering::Relaxed) < 500 || connected.load(Ordering::Relaxed) < 100 {
+                assert!(start.elapsed() < PATIENCE, "the load does not get going");
+                thread::yield_now();
+            }
+            server.stop()
+        });
+        assert!(farewell.status.success());
+        assert_eq!((farewell.number("cut off"), farewell.number("errors")), (0, 0));
+        assert_eq!(farewell.number("requests"), answers.into_inner() as u64);
+    }
+}
+
+/// Whether there was an answer; everything but a whole one or a clean end is a failure.
+fn ask(client: &mut Client, size: usize) -> bool {
+    let request = format!("GET /{size} HTTP/1.1\r\nHost: test\r\n\r\n");
+    if client.try_send(request.as_bytes()).is_err() {
+        // The server's end came before the request.
+        return false;
+    }
+    match client.outcome(true) {
+        Outcome::Complete(response) => {
+            assert_eq!(response.status, 200);
+            assert!(response.body == noise(size));
+            true
+        }
+        Outcome::Closed => false,
+        Outcome::Broken(how) => panic!("a response was lost: {how}"),
+    }
+}

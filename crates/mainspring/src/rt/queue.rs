@@ -1,0 +1,266 @@
+//! What is to be polled next, on one thread.
+//!
+//! A [`Local`] belongs to one running `block_on` and to its thread; what was woken waits in it, in
+//! the order of the wakes, the main future like any task, so that none can starve another. A waker
+//! is held anywhere. It asks the thread it is on for the `Local` that is running there: if that is
+//! its own, the wake is a push; else it goes through [`Shared`], where it takes a lock, and the
+//! first of a batch ends the driver's sleep.
+//!
+//! A wake from the own thread leaves no note with the driver. It needs none, since the queue is
+//! looked at before every sleep, and a note would cost a look at the kernel in vain each time a
+//! task is woken by its I/O.
+//!
+//! # The end
+//!
+//! A task's future may be dropped only on its own thread, so at the end every task is woken, and
+//! what comes by is dropped. One may be just being woken by another thread, which took the right to
+//! queue it and has not used it yet; the end waits for that, between two instructions over there.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+
+use async_task::Runnable;
+
+use crate::driver::{Entered, Handle};
+use crate::rt::wakers::Wakers;
+
+#[cfg(test)]
+mod tests;
+
+thread_local! {
+    /// The innermost `block_on` that runs on this thread.
+    static CURRENT: RefCell<Option<Rc<Local>>> = const { RefCell::new(None) };
+}
+
+/// Whether a task is to be dropped instead of polled; it lies in the task.
+#[derive(Debug, Default)]
+pub(super) struct Abort(AtomicBool);
+
+impl Abort {
+    pub(super) fn request(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Something to poll.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// The future that `block_on` was called with.
+    Main,
+    Task(Runnable<Abort>),
+}
+
+/// What the wakers of one `block_on` hold.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Whether the main future is queued.
+    main_queued: AtomicBool,
+    /// Whether `injected` may hold something; written under its lock.
+    has_injected: AtomicBool,
+    /// What other threads woke.
+    injected: Mutex<VecDeque<Entry>>,
+    arrived: Condvar,
+    handle: Handle,
+}
+
+impl Shared {
+    /// Queues what was woken.
+    pub(super) fn schedule(&self, entry: Entry) {
+        let mut entry = Some(entry);
+        // A thread that is ending has no current queue any more; then the entry is still here.
+        let _ = CURRENT.try_with(|current| {
+            if let Some(local) = current.borrow().as_ref().filter(|local| local.is_of(self)) {
+                local.queued.borrow_mut().extend(entry.take());
+            }
+        });
+        if let Some(entry) = entry {
+            self.inject(entry);
+        }
+    }
+
+    fn inject(&self, entry: Entry) {
+        let mut injected = self.lock();
+        let first = injected.is_empty();
+        injected.push_back(entry);
+        self.has_injected.store(true, Ordering::Release);
+        drop(injected);
+        if first {
+            self.arrived.notify_one();
+            self.handle.unpark();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Entry>> {
+        self.injected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The waker of the main future.
+impl Wake for Shared {
+    fn wake(self: Arc<Shared>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Shared>) {
+        if !self.main_queued.swap(true, Ordering::AcqRel) {
+            self.schedule(Entry::Main);
+        }
+    }
+}
+
+/// The queue and the tasks of one `block_on`.
+#[derive(Debug)]
+pub(super) struct Local {
+    shared: Arc<Shared>,
+    queued: RefCell<VecDeque<Entry>>,
+    /// A place for each living task, with its waker, so that all can be woken at the end.
+    tasks: RefCell<Wakers>,
+    /// Whether the task that is run now is to be dropped instead of polled.
+    aborting: Cell<bool>,
+    closing: Cell<bool>,
+}
+
+impl Local {
+    fn new(handle: &Handle) -> Local {
+        let shared = Shared {
+            main_queued: AtomicBool::new(true),
+            has_injected: AtomicBool::new(false),
+            injected: Mutex::default(),
+            arrived: Condvar::new(),
+            handle: handle.clone(),
+        };
+        Local {
+            shared: Arc::new(shared),
+            queued: RefCell::new(VecDeque::from([Entry::Main])),
+            tasks: RefCell::default(),
+            aborting: Cell::new(false),
+            closing: Cell::new(false),
+        }
+    }
+
+    /// The one that runs on this thread.
+    pub(super) fn current() -> Option<Rc<Local>> {
+        CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn is_of(&self, shared: &Shared) -> bool {
+        std::ptr::eq(&raw const *self.shared, shared)
+    }
+
+    pub(super) fn tasks(&self) -> &RefCell<Wakers> {
+        &self.tasks
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    pub(super) fn is_aborting(&self) -> bool {
+        self.aborting.get()
+    }
+
+    /// The next entry, those that other threads woke after all others.
+    pub(super) fn pop(&self) -> Option<Entry> {
+        let next = self.queued.borrow_mut().pop_front();
+        next.or_else(|| {
+            self.take_injected();
+            self.queued.borrow_mut().pop_front()
+        })
+    }
+
+    /// Whether nothing is to be polled.
+    pub(super) fn is_idle(&self) -> bool {
+        self.take_injected();
+        self.queued.borrow().is_empty()
+    }
+
+    /// Moves what other threads woke to the end of the queue.
+    fn take_injected(&self) {
+        if self.shared.has_injected.load(Ordering::Acquire) {
+            let mut injected = self.shared.lock();
+            self.shared.has_injected.store(false, Ordering::Release);
+            self.queued.borrow_mut().append(&mut injected);
+        }
+    }
+
+    /// The main future is about to be polled: from here on a wake queues it again.
+    pub(super) fn take_main(&self) {
+        self.shared.main_queued.swap(false, Ordering::AcqRel);
+    }
+
+    /// Polls a task, or drops its future if that was asked for.
+    pub(super) fn run(&self, task: Runnable<Abort>) {
+        self.aborting.set(self.closing.get() || task.metadata().is_requested());
+        task.run();
+        self.aborting.set(self.closing.get());
+    }
+
+    /// Drops the futures of all tasks.
+    fn close(&self) {
+        self.closing.set(true);
+        // A wake of the main future from now on does nothing.
+        self.shared.main_queued.store(true, Ordering::Release);
+        loop {
+            let wakers = self.tasks.borrow_mut().take_all();
+            wakers.into_iter().for_each(Waker::wake);
+            while let Some(entry) = self.pop() {
+                if let Entry::Task(task) = entry {
+                    self.run(task);
+                }
+            }
+            if self.tasks.borrow().is_empty() {
+                return;
+            }
+            self.wait_for_injected();
+        }
+    }
+
+    fn wait_for_injected(&self) {
+        let mut injected = self.shared.lock();
+        while injected.is_empty() {
+            let woken = self.shared.arrived.wait(injected);
+            injected = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// A `block_on` in progress: its driver and its queue are the current ones of the thread.
+#[derive(Debug)]
+pub(super) struct Running {
+    local: Rc<Local>,
+    outer: Option<Rc<Local>>,
+    _entered: Entered,
+}
+
+impl Running {
+    pub(super) fn start(handle: &Handle) -> Running {
+        let _entered = handle.enter();
+        let local = Rc::new(Local::new(handle));
+        let outer = CURRENT.replace(Some(Rc::clone(&local)));
+        Running { local, outer, _entered }
+    }
+
+    pub(super) fn local(&self) -> &Local {
+        &self.local
+    }
+}
+
+/// Also when the main future panicked. The driver is left last: destructors may use it.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.local.close();
+        CURRENT.set(self.outer.take());
+    }
+}

@@ -1,0 +1,39 @@
+//! The end of a `block_on` while another thread is in the middle of a wake.
+
+use std::time::Duration;
+
+use super::*;
+use crate::driver::Driver;
+use crate::rt::local::spawn_local;
+
+#[test]
+fn the_end_waits_for_a_task_that_another_thread_is_about_to_queue() {
+    let driver = Driver::new().expect("a driver");
+    let alive = Rc::new(());
+    let running = Running::start(&driver.handle());
+    let held = Rc::clone(&alive);
+    spawn_local(async move { drop(held) }).detach();
+    assert!(matches!(running.local().pop(), Some(Entry::Main)));
+    let Some(task) = running.local().pop() else { panic!("the task is queued") };
+    // A thread that has taken the right to queue the task, and is held up before it does.
+    let shared = Arc::clone(running.local().shared());
+    let other = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(5));
+        shared.schedule(task);
+    });
+    drop(running);
+    assert_eq!(Rc::strong_count(&alive), 1, "dropped on its own thread, before the end");
+    other.join().expect("the other thread only queues");
+}
+
+#[test]
+fn entries_of_other_threads_come_after_those_of_the_own() {
+    let driver = Driver::new().expect("a driver");
+    let running = Running::start(&driver.handle());
+    let shared = Arc::clone(running.local().shared());
+    std::thread::spawn(move || shared.schedule(Entry::Main)).join().expect("it only queues");
+    assert!(!running.local().is_idle(), "both are counted");
+    assert_eq!(running.local().queued.borrow().len(), 2);
+    assert!(running.local().pop().is_some() && running.local().pop().is_some());
+    assert!(running.local().is_idle() && running.local().pop().is_none());
+}

@@ -1,0 +1,15 @@
+//! Failures that event loops have had, each called after what happened, so that none of them
+//! happens here.
+//!
+//! They run on the backend that is chosen by itself; `MAINSPRING_BACKEND` chooses another.
+
+mod allocations;
+#[path = "../conformance/counts.rs"]
+mod counts;
+mod descriptors;
+mod fixture;
+mod readiness;
+mod wakers;
+mod wakes;
+#[path = "../conformance/watchdog.rs"]
+mod watchdog;

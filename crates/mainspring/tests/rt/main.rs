@@ -1,0 +1,11 @@
+//! Time, the executor and signals.
+//!
+//! The tests of time take a `World` and run in the real one and in a simulated one, where time
+//! stands still until somebody waits: what is "not before" in the first is "exactly" in the second.
+
+mod local;
+mod per_core;
+mod signal;
+mod time;
+mod watchdog;
+mod world;
