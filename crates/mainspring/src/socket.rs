@@ -211,6 +211,7 @@ impl Socket {
     }
 
     /// Reads into memory that need not be initialised; the first so many bytes then are.
+    #[allow(dead_code, reason = "only tokio's and hyper's traits read into such memory")]
     pub(crate) fn recv_uninit(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::recv_uninit(socket, limited_mut(buffer)),

@@ -329,6 +329,7 @@ impl Registration {
         }
     }
 
+    #[inline]
     fn attempt_transfer<T: Transferred>(
         &self,
         interest: Interest,
@@ -340,11 +341,11 @@ impl Registration {
         let look = io.look(interest);
         let done = self.attempt_seen(io, &look, op);
         if let Poll::Ready(Ok(moved)) = &done {
-            // Not after urgent data: a read stops before its mark, although more may lie behind.
-            let urgent = io.side(Side::Read).look().ready().is_priority();
             let count = moved.count();
             let short = count != 0 && count < len && moved.went_all_the_way();
-            if short && look.is_armed() && !urgent && self.handle.has_true_edges() {
+            // Not after urgent data: a read stops before its mark, although more may lie behind.
+            let urgent = || io.side(Side::Read).look().ready().is_priority();
+            if short && look.is_armed() && self.handle.has_true_edges() && !urgent() {
                 io.clear(&look, Ready::ALL);
             }
         }
@@ -361,6 +362,7 @@ impl Registration {
         self.attempt_seen(io, &io.look(interest), op)
     }
 
+    #[inline]
     fn attempt_seen<R>(
         &self,
         io: &ScheduledIo,
@@ -496,6 +498,7 @@ impl Registration {
 #[cfg(test)]
 impl Registration {
     /// Reports `ready` as the kernel would, for tests of what such a report does.
+    #[allow(dead_code, reason = "some of these tests need the simulator")]
     pub(crate) fn report(&self, ready: Ready) {
         let mut wakers = Vec::new();
         let io = self.io();

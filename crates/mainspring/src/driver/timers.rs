@@ -103,9 +103,15 @@ impl Timer {
         let polled = self.handle.timers().wheel.lock().poll(self.key, waker);
         match polled {
             Polled::Fired | Polled::Stale => Poll::Ready(()),
-            Polled::Waiting { .. } if self.handle.is_shutdown() => Poll::Ready(()),
+            Polled::Waiting { replaced } if self.handle.is_shutdown() => {
+                drop(replaced);
+                Poll::Ready(())
+            }
             // What was replaced is dropped here, outside the lock.
-            Polled::Waiting { .. } => Poll::Pending,
+            Polled::Waiting { replaced } => {
+                drop(replaced);
+                Poll::Pending
+            }
         }
     }
 }

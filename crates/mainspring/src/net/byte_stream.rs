@@ -140,6 +140,7 @@ impl ByteStream {
     }
 
     /// Reads into memory that need not be initialised; the first so many bytes then are.
+    #[allow(dead_code, reason = "only tokio's and hyper's traits read into such memory")]
     pub(crate) fn poll_read_uninit(
         &self,
         cx: &mut Context<'_>,

@@ -1,8 +1,12 @@
-//! Linux and Android: interfaces to bind to, and credentials of every message.
+//! Linux and Android: epoll's own flags, interfaces to bind to, and credentials of every message.
+
+mod epoll;
 
 use std::io;
 
 use crate::net::{UdpSocket, UnixDatagram, UnixStream};
+
+pub use epoll::{EpollFlags, EpollRegistry};
 
 /// Binding of a UDP socket to one interface.
 ///

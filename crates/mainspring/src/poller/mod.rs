@@ -205,6 +205,18 @@ impl Registry {
         self.0.table.lock().add(raw_source(source), token, add)
     }
 
+    /// Adds a source with the mechanism's own flags; `os` has the public way to it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn add_with_flags(
+        &self,
+        source: &(impl AsSource + ?Sized),
+        token: Token,
+        flags: u32,
+    ) -> io::Result<()> {
+        let add = |source, slot| self.0.backend.add_with_flags(source, slot, flags);
+        self.0.table.lock().add(raw_source(source), token, add)
+    }
+
     /// Changes token, interest and trigger, and looks again: a source that is ready is reported.
     ///
     /// Should the source's number name another open file than when it was added (`dup2` over it),

@@ -273,18 +273,18 @@ impl ScheduledIo {
 
     /// Claims the first slot of every side of `interest`, or of none.
     fn claim(&self, interest: Interest) -> bool {
-        let mut claimed = [false; 2];
-        for side in Side::of(interest) {
-            claimed[side as usize] = self.side(side).slot.claim(Owner::Future);
+        let reads = Side::Read.is_in(interest);
+        if reads && !self.read.slot.claim(Owner::Future) {
+            return false;
         }
-        let whole = Side::of(interest).all(|side| claimed[side as usize]);
-        if !whole {
-            for side in Side::BOTH.into_iter().filter(|side| claimed[*side as usize]) {
-                let left = self.side(side).slot.release();
+        if Side::Write.is_in(interest) && !self.write.slot.claim(Owner::Future) {
+            if reads {
+                let left = self.read.slot.release();
                 debug_assert!(left.is_none(), "nobody stores in a slot between owners");
             }
+            return false;
         }
-        whole
+        true
     }
 
     fn store(&self, interest: Interest, waker: &Waker) {
@@ -327,11 +327,11 @@ impl ScheduledIo {
             Place::Unplaced => {}
             Place::Slots => {
                 // All are given up before the first is dropped: a waker's drop may panic.
-                let mut left = [None, None];
-                for side in Side::of(interest) {
-                    left[side as usize] = self.side(side).slot.release();
-                }
-                drop(left);
+                let release = |side: Side| match side.is_in(interest) {
+                    true => self.side(side).slot.release(),
+                    false => None,
+                };
+                drop([release(Side::Read), release(Side::Write)]);
             }
             Place::Listed(key) => drop(self.remove_waiter(|waiters| waiters.remove(key))),
         }

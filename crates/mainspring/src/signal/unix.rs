@@ -30,6 +30,9 @@ use crate::interest::Interest;
 use crate::sys::signal as sys;
 use crate::trigger::Trigger;
 
+#[cfg(test)]
+mod tests;
+
 /// A signal, by its number.
 ///
 /// ```
