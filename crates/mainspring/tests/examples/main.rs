@@ -4,6 +4,7 @@ mod child;
 mod echo;
 mod proxy;
 
+use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
@@ -58,7 +59,9 @@ fn wrong_arguments_are_refused_in_words() {
         let mut command = Command::new(example(name));
         let mut running = Running::start(command.args(*arguments).stderr(Stdio::piped()));
         let status = running.end();
-        let complaints = running.complaints();
+        let mut complaints = String::new();
+        let stderr = running.child().stderr.as_mut().expect("it is piped");
+        stderr.read_to_string(&mut complaints).expect("text");
         assert!(!status.success(), "{name} {arguments:?}");
         assert!(complaints.contains(word), "{name} {arguments:?} said {complaints:?}");
         assert!(!complaints.contains("panicked"), "{name} {arguments:?} said {complaints:?}");
