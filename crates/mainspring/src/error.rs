@@ -9,6 +9,7 @@ enum DriverError {
     ShutDown,
     SourceReplaced,
     TooManySources,
+    #[allow(dead_code, reason = "only backends with operations of their own cancel any")]
     Cancelled,
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn too_many_sources() -> io::Error {
 }
 
 /// The result of an operation that was cancelled in time (clause C11).
+#[allow(dead_code, reason = "only backends with operations of their own cancel any")]
 pub(crate) fn cancelled() -> io::Error {
     io::Error::other(DriverError::Cancelled)
 }

@@ -1,6 +1,45 @@
 //! Mainspring: the I/O driver for async Rust.
+//!
+//! One event loop asks the kernel what happened and wakes whom it concerns, on a mechanism chosen
+//! at run time, under any executor. There are three floors to stand on:
+//!
+//! - **Applications and libraries** use [`net`], [`time`] and [`signal`] under any executor, or
+//!   [`block_on`] and [`rt`] if they bring none. Without a driver of the thread's own, a
+//!   process-wide one on a background thread is used.
+//! - **Runtimes** own a [`Driver`], call [`Driver::turn`], and hand out [`Handle`]s. Sources are
+//!   registered through [`Registration`], or owned by [`Async`].
+//! - **Loops of one's own** are written on [`Poller`] and its [`Registry`].
+//!
+//! ```
+//! use mainspring::net::{TcpListener, TcpStream};
+//!
+//! mainspring::block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let client = TcpStream::connect(listener.local_addr()?).await?;
+//!     let (server, _) = listener.accept().await?;
+//!     client.write(b"hello").await?;
+//!     let mut buffer = [0; 8];
+//!     let n = server.read(&mut buffer).await?;
+//!     assert_eq!(&buffer[..n], b"hello");
+//!     Ok::<(), std::io::Error>(())
+//! })??;
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # What is guaranteed
+//!
+//! Fourteen clauses, C1 to C14, which the documentation of the types refers to: a source that is
+//! ready is reported when it is added (C1), no edge is lost (C2), each trigger does what it says
+//! (C3), nothing is reported after a removal (C4), a number is not an identity (C5), no wake is
+//! lost (C6), no wait ends early (C7), one failing source disturbs no other (C8), closing and
+//! errors look the same everywhere (C9), operations end once, can be cancelled and own their
+//! buffers (C10 to C12), limits are named (C13), and shutdown is permanent (C14).
+//!
+//! # Features
+//!
+//! `metrics` (default) counts what the loop does. `sim` adds the deterministic simulator. `tokio`
+//! and `hyper` implement those crates' I/O traits.
 #![deny(unsafe_code)]
-#![allow(dead_code)]
 
 mod error;
 mod event;
@@ -22,6 +61,7 @@ pub mod time;
 mod backend;
 mod driver;
 pub mod net;
+pub mod os;
 mod poller;
 pub mod rt;
 pub mod signal;
@@ -47,3 +87,8 @@ pub use sim::{Address as SimAddress, Simulation, Socket as SimSocket, TraceEntry
 pub use sys::AsSource;
 pub use token::Token;
 pub use trigger::Trigger;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -18,7 +18,9 @@ use crate::sim;
 use crate::source::RawSource;
 use crate::sys::socket as os;
 
-pub(crate) use crate::sys::socket::{AcceptFailure, BUFFERS_MAX, accept_failure, not_connected};
+pub(crate) use crate::sys::socket::{
+    AcceptFailure, BUFFERS_MAX, Read, accept_failure, not_connected,
+};
 
 /// The most bytes that one call is taken to move. Linux stops a little below 2 GiB and others
 /// refuse more than that, so beyond this a short transfer says nothing about the socket.
@@ -209,6 +211,7 @@ impl Socket {
     }
 
     /// Reads into memory that need not be initialised; the first so many bytes then are.
+    #[allow(dead_code, reason = "only tokio's and hyper's traits read into such memory")]
     pub(crate) fn recv_uninit(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         match self {
             Socket::Os(socket) => os::recv_uninit(socket, limited_mut(buffer)),
@@ -228,6 +231,25 @@ impl Socket {
         match self {
             Socket::Os(socket) => os::recv_vectored(socket, buffers),
             Socket::Sim(socket) => socket.recv_vectored(buffers),
+        }
+    }
+
+    /// Reads from a Unix stream like [`recv_vectored`](Self::recv_vectored), and says whether the
+    /// read went as far as it could.
+    pub(crate) fn recv_unix(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<Read> {
+        match self {
+            Socket::Os(socket) => os::recv_unix(socket, buffers),
+            Socket::Sim(socket) => {
+                socket.recv_vectored(buffers).map(|count| Read { count, whole: true })
+            }
+        }
+    }
+
+    /// The same into memory that need not be initialised; the first so many bytes then are.
+    pub(crate) fn recv_unix_uninit(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Read> {
+        match self {
+            Socket::Os(socket) => os::recv_unix_uninit(socket, limited_mut(buffer)),
+            Socket::Sim(_) => self.recv_uninit(buffer).map(|count| Read { count, whole: true }),
         }
     }
 

@@ -37,14 +37,30 @@ pub struct Plan {
 
 /// Serves on this thread's driver until a signal, and returns what was done.
 ///
-/// # Errors
-///
-/// What is wrong with the listener, or the driver.
-pub async fn run_core(
+/// What goes wrong is told when it happens: other cores may go on for days.
+pub async fn run_core(plan: &Plan, listener: std::net::TcpListener, core: usize) -> Summary {
+    let site = Rc::new(Site {
+        files: plan.files.clone(),
+        patience: plan.patience,
+        statistics: Rc::new(Statistics::default()),
+        drain: Drain::new(),
+    });
+    let served = serve(plan, &site, listener, core).await;
+    if let Err(error) = &served {
+        console::complain(&format!("core {core} serves no more: {error}"));
+    }
+    site.drain.advance(Stage::Ending);
+    site.drain.emptied().await;
+    Summary::of(&site.statistics, &Handle::current().metrics(), served.is_err())
+}
+
+/// Everything up to the end, save that some connections may be left.
+async fn serve(
     plan: &Plan,
+    site: &Rc<Site>,
     listener: std::net::TcpListener,
     core: usize,
-) -> io::Result<Summary> {
+) -> io::Result<()> {
     let mut signals = Signals::listen()?;
     let listener = TcpListener::from_std(listener)?.report_shortage(|error| {
         console::complain(&format!(
@@ -52,25 +68,14 @@ pub async fn run_core(
              end; raise the limit of open files (ulimit -n) for more at once"
         ));
     });
-    let site = Rc::new(Site {
-        files: plan.files.clone(),
-        patience: plan.patience,
-        statistics: Rc::new(Statistics::default()),
-        drain: Drain::new(),
-    });
-    let mut accepting = spawn_local(accept(listener, Rc::clone(&site)));
+    let mut accepting = spawn_local(accept(listener, Rc::clone(site)));
     if core == 0 {
         console::say(&plan.greeting);
     }
-    let ended = poll_fn(|cx| until_end(cx, &mut signals, &mut accepting)).await;
+    poll_fn(|cx| until_end(cx, &mut signals, &mut accepting)).await?;
     site.drain.advance(Stage::Draining);
-    if ended.is_ok() {
-        finish(plan, &site.drain, &mut signals, core).await;
-    }
-    site.drain.advance(Stage::Ending);
-    site.drain.emptied().await;
-    ended?;
-    Ok(Summary::of(&site.statistics, &Handle::current().metrics()))
+    finish(plan, &site.drain, &mut signals, core).await;
+    Ok(())
 }
 
 /// Ready with the first signal, or with the error that ended the accepting.

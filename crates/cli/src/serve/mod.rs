@@ -76,23 +76,20 @@ pub fn run(arguments: &Serve) -> io::Result<ExitCode> {
         drain: arguments.drain,
         greeting,
     };
-    let results = if arguments.cores == 1 {
+    let summary = if arguments.cores == 1 {
         let mut each = listeners.each.into_iter();
         let listener = each.next().ok_or_else(no_listener)?;
-        vec![driver.block_on(run_core(&plan, listener, 0))?]
+        driver.block_on(run_core(&plan, listener, 0))?
     } else {
         drop(driver);
         on_cores(&builder, plan, listeners)?
     };
-    Ok(conclude(results, began.elapsed()))
+    console::say(&summary.line(began.elapsed()));
+    Ok(if summary.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Runs a core on a thread each, and waits for all.
-fn on_cores(
-    builder: &Builder,
-    plan: Plan,
-    listeners: Listeners,
-) -> io::Result<Vec<io::Result<Summary>>> {
+fn on_cores(builder: &Builder, plan: Plan, listeners: Listeners) -> io::Result<Summary> {
     let count = listeners.each.len();
     let each = listeners.each.into_iter().map(Some).collect();
     let shared = Arc::new((plan, Mutex::<Vec<_>>::new(each)));
@@ -104,11 +101,15 @@ fn on_cores(
                 let mut listeners = listeners.lock().unwrap_or_else(PoisonError::into_inner);
                 listeners.get_mut(core.index()).and_then(Option::take)
             };
-            run_core(plan, taken.ok_or_else(no_listener)?, core.index()).await
+            Ok(run_core(plan, taken.ok_or_else(no_listener)?, core.index()).await)
         }
     })?;
-    let results = cores.join().into_iter();
-    Ok(results.map(|result| result.unwrap_or_else(|error| Err(io::Error::other(error)))).collect())
+    let mut sum = Summary::default();
+    for result in cores.join() {
+        // A core that panicked, or whose driver failed, has no counts to add.
+        sum += result.map_err(io::Error::other).and_then(|summary| summary)?;
+    }
+    Ok(sum)
 }
 
 fn no_listener() -> io::Error {
@@ -141,21 +142,4 @@ fn greeting(listeners: &Listeners, chosen: &Chosen, arguments: &Serve) -> String
         chosen.reason(),
         arguments.cores,
     )
-}
-
-/// Prints the sums, and what went wrong on a core.
-fn conclude(results: Vec<io::Result<Summary>>, lived: Duration) -> ExitCode {
-    let mut sum = Summary::default();
-    let mut failed = false;
-    for (core, result) in results.into_iter().enumerate() {
-        match result {
-            Ok(summary) => sum += summary,
-            Err(error) => {
-                failed = true;
-                console::complain(&format!("core {core} stopped serving: {error}"));
-            }
-        }
-    }
-    console::say(&sum.line(lived));
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

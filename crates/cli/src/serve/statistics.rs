@@ -44,11 +44,12 @@ pub struct Summary {
     turns: u64,
     parks: u64,
     calls: u64,
+    failed: bool,
 }
 
 impl Summary {
-    /// What one core did, and its driver.
-    pub fn of(statistics: &Statistics, metrics: &Metrics) -> Summary {
+    /// What one core did, and its driver, and whether it ended by a failure.
+    pub fn of(statistics: &Statistics, metrics: &Metrics, failed: bool) -> Summary {
         let calls = [
             SystemCall::Wait,
             SystemCall::Add,
@@ -66,7 +67,13 @@ impl Summary {
             turns: metrics.turns,
             parks: metrics.parks,
             calls: calls.into_iter().map(|call| metrics.system_calls(call)).sum(),
+            failed,
         }
+    }
+
+    /// Whether a core ended by a failure.
+    pub fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// One line for people.
@@ -99,5 +106,6 @@ impl AddAssign for Summary {
         self.turns += other.turns;
         self.parks += other.parks;
         self.calls += other.calls;
+        self.failed |= other.failed;
     }
 }

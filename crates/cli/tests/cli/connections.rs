@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::place::{Place, noise};
-use crate::server::Server;
+use crate::server::{PATIENCE, Server};
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
@@ -34,6 +34,28 @@ fn a_client_that_has_asked_may_shut_its_side() {
     assert!(client.rest().unwrap().is_empty());
 }
 
+/// Bytes that nobody reads turn a plain close into a reset, which throws away the response's end.
+#[test]
+fn what_a_client_sends_too_much_costs_it_no_byte_of_its_response() {
+    let place = Place::new("too-much");
+    // It fits in the server's buffer: the server is done before the client has read any of it.
+    let size = 1_000_000;
+    place.write("file", noise(size));
+    let server = Server::start(&place.root(), &[]);
+    let mut other = server.connect();
+    for _ in 0..5 {
+        let mut client = server.connect();
+        client.ask("GET", "/file", "Connection: close\r\n");
+        client.send(&noise(300_000));
+        // By the time that these are answered, the first one is as good as surely done too.
+        for _ in 0..3 {
+            assert!(other.get("/file").body.len() == size);
+        }
+        assert!(client.response(true).body == noise(size));
+        assert!(client.rest().unwrap().is_empty());
+    }
+}
+
 #[test]
 fn a_request_that_does_not_end_is_timed_out() {
     let place = Place::new("slow-head");
@@ -59,7 +81,7 @@ fn bytes_that_trickle_in_buy_no_time() {
     let start = Instant::now();
     // Until the server has closed and says so.
     while client.try_send(b"X: y\r\n").is_ok() {
-        assert!(start.elapsed() < crate::server::PATIENCE, "it waits for ever");
+        assert!(start.elapsed() < PATIENCE, "it waits for ever");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -89,13 +111,11 @@ fn a_client_that_takes_nothing_is_cut_off() {
     client.ask("GET", "/file", "");
     // The other client's answer is due; the stalled one must not stand in its way.
     assert!(server.connect().get("/file").body.len() == size);
-    let mut timeouts = server.connect();
-    while timeouts.get("/file").body.len() == size {
-        // Each of these takes some time; by now the stalled one may have been cut off. Its socket
-        // says so with an error as soon as it is.
-        if client.try_send(b"x").is_err() {
-            break;
-        }
+    // The socket of the stalled one says so with an error as soon as it is cut off.
+    let (mut other, start) = (server.connect(), Instant::now());
+    while client.try_send(b"x").is_ok() {
+        assert!(start.elapsed() < PATIENCE, "the stalled client is never cut off");
+        assert!(other.get("/file").body.len() == size);
     }
     let farewell = server.stop();
     assert_eq!((farewell.number("timeouts"), farewell.number("cut off")), (1, 1));

@@ -35,6 +35,57 @@ fn a_response_under_way_is_sent_to_its_end() {
     }
 }
 
+/// A request that was read with the one before it is answered, and told to be the last.
+#[test]
+fn the_last_answer_says_so() {
+    let place = Place::new("last");
+    place.write("large", noise(LARGE));
+    place.write("small", "x");
+    let server = Server::start(&place.root(), &["--drain", "1h"]);
+    let mut resting = server.connect();
+    assert_eq!(resting.get("/small").text(), "x");
+    let mut client = server.connect();
+    let requests =
+        ["large", "small", "small"].map(|n| format!("GET /{n} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client.send(requests.concat().as_bytes());
+    client.wait_for_some();
+    server.signal(Signal::INT);
+    assert!(resting.rest().unwrap().is_empty(), "the server drains");
+    assert!(client.response(true).body == noise(LARGE));
+    match client.outcome(true) {
+        Outcome::Complete(last) => {
+            assert_eq!((last.text().as_str(), last.field("connection")), ("x", Some("close")));
+        }
+        // Read, but not begun.
+        Outcome::Closed => {}
+        Outcome::Broken(how) => panic!("{how}"),
+    }
+    assert!(client.rest().unwrap().is_empty(), "nothing after the last answer");
+    assert_eq!(server.wait().number("cut off"), 0);
+}
+
+/// Whoever has connected and asked before the signal is answered, also if the server had no time
+/// to take the connection yet.
+#[test]
+fn connections_that_wait_to_be_taken_are_served() {
+    let place = Place::new("queue");
+    place.write("file", "x");
+    let server = Server::start(&place.root(), &[]);
+    assert_eq!(server.connect().get("/file").text(), "x");
+    server.signal(Signal::STOP);
+    let mut queue: Vec<_> = (0..200).map(|_| server.connect()).collect();
+    for client in &mut queue {
+        client.ask("GET", "/file", "");
+    }
+    server.signal(Signal::INT);
+    server.signal(Signal::CONT);
+    for client in &mut queue {
+        assert_eq!(client.response(true).text(), "x");
+    }
+    drop(queue);
+    assert_eq!(server.wait().number("requests"), 201);
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let place = Place::new("twice");

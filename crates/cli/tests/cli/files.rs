@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 
+use crate::client::Outcome;
 use crate::place::{Place, noise};
 use crate::server::Server;
 
@@ -184,6 +185,25 @@ fn hidden_names_are_served_when_asked_for() {
     let mut client = server.connect();
     assert_eq!(client.get("/.env").text(), "key");
     assert!(client.get("/").text().contains(".env"));
+}
+
+#[test]
+fn a_file_that_shrinks_is_not_passed_off_as_whole() {
+    let place = Place::new("shrinks");
+    place.write("file", noise(24_000_000));
+    let server = Server::start(&place.root(), &[]);
+    let mut client = server.connect();
+    client.ask("GET", "/file", "");
+    client.wait_for_some();
+    std::fs::File::options()
+        .write(true)
+        .open(place.root().join("file"))
+        .and_then(|file| file.set_len(10))
+        .unwrap();
+    let outcome = client.outcome(true);
+    assert!(matches!(outcome, Outcome::Broken(_)), "the promised length was not kept");
+    let farewell = server.stop();
+    assert_eq!((farewell.number("cut off"), farewell.number("errors")), (1, 1));
 }
 
 #[test]

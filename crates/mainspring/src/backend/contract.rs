@@ -2,7 +2,7 @@
 //!
 //! Every backend implements the traits, so that a drift in shape is a compile error; none of them
 //! is ever used as `dyn`: [`backend/mod.rs`](super) dispatches with an enum. Each clause has
-//! conformance tests that carry its number and run on every [`Kind`].
+//! conformance tests that carry its number and run on every [`Kind`](crate::Kind).
 //!
 //! - **C1 initial edge.** A source that is ready when it is added is reported.
 //! - **C2 no lost edge.** Readiness that appears after the last `WouldBlock` or short transfer is
@@ -43,7 +43,7 @@ use std::time::Duration;
 
 use crate::event::Events;
 use crate::interest::Interest;
-use crate::kind::{Kind, Unavailable};
+use crate::kind::Unavailable;
 use crate::metrics::Counters;
 use crate::source::RawSource;
 use crate::sync::Arc;
@@ -66,6 +66,7 @@ pub(crate) struct Caps {
     /// A short transfer may be taken for `WouldBlock`: the next byte makes a new edge.
     pub(crate) edge: Support,
     /// Operations with owned buffers.
+    #[allow(dead_code, reason = "told by every backend, asked by whoever submits operations")]
     pub(crate) completion: Support,
 }
 
@@ -81,8 +82,6 @@ pub(crate) struct Config {
 
 /// The half that waits, owned by the turning thread: "one waiter" is `&mut self`, not a lock.
 pub(crate) trait Selector: Sized {
-    /// The name of the mechanism.
-    const KIND: Kind;
     /// What it can do.
     const CAPS: Caps;
     /// The half that other threads use.
@@ -155,6 +154,7 @@ pub(crate) trait Registrar: Send + Sync {
 
 /// Memory an operation reads or writes, named by address. It stays valid and unmoved from
 /// `submit` until the terminal completion of its operation: the submitting layer keeps that.
+#[allow(dead_code, reason = "what only backends with operations of their own construct")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawMemory {
     pub(crate) start: *mut u8,
@@ -162,6 +162,7 @@ pub(crate) struct RawMemory {
 }
 
 /// An operation as the kernel is to see it: numbers and addresses, nothing owned.
+#[allow(dead_code, reason = "what only backends with operations of their own construct")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RawOperation {
     /// Completes by itself with 0.
@@ -175,6 +176,7 @@ pub(crate) enum RawOperation {
 }
 
 /// What became of an operation.
+#[allow(dead_code, reason = "what only backends with operations of their own construct")]
 #[derive(Debug)]
 pub(crate) struct Completion {
     /// The token it was submitted under.
@@ -187,6 +189,7 @@ pub(crate) struct Completion {
 }
 
 /// The half that carries out whole operations, owned by the turning thread.
+#[allow(dead_code, reason = "implemented where there are operations, called by who submits them")]
 pub(crate) trait Completer {
     /// Hands an operation to the kernel.
     ///

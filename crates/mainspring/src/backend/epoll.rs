@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use crate::event::{Event, Events};
 use crate::interest::Interest;
-use crate::kind::{Kind, Unavailable};
+use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
 use crate::ready::Ready;
 use crate::source::RawSource;
@@ -71,7 +71,6 @@ struct Queue {
 }
 
 impl Selector for EpollSelector {
-    const KIND: Kind = Kind::Epoll;
     const CAPS: Caps = Caps { edge: Support::Native, completion: Support::Absent };
     type Registrar = EpollRegistrar;
 

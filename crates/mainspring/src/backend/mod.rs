@@ -46,6 +46,7 @@ pub(crate) enum Backend {
 }
 
 /// The half that is shared, of whichever backend.
+#[allow(clippy::large_enum_variant, reason = "one a driver, and the mechanism in use is the large")]
 pub(crate) enum SharedBackend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollRegistrar),
@@ -237,9 +238,9 @@ impl SharedBackend {
         each!(self, registrar => registrar.wake())
     }
 
-    /// Adds a source with epoll's own flags.
+    /// Adds a source with the mechanism's own flags.
     #[cfg(target_os = "linux")]
-    pub(crate) fn add_epoll_flags(
+    pub(crate) fn add_with_flags(
         &self,
         source: RawSource,
         token: Token,

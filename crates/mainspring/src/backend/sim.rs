@@ -21,7 +21,7 @@ use super::contract::{
 };
 use crate::event::{Event, Events};
 use crate::interest::Interest;
-use crate::kind::{Kind, Unavailable};
+use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
 use crate::ready::Ready;
 use crate::sim::{Mask, Memory, QueueId, Report, Request, Simulation};
@@ -69,11 +69,6 @@ impl SimSelector {
         };
         Ok((selector, registrar))
     }
-
-    /// The simulation the queue is on.
-    pub(crate) fn simulation(&self) -> &Simulation {
-        &self.simulation
-    }
 }
 
 impl Drop for SimSelector {
@@ -84,7 +79,6 @@ impl Drop for SimSelector {
 }
 
 impl Selector for SimSelector {
-    const KIND: Kind = Kind::Sim;
     const CAPS: Caps = Caps { edge: Support::Native, completion: Support::Native };
     type Registrar = SimRegistrar;
 

@@ -22,7 +22,8 @@ use super::turn::Driver;
 pub struct Builder {
     choice: Choice,
     event_capacity: usize,
-    simulation: Option<Simulation>,
+    /// The world to live in, if the simulator is the kind that is chosen.
+    pub(super) simulation: Option<Simulation>,
 }
 
 impl Default for Builder {
@@ -50,12 +51,6 @@ impl Builder {
     #[must_use]
     pub fn event_capacity(mut self, events: usize) -> Builder {
         self.event_capacity = events;
-        self
-    }
-
-    /// Lets the driver live in `simulation`, which has to be the kind that is chosen.
-    pub(super) fn world(mut self, simulation: Simulation) -> Builder {
-        self.simulation = Some(simulation);
         self
     }
 

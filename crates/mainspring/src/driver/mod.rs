@@ -7,6 +7,8 @@
 
 mod builder;
 mod context;
+#[cfg(unix)]
+mod descriptor;
 mod handle;
 mod listing;
 mod owned;
@@ -22,6 +24,7 @@ pub use context::Entered;
 pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
 pub use owned::Async;
+pub(crate) use registration::Transferred;
 pub use registration::{ReadyEvent, ReadyFuture, Registration};
 pub(crate) use timers::Timer;
 pub use turn::{Driver, Turn};

@@ -22,6 +22,8 @@ impl Builder {
     /// ```
     #[must_use]
     pub fn simulation(self, simulation: &Simulation) -> Builder {
-        self.choice(Choice::Exactly(Kind::Sim)).world(simulation.clone())
+        let mut builder = self.choice(Choice::Exactly(Kind::Sim));
+        builder.simulation = Some(simulation.clone());
+        builder
     }
 }

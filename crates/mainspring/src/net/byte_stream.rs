@@ -4,7 +4,9 @@
 //! for the direction that waits. A transfer that is shorter than it could have been says that
 //! there is no more for now, and saves the call that would say `WouldBlock` (clause C2). That is
 //! not so beside urgent data, where a read stops at the mark although more may lie behind it; the
-//! registration therefore asks for `PRIORITY` too.
+//! registration therefore asks for `PRIORITY` too. Nor is it so on a Unix socket where a
+//! descriptor was sent: a read stops there, closes the descriptor that nobody asked for, and says
+//! so ([`Read::whole`]).
 //!
 //! # Cancel safety
 //!
@@ -15,12 +17,12 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::panic::Location;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use crate::driver::{Handle, Registration};
+use crate::driver::{Handle, Registration, Transferred};
 use crate::interest::Interest;
 use crate::ready::Ready;
-use crate::socket::{self, Socket, full_transfer};
+use crate::socket::{self, Read, Socket, full_transfer};
 use crate::trigger::Trigger;
 
 /// All that a stream may wait for.
@@ -32,6 +34,18 @@ pub(crate) struct ByteStream {
     // Dropped first: the kernel is told before the socket is closed.
     registration: Registration,
     socket: Socket,
+    /// Whether descriptors may travel with the bytes: it is a Unix socket.
+    carries: bool,
+}
+
+impl Transferred for Read {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn went_all_the_way(&self) -> bool {
+        self.whole
+    }
 }
 
 impl ByteStream {
@@ -45,7 +59,33 @@ impl ByteStream {
         let source = socket.raw_source();
         let registration =
             Registration::located(handle, source, INTEREST, Trigger::Edge, location)?;
-        Ok(ByteStream { registration, socket })
+        Ok(ByteStream { registration, socket, carries: false })
+    }
+
+    /// Says that this is a Unix stream, whose reads stop where descriptors were sent.
+    pub(crate) fn carrying(self) -> ByteStream {
+        ByteStream { carries: true, ..self }
+    }
+
+    fn recv(&self, buffer: &mut [u8]) -> io::Result<Read> {
+        match self.carries {
+            true => self.socket.recv_unix(&mut [IoSliceMut::new(buffer)]),
+            false => self.socket.recv(buffer, false).map(whole),
+        }
+    }
+
+    fn recv_uninit(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Read> {
+        match self.carries {
+            true => self.socket.recv_unix_uninit(buffer),
+            false => self.socket.recv_uninit(buffer).map(whole),
+        }
+    }
+
+    fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<Read> {
+        match self.carries {
+            true => self.socket.recv_unix(buffers),
+            false => self.socket.recv_vectored(buffers).map(whole),
+        }
     }
 
     pub(crate) fn socket(&self) -> &Socket {
@@ -58,7 +98,7 @@ impl ByteStream {
 
     /// Ends the registration and gives the socket back.
     pub(crate) fn into_socket(self) -> Socket {
-        let ByteStream { registration, socket } = self;
+        let ByteStream { registration, socket, .. } = self;
         drop(registration);
         socket
     }
@@ -80,8 +120,9 @@ impl ByteStream {
         if len == 0 {
             return Ok(0);
         }
-        let read = || self.socket.recv(buffer, false);
-        self.registration.transfer(Interest::READABLE, len, read).await
+        let read = || self.recv(buffer);
+        let read = self.registration.transfer(Interest::READABLE, len, read).await?;
+        Ok(read.count)
     }
 
     pub(crate) fn poll_read(
@@ -93,11 +134,13 @@ impl ByteStream {
         if len == 0 {
             return Poll::Ready(Ok(0));
         }
-        let read = || self.socket.recv(buffer, false);
-        self.registration.poll_transfer(cx, Interest::READABLE, len, read)
+        let read = || self.recv(buffer);
+        let read = ready!(self.registration.poll_transfer(cx, Interest::READABLE, len, read))?;
+        Poll::Ready(Ok(read.count))
     }
 
     /// Reads into memory that need not be initialised; the first so many bytes then are.
+    #[allow(dead_code, reason = "only tokio's and hyper's traits read into such memory")]
     pub(crate) fn poll_read_uninit(
         &self,
         cx: &mut Context<'_>,
@@ -107,8 +150,9 @@ impl ByteStream {
         if len == 0 {
             return Poll::Ready(Ok(0));
         }
-        let read = || self.socket.recv_uninit(buffer);
-        self.registration.poll_transfer(cx, Interest::READABLE, len, read)
+        let read = || self.recv_uninit(buffer);
+        let read = ready!(self.registration.poll_transfer(cx, Interest::READABLE, len, read))?;
+        Poll::Ready(Ok(read.count))
     }
 
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -116,8 +160,8 @@ impl ByteStream {
         if len == 0 {
             return Ok(0);
         }
-        let read = || self.socket.recv(buffer, false);
-        self.registration.try_transfer(Interest::READABLE, len, read)
+        let read = || self.recv(buffer);
+        self.registration.try_transfer(Interest::READABLE, len, read).map(|read| read.count)
     }
 
     pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -125,8 +169,9 @@ impl ByteStream {
         if len == 0 {
             return Ok(0);
         }
-        let read = || self.socket.recv_vectored(buffers);
-        self.registration.transfer(Interest::READABLE, len, read).await
+        let read = || self.recv_vectored(buffers);
+        let read = self.registration.transfer(Interest::READABLE, len, read).await?;
+        Ok(read.count)
     }
 
     pub(crate) fn poll_read_vectored(
@@ -138,8 +183,9 @@ impl ByteStream {
         if len == 0 {
             return Poll::Ready(Ok(0));
         }
-        let read = || self.socket.recv_vectored(buffers);
-        self.registration.poll_transfer(cx, Interest::READABLE, len, read)
+        let read = || self.recv_vectored(buffers);
+        let read = ready!(self.registration.poll_transfer(cx, Interest::READABLE, len, read))?;
+        Poll::Ready(Ok(read.count))
     }
 
     pub(crate) fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -147,8 +193,8 @@ impl ByteStream {
         if len == 0 {
             return Ok(0);
         }
-        let read = || self.socket.recv_vectored(buffers);
-        self.registration.try_transfer(Interest::READABLE, len, read)
+        let read = || self.recv_vectored(buffers);
+        self.registration.try_transfer(Interest::READABLE, len, read).map(|read| read.count)
     }
 
     pub(crate) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -229,4 +275,9 @@ impl ByteStream {
             result => result,
         }
     }
+}
+
+/// What a read brought that can only stop when there is no more.
+fn whole(count: usize) -> Read {
+    Read { count, whole: true }
 }

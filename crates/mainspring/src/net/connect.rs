@@ -47,3 +47,6 @@ async fn outcome(stream: &ByteStream) -> io::Result<()> {
         }
     }
 }
+
+#[cfg(all(test, feature = "sim"))]
+mod tests;

@@ -38,10 +38,11 @@ pub(crate) async fn before<T>(
     .await
 }
 
-/// A wait that doubles each time, from `FIRST_NS` to `LAST_NS`.
+/// A wait that doubles each time, up to a limit.
 #[derive(Debug)]
 pub(crate) struct Pause {
     next_ns: u64,
+    last_ns: u64,
     timer: Option<Timer>,
 }
 
@@ -51,14 +52,19 @@ const FIRST_NS: u64 = 5_000_000;
 const LAST_NS: u64 = 1_000_000_000;
 
 impl Pause {
+    /// From five milliseconds to a second.
     pub(crate) const fn new() -> Pause {
-        Pause { next_ns: FIRST_NS, timer: None }
+        Pause::between(FIRST_NS, LAST_NS)
+    }
+
+    pub(crate) const fn between(first_ns: u64, last_ns: u64) -> Pause {
+        Pause { next_ns: first_ns, last_ns, timer: None }
     }
 
     /// Begins the next wait.
     pub(crate) fn begin(&mut self, handle: &Handle) {
         let deadline_ns = handle.clock().now_ns().saturating_add(self.next_ns);
-        self.next_ns = self.next_ns.saturating_mul(2).min(LAST_NS);
+        self.next_ns = self.next_ns.saturating_mul(2).min(self.last_ns);
         self.timer = Some(Timer::new(handle, deadline_ns));
     }
 

@@ -5,15 +5,36 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-use super::tcp::{TcpListener, TcpSocket, TcpStream};
+use crate::socket::Socket;
 
-/// For types with a method `socket(&self) -> &Socket`.
+use super::tcp::{TcpListener, TcpSocket, TcpStream};
+use super::udp::UdpSocket;
+use super::unix::{UnixDatagram, UnixListener, UnixStream};
+
+/// The socket of the operating system in a socket of any kernel.
+trait Descriptor {
+    fn descriptor(&self) -> BorrowedFd<'_>;
+}
+
+impl Descriptor for Socket {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.os().expect("a simulated socket has no descriptor").as_fd()
+    }
+}
+
+impl Descriptor for socket2::Socket {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.as_fd()
+    }
+}
+
+/// For types with a method `socket(&self)`.
 macro_rules! descriptors {
     ($($type:ty),*) => {
         $(
             impl AsFd for $type {
                 fn as_fd(&self) -> BorrowedFd<'_> {
-                    self.socket().os().expect("a simulated socket has no descriptor").as_fd()
+                    self.socket().descriptor()
                 }
             }
 
@@ -26,4 +47,5 @@ macro_rules! descriptors {
     };
 }
 
-descriptors!(TcpListener, TcpSocket, TcpStream);
+descriptors!(TcpListener, TcpSocket, TcpStream, UdpSocket);
+descriptors!(UnixDatagram, UnixListener, UnixStream);

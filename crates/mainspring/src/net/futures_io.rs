@@ -67,3 +67,5 @@ macro_rules! writes {
 
 reads!(TcpStream, &TcpStream, ReadHalf<'_>, OwnedReadHalf);
 writes!(TcpStream, &TcpStream, WriteHalf<'_>, OwnedWriteHalf);
+
+pub(super) use {reads, writes};

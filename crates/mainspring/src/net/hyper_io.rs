@@ -13,7 +13,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use super::byte_stream::ByteStream;
 use super::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, TcpStream, WriteHalf};
 
-fn poll_read(
+pub(super) fn poll_read(
     stream: &ByteStream,
     cx: &mut Context<'_>,
     mut buffer: ReadBufCursor<'_>,
@@ -80,3 +80,5 @@ macro_rules! writes {
 
 reads!(TcpStream, &TcpStream, ReadHalf<'_>, OwnedReadHalf);
 writes!(TcpStream, &TcpStream, WriteHalf<'_>, OwnedWriteHalf);
+
+pub(super) use {reads, writes};

@@ -5,8 +5,10 @@
 //! be used from any thread and under any executor; only the driver has to be turned by somebody,
 //! which a background thread does when the program has none of its own.
 
+mod acceptor;
 mod byte_stream;
 mod connect;
+mod datagram;
 mod deadline;
 #[cfg(unix)]
 mod descriptors;
@@ -17,11 +19,19 @@ mod hyper_io;
 mod methods;
 mod open;
 mod resolve;
+mod shortages;
 mod split;
 pub mod tcp;
 #[cfg(feature = "tokio")]
 #[allow(unsafe_code)]
 mod tokio_io;
+mod udp;
+#[cfg(unix)]
+pub mod unix;
 
+pub use datagram::Datagram;
 pub use resolve::{Addresses, Resolve, ToSocketAddrs, lookup_host};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
+pub use udp::UdpSocket;
+#[cfg(unix)]
+pub use unix::{UnixDatagram, UnixListener, UnixStream};

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::byte_stream::ByteStream;
 use super::tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, TcpStream, WriteHalf};
 
-fn poll_read(
+pub(super) fn poll_read(
     stream: &ByteStream,
     cx: &mut Context<'_>,
     buffer: &mut ReadBuf<'_>,
@@ -81,3 +81,5 @@ macro_rules! writes {
 
 reads!(TcpStream, &TcpStream, ReadHalf<'_>, OwnedReadHalf);
 writes!(TcpStream, &TcpStream, WriteHalf<'_>, OwnedWriteHalf);
+
+pub(super) use {reads, writes};

@@ -99,6 +99,8 @@ pub(crate) struct Facts {
     /// The tick of the read side when the kernel was last asked: a one-shot registration whose
     /// tick has moved since is spent.
     pub(crate) armed_tick: u32,
+    /// The ticks when the slot was taken into use: a slot's ticks go on from owner to owner.
+    pub(crate) first_ticks: [u32; 2],
     pub(crate) location: &'static Location<'static>,
     pub(crate) waiters: Option<Box<Waiters>>,
 }
@@ -112,6 +114,7 @@ impl Facts {
             armed: None,
             trigger,
             armed_tick: 0,
+            first_ticks: [0; 2],
             location: Location::caller(),
             waiters: None,
         }
@@ -170,13 +173,14 @@ impl ScheduledIo {
         Look { read, write, mask: interest.mask() }
     }
 
-    /// Takes `ready` back on the sides of `look` that no event has touched since.
-    pub(crate) fn clear(&self, look: &Look, ready: Ready) {
+    /// Takes back what `look` asked for, on the sides that no event has touched since. What it did
+    /// not ask for stays: a reader that finds nothing says nothing about urgent data.
+    pub(crate) fn clear(&self, look: &Look) {
         if look.read != Seen::NOTHING {
-            self.read.clear(look.read, ready & Side::Read.mask());
+            self.read.clear(look.read, look.mask & Side::Read.mask());
         }
         if look.write != Seen::NOTHING {
-            self.write.clear(look.write, ready & Side::Write.mask());
+            self.write.clear(look.write, look.mask & Side::Write.mask());
         }
     }
 
@@ -273,18 +277,18 @@ impl ScheduledIo {
 
     /// Claims the first slot of every side of `interest`, or of none.
     fn claim(&self, interest: Interest) -> bool {
-        let mut claimed = [false; 2];
-        for side in Side::of(interest) {
-            claimed[side as usize] = self.side(side).slot.claim(Owner::Future);
+        let reads = Side::Read.is_in(interest);
+        if reads && !self.read.slot.claim(Owner::Future) {
+            return false;
         }
-        let whole = Side::of(interest).all(|side| claimed[side as usize]);
-        if !whole {
-            for side in Side::BOTH.into_iter().filter(|side| claimed[*side as usize]) {
-                let left = self.side(side).slot.release();
+        if Side::Write.is_in(interest) && !self.write.slot.claim(Owner::Future) {
+            if reads {
+                let left = self.read.slot.release();
                 debug_assert!(left.is_none(), "nobody stores in a slot between owners");
             }
+            return false;
         }
-        whole
+        true
     }
 
     fn store(&self, interest: Interest, waker: &Waker) {
@@ -327,11 +331,11 @@ impl ScheduledIo {
             Place::Unplaced => {}
             Place::Slots => {
                 // All are given up before the first is dropped: a waker's drop may panic.
-                let mut left = [None, None];
-                for side in Side::of(interest) {
-                    left[side as usize] = self.side(side).slot.release();
-                }
-                drop(left);
+                let release = |side: Side| match side.is_in(interest) {
+                    true => self.side(side).slot.release(),
+                    false => None,
+                };
+                drop([release(Side::Read), release(Side::Write)]);
             }
             Place::Listed(key) => drop(self.remove_waiter(|waiters| waiters.remove(key))),
         }
@@ -401,7 +405,8 @@ impl ScheduledIo {
 
     /// Takes the slot into use.
     pub(crate) fn begin(&self, facts: Facts) {
-        *self.facts() = Some(facts);
+        let first_ticks = Side::BOTH.map(|side| self.side(side).look().tick());
+        *self.facts() = Some(Facts { first_ticks, ..facts });
     }
 
     /// Ends the registration: from here on its events are stale. Returns what held wakers, to be

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
-use crate::rt::queue::{Abort, Entry, Local};
+use crate::rt::queue::{Abort, Entry, Local, Shared};
 
 #[cfg(test)]
 mod tests;
@@ -72,6 +72,7 @@ where
     let place = local.tasks().borrow_mut().take_place();
     let task = Supervised { future: Some(future), life: Life { local: Rc::clone(&local), place } };
     let shared = Arc::clone(local.shared());
+    let of_handle = Arc::clone(&shared);
     let schedule = move |task| shared.schedule(Entry::Task(task));
     let builder = async_task::Builder::new().metadata(Abort::default());
     let (runnable, task) = builder.spawn_local(|_| task, schedule);
@@ -83,7 +84,7 @@ where
         let _none = local.tasks().borrow_mut().put(place, &waker);
         runnable.schedule();
     }
-    Ok(JoinHandle { task: Some(task), waker })
+    Ok(JoinHandle { task: Some(task), waker, shared: of_handle })
 }
 
 /// Lets the others be polled, and the driver look for I/O when its time has come, before it goes
@@ -179,6 +180,7 @@ pub struct JoinHandle<T> {
     /// `None` once the result was taken.
     task: Option<async_task::Task<Outcome<T>, Abort>>,
     waker: Waker,
+    shared: Arc<Shared>,
 }
 
 impl<T> JoinHandle<T> {
@@ -187,7 +189,7 @@ impl<T> JoinHandle<T> {
     pub fn abort(&self) {
         if let Some(task) = &self.task {
             task.metadata().request();
-            self.waker.wake_by_ref();
+            self.shared.wake_to_abort(&self.waker);
         }
     }
 

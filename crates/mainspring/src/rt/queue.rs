@@ -10,6 +10,12 @@
 //! looked at before every sleep, and a note would cost a look at the kernel in vain each time a
 //! task is woken by its I/O.
 //!
+//! # Aborts
+//!
+//! Whether a task is to be aborted is looked up before it is run. Another thread may ask for it
+//! between the two, and then its wake does nothing, since the task is not waiting any more. So the
+//! wake of an abort is sent over and made here, between the polls of two tasks.
+//!
 //! # The end
 //!
 //! A task's future may be dropped only on its own thread, so at the end every task is woken, and
@@ -65,10 +71,26 @@ pub(super) struct Shared {
     main_queued: AtomicBool,
     /// Whether `injected` may hold something; written under its lock.
     has_injected: AtomicBool,
-    /// What other threads woke.
-    injected: Mutex<VecDeque<Entry>>,
+    injected: Mutex<Injected>,
     arrived: Condvar,
     handle: Handle,
+}
+
+/// What other threads have for us.
+#[derive(Debug, Default)]
+struct Injected {
+    /// What they woke.
+    entries: VecDeque<Entry>,
+    /// Tasks to be woken because they are to be aborted.
+    aborts: Vec<Waker>,
+    /// The `block_on` is over, and all its tasks are.
+    closed: bool,
+}
+
+impl Injected {
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.aborts.is_empty()
+    }
 }
 
 impl Shared {
@@ -82,14 +104,27 @@ impl Shared {
             }
         });
         if let Some(entry) = entry {
-            self.inject(entry);
+            self.inject(|injected| injected.entries.push_back(entry));
         }
     }
 
-    fn inject(&self, entry: Entry) {
+    /// Wakes a task that is to be aborted, whose [`Abort`] says so already.
+    pub(super) fn wake_to_abort(&self, task: &Waker) {
+        if Local::current().is_some_and(|local| local.is_of(self)) {
+            task.wake_by_ref();
+        } else {
+            self.inject(|injected| injected.aborts.push(task.clone()));
+        }
+    }
+
+    fn inject(&self, put: impl FnOnce(&mut Injected)) {
         let mut injected = self.lock();
+        if injected.closed {
+            // What `put` holds is dropped at the end, after the lock is released.
+            return;
+        }
         let first = injected.is_empty();
-        injected.push_back(entry);
+        put(&mut injected);
         self.has_injected.store(true, Ordering::Release);
         drop(injected);
         if first {
@@ -98,7 +133,7 @@ impl Shared {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Injected> {
         self.injected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -191,7 +226,10 @@ impl Local {
         if self.shared.has_injected.load(Ordering::Acquire) {
             let mut injected = self.shared.lock();
             self.shared.has_injected.store(false, Ordering::Release);
-            self.queued.borrow_mut().append(&mut injected);
+            self.queued.borrow_mut().append(&mut injected.entries);
+            let aborts = std::mem::take(&mut injected.aborts);
+            drop(injected);
+            aborts.into_iter().for_each(Waker::wake);
         }
     }
 
@@ -221,10 +259,15 @@ impl Local {
                 }
             }
             if self.tasks.borrow().is_empty() {
-                return;
+                break;
             }
             self.wait_for_injected();
         }
+        let mut injected = self.shared.lock();
+        injected.closed = true;
+        let left = std::mem::take(&mut injected.aborts);
+        drop(injected);
+        drop(left);
     }
 
     fn wait_for_injected(&self) {

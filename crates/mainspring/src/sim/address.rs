@@ -3,13 +3,6 @@
 use std::net::SocketAddr;
 
 /// The address of a simulated socket, of either family.
-///
-/// ```
-/// use mainspring::{SimAddress, Simulation};
-/// let socket = Simulation::new(1).tcp_socket(false)?;
-/// socket.bind(&SimAddress::Ip("127.0.0.1:80".parse().unwrap()))?;
-/// # Ok::<(), std::io::Error>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Address {
     /// A TCP endpoint of the simulated host, which has the loopback addresses and no others.
@@ -20,6 +13,7 @@ pub enum Address {
 
 impl Address {
     /// The address of a Unix socket that was never bound.
+    #[allow(dead_code, reason = "only the simulated kernel binds nothing")]
     pub(crate) const fn unnamed() -> Address {
         Address::Unix(Vec::new())
     }

@@ -20,6 +20,7 @@
 mod address;
 
 #[cfg(not(feature = "sim"))]
+#[allow(dead_code, reason = "the twin has what the kernel has, whether or not it is used")]
 mod absent;
 
 #[cfg(feature = "sim")]

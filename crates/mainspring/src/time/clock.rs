@@ -36,6 +36,7 @@ enum Source {
     Real,
     /// Nanoseconds since the base. Written with `Release` and read with `Acquire`, so whoever sees
     /// that time has moved also sees what was written before it was moved.
+    #[allow(dead_code, reason = "only the simulator has such clocks")]
     Virtual(Arc<AtomicU64>),
 }
 
@@ -50,6 +51,7 @@ impl Clock {
     ///
     /// The machine's clock is read once, only because an `Instant` cannot be made from nothing; no
     /// time on this clock depends on when that was.
+    #[allow(dead_code, reason = "only the simulator has such clocks")]
     pub(crate) fn virtual_clock() -> Clock {
         Clock { base: Instant::now(), source: Source::Virtual(Arc::new(AtomicU64::new(0))) }
     }
@@ -95,6 +97,7 @@ impl Clock {
 
     /// Moves a virtual clock to `ns` nanoseconds after its base, unless it is already later. A real
     /// clock is moved by the world alone: there this does nothing.
+    #[allow(dead_code, reason = "only the simulator has such clocks")]
     pub(crate) fn advance_to(&self, ns: u64) {
         if let Source::Virtual(offset_ns) = &self.source {
             offset_ns.fetch_max(ns, Ordering::AcqRel);
@@ -103,6 +106,7 @@ impl Clock {
 
     /// Moves a virtual clock forward by `step`, at most to the end of the scale. A real clock is
     /// moved by the world alone: there this does nothing.
+    #[allow(dead_code, reason = "only the simulator has such clocks")]
     pub(crate) fn advance(&self, step: Duration) {
         if let Source::Virtual(offset_ns) = &self.source {
             let step_ns = saturating_ns(step);

@@ -1,8 +1,14 @@
 //! The network types against real sockets and, with the feature `sim`, simulated ones.
 
+mod both_ways;
 mod support;
 mod tcp;
 mod tcp_limits;
 mod tcp_options;
 mod tcp_traits;
 mod tcp_waiting;
+mod udp;
+mod unix_datagram;
+mod unix_descriptors;
+mod unix_limits;
+mod unix_stream;

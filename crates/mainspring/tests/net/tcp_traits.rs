@@ -1,7 +1,5 @@
 //! The I/O traits of other crates: memory that is not initialised, closing, flushing.
 
-use std::pin::Pin;
-
 use futures::AsyncWriteExt;
 
 use crate::support::{on_each_kernel, pair};
@@ -25,6 +23,7 @@ fn closing_twice_and_after_the_end_is_no_error() {
 fn tokios_traits_fill_memory_that_is_not_initialised() {
     use std::future::poll_fn;
     use std::mem::MaybeUninit;
+    use std::pin::Pin;
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
     on_each_kernel(|_| async {
@@ -63,6 +62,7 @@ fn hypers_traits_fill_memory_that_is_not_initialised() {
     use hyper::rt::{Read, ReadBuf, Write};
     use std::future::poll_fn;
     use std::mem::MaybeUninit;
+    use std::pin::Pin;
 
     on_each_kernel(|_| async {
         let (mut client, mut server) = pair().await;

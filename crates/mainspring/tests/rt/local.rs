@@ -173,38 +173,41 @@ fn a_task_may_abort_itself_and_its_last_word_counts() {
 
 #[test]
 fn a_handle_may_wait_and_abort_on_another_thread() {
+    const ROUNDS: u32 = 2000;
     let _watchdog = watch();
-    for round in 0..50 {
-        let mut driver = Driver::new().unwrap();
-        let (task, joined) = std::sync::mpsc::channel();
-        let done = Arc::new(Done::default());
-        let seen = Arc::clone(&done);
-        let other = thread::spawn(move || {
-            let task: JoinHandle<u32> = joined.recv().unwrap();
+    let (sender, tasks) = std::sync::mpsc::channel::<(u32, JoinHandle<u32>, Arc<Done>)>();
+    let other = thread::spawn(move || {
+        for (round, task, done) in tasks {
             if round % 2 == 1 {
                 task.abort();
             }
-            let result = futures::executor::block_on(task);
-            seen.set();
-            result
-        });
-        let blocked = driver.block_on(async {
-            task.send(spawn_local(async move {
+            match futures::executor::block_on(task) {
+                Ok(value) => assert_eq!(value, round),
+                Err(error) => assert!(round % 2 == 1 && error.is_aborted()),
+            }
+            done.set();
+        }
+    });
+    let blocked = block_on(async {
+        for round in 0..ROUNDS {
+            let done = Arc::new(Done::default());
+            let task = spawn_local(async move {
+                // The abort comes before the first poll, during one, or between two.
+                for _ in 0..round % 7 {
+                    yield_now().await;
+                }
                 if round % 2 == 1 {
                     pending::<()>().await;
                 }
-                yield_now().await;
                 round
-            }))
-            .unwrap();
+            });
+            sender.send((round, task, Arc::clone(&done))).unwrap();
             done.wait().await;
-        });
-        blocked.unwrap();
-        match other.join().unwrap() {
-            Ok(value) => assert_eq!(value, round),
-            Err(error) => assert!(round % 2 == 1 && error.is_aborted()),
         }
-    }
+    });
+    blocked.unwrap();
+    drop(sender);
+    other.join().unwrap();
 }
 
 /// Set on one thread, waited for on another.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use mainspring::rt::{spawn_local, yield_now};
 use mainspring::signal::{Signal, SignalKind, ctrl_c, signal};
 use mainspring::time::timeout;
 use mainspring::{Driver, Handle, block_on, is_shutdown};
@@ -46,12 +47,16 @@ fn a_signal_is_told_to_every_listener_on_every_driver() {
             let ready = Arc::clone(&ready);
             thread::spawn(move || {
                 block_on(async {
-                    let (mut one, mut other) = (signal(kind).unwrap(), signal(kind).unwrap());
                     for _ in 0..3 {
+                        let listeners = [signal(kind).unwrap(), signal(kind).unwrap()];
+                        // Each is waited for by a task of its own.
+                        let tasks = listeners
+                            .map(|mut listener| spawn_local(async move { listener.recv().await }));
+                        yield_now().await;
                         ready.wait();
-                        let (one, other) = futures::join!(one.recv(), other.recv());
-                        one.unwrap();
-                        other.unwrap();
+                        for task in tasks {
+                            task.await.unwrap().unwrap();
+                        }
                     }
                 })
                 .unwrap();

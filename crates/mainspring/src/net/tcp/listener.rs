@@ -1,43 +1,23 @@
-//! Taking TCP connections, and going on when there is no room for them.
-//!
-//! # When the process is out of descriptors
-//!
-//! `accept` then fails and the connection stays in the queue, so the listener stays ready: a loop
-//! that merely tries again spins, and one that gives up has turned a busy minute into the end of
-//! the service. [`TcpListener::accept`] returns the error and leaves the answer to its caller.
-//! [`TcpListener::accept_steadily`] and [`Incoming`] wait instead, five milliseconds at first and
-//! doubling up to one second, and try again, for as long as it takes.
-//!
-//! So that this does not pass unseen, and does not fill a log either, shortages are told once an
-//! episode. An episode begins with the first connection that could not be taken and ends when a
-//! look finds the queue empty: a descriptor that is freed and used up again in between does not
-//! begin another one.
+//! Taking TCP connections; what happens when there is no room for them is in `net/acceptor.rs`.
 
-use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use socket2::Domain;
 
 use crate::driver::{Handle, Registration};
-use crate::interest::Interest;
-use crate::net::byte_stream::ByteStream;
+use crate::net::acceptor::{Accepted, Acceptor, BACKLOG};
 use crate::net::deadline::Pause;
 use crate::net::resolve::{ToSocketAddrs, no_address};
-use crate::socket::{AcceptFailure, Socket, accept_failure};
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::trigger::Trigger;
+use crate::net::shortages::Shortages;
+use crate::socket::Socket;
 
 use super::TcpStream;
-
-/// Connections that may wait to be accepted, unless [`TcpSocket::listen`](super::TcpSocket) says
-/// otherwise. The system cuts it to its own maximum, which on Linux is 4096 since 5.4 and was 128.
-const BACKLOG: u32 = 1024;
 
 /// A TCP socket that takes connections, registered with a driver.
 ///
@@ -58,52 +38,8 @@ const BACKLOG: u32 = 1024;
 /// # Ok::<(), std::io::Error>(())
 /// # }).unwrap();
 /// ```
-pub struct TcpListener {
-    // Dropped first: the kernel is told before the socket is closed.
-    registration: Registration,
-    socket: Socket,
-    episodes: AtomicU64,
-    refused: AtomicU64,
-    ongoing: AtomicBool,
-    report: Option<Report>,
-}
-
-/// Told of each episode of shortage.
-type Report = Box<dyn Fn(&io::Error) + Send + Sync>;
-
-/// How often a listener had no room for a connection; see [`TcpListener::shortages`].
-///
-/// ```
-/// let listener = futures::executor::block_on(mainspring::net::TcpListener::bind("127.0.0.1:0"));
-/// let shortages = listener.unwrap().shortages();
-/// assert_eq!((shortages.episodes(), shortages.failures(), shortages.is_ongoing()), (0, 0, false));
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shortages {
-    episodes: u64,
-    failures: u64,
-    ongoing: bool,
-}
-
-impl Shortages {
-    /// The times from the first connection without room to the next empty queue.
-    #[must_use]
-    pub fn episodes(&self) -> u64 {
-        self.episodes
-    }
-
-    /// The calls that failed for want of descriptors or memory.
-    #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.failures
-    }
-
-    /// Whether an episode has begun and not ended.
-    #[must_use]
-    pub fn is_ongoing(&self) -> bool {
-        self.ongoing
-    }
-}
+#[derive(Debug)]
+pub struct TcpListener(Acceptor);
 
 impl TcpListener {
     /// Listens on the first of the addresses that can be bound, on the driver that is
@@ -150,18 +86,7 @@ impl TcpListener {
         location: &'static Location<'static>,
     ) -> io::Result<TcpListener> {
         socket.check(handle)?;
-        let source = socket.raw_source();
-        let interest = Interest::READABLE;
-        let registration =
-            Registration::located(handle, source, interest, Trigger::Edge, location)?;
-        Ok(TcpListener {
-            registration,
-            socket,
-            episodes: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
-            ongoing: AtomicBool::new(false),
-            report: None,
-        })
+        Acceptor::new(handle, socket, location).map(TcpListener)
     }
 
     /// Takes over a listener of the standard library, for the current driver.
@@ -190,18 +115,16 @@ impl TcpListener {
     ///
     /// If the listener is simulated.
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
-        let TcpListener { registration, socket, .. } = self;
-        drop(registration);
-        Ok(socket.into_os()?.into())
+        Ok(self.0.into_socket().into_os()?.into())
     }
 
     pub(crate) fn socket(&self) -> &Socket {
-        &self.socket
+        self.0.socket()
     }
 
     /// The registration with the driver.
     pub fn registration(&self) -> &Registration {
-        &self.registration
+        self.0.registration()
     }
 
     /// Takes a connection, and waits if there is none. Connections that failed before they were
@@ -219,11 +142,7 @@ impl TcpListener {
     #[track_caller]
     pub fn accept(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send + '_ {
         let location = Location::caller();
-        async move {
-            let accepted =
-                self.registration.async_io(Interest::READABLE, || self.accept_once()).await?;
-            self.register(accepted, location)
-        }
+        async move { self.0.accept(location).await.and_then(stream) }
     }
 
     /// Like [`accept`](Self::accept), for one task: the last caller is the one that is woken.
@@ -233,10 +152,7 @@ impl TcpListener {
     /// Those of [`accept`](Self::accept).
     #[track_caller]
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let location = Location::caller();
-        let accepted =
-            ready!(self.registration.poll_io(cx, Interest::READABLE, || self.accept_once()))?;
-        Poll::Ready(self.register(accepted, location))
+        self.0.poll_accept(cx, Location::caller()).map(|accepted| accepted.and_then(stream))
     }
 
     /// Takes a connection that waits.
@@ -246,9 +162,7 @@ impl TcpListener {
     /// `WouldBlock` if none does; those of [`accept`](Self::accept).
     #[track_caller]
     pub fn try_accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let location = Location::caller();
-        let accepted = self.registration.try_io(Interest::READABLE, || self.accept_once())?;
-        self.register(accepted, location)
+        self.0.try_accept(Location::caller()).and_then(stream)
     }
 
     /// Like [`accept`](Self::accept), but when the process or the machine is out of descriptors or
@@ -268,20 +182,7 @@ impl TcpListener {
         &self,
     ) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send + '_ {
         let location = Location::caller();
-        async move {
-            let mut pause = Pause::new();
-            loop {
-                let accepted =
-                    self.registration.async_io(Interest::READABLE, || self.accept_once()).await;
-                match accepted.and_then(|accepted| self.register(accepted, location)) {
-                    Err(error) if is_shortage(&error) => {
-                        pause.begin(self.registration.handle());
-                        poll_fn(|cx| pause.poll(cx)).await;
-                    }
-                    done => return done,
-                }
-            }
-        }
+        async move { self.0.accept_steadily(location).await.and_then(stream) }
     }
 
     /// The connections to come, one after the other, as a stream that goes on through shortages as
@@ -313,18 +214,14 @@ impl TcpListener {
         mut self,
         report: impl Fn(&io::Error) + Send + Sync + 'static,
     ) -> TcpListener {
-        self.report = Some(Box::new(report));
+        self.0.report_shortage(report);
         self
     }
 
     /// How often there was no room for a connection so far.
     #[must_use]
     pub fn shortages(&self) -> Shortages {
-        Shortages {
-            episodes: self.episodes.load(Ordering::Relaxed),
-            failures: self.refused.load(Ordering::Relaxed),
-            ongoing: self.ongoing.load(Ordering::Relaxed),
-        }
+        self.0.shortages()
     }
 
     /// The address the listener is bound to.
@@ -333,7 +230,7 @@ impl TcpListener {
     ///
     /// The system's.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        super::ip(&self.socket.local_address()?)
+        super::ip(&self.socket().local_address()?)
     }
 
     /// The number of routers a packet may pass (`IP_TTL`, on IPv6 the unicast hop limit), which
@@ -343,7 +240,7 @@ impl TcpListener {
     ///
     /// The system's.
     pub fn ttl(&self) -> io::Result<u32> {
-        super::options::ttl(self.socket.os()?)
+        super::options::ttl(self.socket().os()?)
     }
 
     /// The number of routers a packet is to pass at most.
@@ -352,7 +249,7 @@ impl TcpListener {
     ///
     /// The system's.
     pub fn set_ttl(&self, hops: u32) -> io::Result<()> {
-        self.socket.configure(|socket| super::options::set_ttl(socket, hops))
+        self.socket().configure(|socket| super::options::set_ttl(socket, hops))
     }
 
     /// Takes the error that is pending on the socket (`SO_ERROR`).
@@ -361,59 +258,13 @@ impl TcpListener {
     ///
     /// If even that cannot be asked.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.take_error()
-    }
-
-    /// One connection from the queue, past those that failed there.
-    fn accept_once(&self) -> io::Result<(Socket, SocketAddr)> {
-        loop {
-            match self.socket.accept() {
-                Ok((socket, peer)) => return Ok((socket, super::ip(&peer)?)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.ongoing.store(false, Ordering::Relaxed);
-                    return Err(error);
-                }
-                Err(error) => match accept_failure(&error) {
-                    AcceptFailure::Connection => {}
-                    AcceptFailure::Shortage => {
-                        self.note(&error);
-                        return Err(error);
-                    }
-                    AcceptFailure::Listener => return Err(error),
-                },
-            }
-        }
-    }
-
-    /// A connection found no room.
-    fn note(&self, error: &io::Error) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        if !self.ongoing.swap(true, Ordering::Relaxed) {
-            self.episodes.fetch_add(1, Ordering::Relaxed);
-            if let Some(report) = &self.report {
-                report(error);
-            }
-        }
-    }
-
-    fn register(
-        &self,
-        (socket, peer): (Socket, SocketAddr),
-        location: &'static Location<'static>,
-    ) -> io::Result<(TcpStream, SocketAddr)> {
-        let stream = ByteStream::new(self.registration.handle(), socket, location)?;
-        Ok((TcpStream::new(stream), peer))
+        self.socket().take_error()
     }
 }
 
-impl fmt::Debug for TcpListener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TcpListener")
-            .field("registration", &self.registration)
-            .field("socket", &self.socket)
-            .field("shortages", &self.shortages())
-            .finish_non_exhaustive()
-    }
+fn stream((bytes, peer): Accepted) -> io::Result<(TcpStream, SocketAddr)> {
+    let peer = super::ip(&peer)?;
+    Ok((TcpStream::new(bytes), peer))
 }
 
 /// The connections of a listener, as a stream; see [`TcpListener::incoming`].
@@ -445,27 +296,9 @@ impl Stream for Incoming<'_> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let (listener, location) = (self.listener, self.location);
-        loop {
-            ready!(self.pause.poll(cx));
-            let interest = Interest::READABLE;
-            let accepted =
-                ready!(listener.registration.poll_io(cx, interest, || listener.accept_once()));
-            match accepted.and_then(|accepted| listener.register(accepted, location)) {
-                Err(error) if is_shortage(&error) => {
-                    self.pause.begin(listener.registration.handle());
-                }
-                done => {
-                    self.pause = Pause::new();
-                    return Poll::Ready(Some(done));
-                }
-            }
-        }
+        let next = listener.0.poll_next(cx, &mut self.pause, location);
+        next.map(|accepted| Some(accepted.and_then(stream)))
     }
-}
-
-/// Whether time may bring what is missing: descriptors, memory, or room in the driver.
-fn is_shortage(error: &io::Error) -> bool {
-    accept_failure(error) == AcceptFailure::Shortage
 }
 
 /// A socket that listens on `address`.

@@ -6,7 +6,8 @@ mod socket;
 mod split;
 mod stream;
 
-pub use listener::{Incoming, Shortages, TcpListener};
+pub use super::shortages::Shortages;
+pub use listener::{Incoming, TcpListener};
 pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;

@@ -27,6 +27,26 @@ fn the_end_waits_for_a_task_that_another_thread_is_about_to_queue() {
 }
 
 #[test]
+fn an_abort_between_look_and_poll_is_not_lost() {
+    let driver = Driver::new().expect("a driver");
+    let running = Running::start(&driver.handle());
+    let local = running.local();
+    let handle = spawn_local(std::future::pending::<()>());
+    assert!(matches!(local.pop(), Some(Entry::Main)));
+    let Some(Entry::Task(task)) = local.pop() else { panic!("the task is queued") };
+    // The loop has seen that the task is not to be aborted; now it is, and then it is polled.
+    let handle = std::thread::spawn(move || {
+        handle.abort();
+        handle
+    });
+    let handle = handle.join().expect("the other thread only asks");
+    task.run();
+    let Some(Entry::Task(task)) = local.pop() else { panic!("the abort is lost") };
+    local.run(task);
+    assert!(handle.is_finished());
+}
+
+#[test]
 fn entries_of_other_threads_come_after_those_of_the_own() {
     let driver = Driver::new().expect("a driver");
     let running = Running::start(&driver.handle());

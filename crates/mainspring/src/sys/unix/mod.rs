@@ -1,8 +1,11 @@
 //! Unix: descriptors, and the calls of each mechanism.
 
+pub(crate) mod address;
 pub(crate) mod affinity;
+pub(crate) mod credentials;
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+pub(crate) mod message;
 pub(crate) mod reuse_port;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -21,6 +21,9 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use socket2::{Domain, SockAddr, Socket, Type};
 
+pub(crate) use super::message::{
+    Read, recv_stream as recv_unix, recv_stream_uninit as recv_unix_uninit,
+};
 use super::source::raw_source;
 use crate::source::RawSource;
 
@@ -152,6 +155,7 @@ pub(crate) fn recv(socket: &Socket, buffer: &mut [u8], peek: bool) -> io::Result
 }
 
 /// Reads into memory that need not be initialised; the first so many bytes then are.
+#[allow(dead_code, reason = "only tokio's and hyper's traits read into such memory")]
 pub(crate) fn recv_uninit(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     let none = RecvFlags::empty();
     let recv = || rustix::net::recv(socket, &mut *buffer, none).map(|(_, count)| count);

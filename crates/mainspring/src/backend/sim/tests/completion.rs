@@ -37,9 +37,9 @@ fn accept(selector: &mut SimSelector, token: u64, listener: &Socket) {
 /// Turns for a second of virtual time and returns what completed, by token.
 fn completed(selector: &mut SimSelector) -> BTreeMap<u64, io::Result<u64>> {
     let mut all = Vec::new();
-    let end = selector.simulation().now() + Duration::from_secs(1);
-    while selector.simulation().now() < end {
-        let left = end - selector.simulation().now();
+    let end = selector.simulation.now() + Duration::from_secs(1);
+    while selector.simulation.now() < end {
+        let left = end - selector.simulation.now();
         assert_eq!(wait(selector, Some(left)), (vec![], false));
         selector.completions(&mut all);
     }

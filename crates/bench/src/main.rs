@@ -1,0 +1,84 @@
+//! Mainspring beside hand-written loops and its peers.
+//!
+//! `mainspring-bench echo` starts one echo server a contender, each in a process of its own pinned
+//! to the first processor, and drives them in turn from the second: A B C A B C …, so that a
+//! machine whose speed drifts drifts for all of them. What is compared is the server's processor
+//! time for each message, which the load generator's own speed does not touch.
+
+mod compare;
+mod load;
+mod servers;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use compare::Plan;
+use load::Load;
+use servers::Contender;
+
+#[derive(Parser)]
+#[command(about = "Mainspring beside hand-written loops and its peers")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Compare echo servers by processor time for each message.
+    Echo {
+        /// Connections, a list.
+        #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 1000])]
+        connections: Vec<usize>,
+        /// Rounds; in each, every contender is measured once.
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
+        /// Seconds of load a measurement.
+        #[arg(long, default_value_t = 1.0)]
+        seconds: f64,
+        /// Bytes a message.
+        #[arg(long, default_value_t = 64)]
+        bytes: usize,
+        /// Contenders, the first is the yardstick.
+        #[arg(long, value_delimiter = ',', default_values_t = Contender::ALL.to_vec())]
+        contenders: Vec<Contender>,
+    },
+    /// Send a number of messages to an echo server, for counting what the server does.
+    Load {
+        /// The server.
+        address: SocketAddr,
+        /// Connections.
+        connections: usize,
+        /// Messages, over all connections.
+        messages: u64,
+        /// Bytes a message.
+        #[arg(long, default_value_t = 64)]
+        bytes: usize,
+    },
+    /// Serve as one contender until standard input ends; prints the address.
+    Serve {
+        /// Which server.
+        contender: Contender,
+        /// Where to listen.
+        #[arg(default_value = "127.0.0.1:0")]
+        address: SocketAddr,
+    },
+}
+
+fn main() -> io::Result<()> {
+    match Arguments::parse().command {
+        Command::Serve { contender, address } => servers::serve(contender, address),
+        Command::Load { address, connections, messages, bytes } => {
+            let done = Load::connect(address, connections, bytes)?.run_messages(messages)?;
+            println!("{done} messages");
+            Ok(())
+        }
+        Command::Echo { connections, rounds, seconds, bytes, contenders } => {
+            let load = Duration::from_secs_f64(seconds);
+            compare::run(&Plan { connections, rounds, load, bytes, contenders })
+        }
+    }
+}
