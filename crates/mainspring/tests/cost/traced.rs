@@ -130,9 +130,7 @@ fn can_trace() -> bool {
 fn a_message_costs_a_read_a_write_and_its_part_of_a_wait() {
     if !can_trace() {
         assert!(env::var_os("CI").is_none(), "CI needs strace, and the right to trace");
-        println!(
-            "LEFT OUT: there is no strace here, or it may not trace: install it (apt install strace)"
-        );
+        println!("LEFT OUT: no strace here, or it may not trace: apt install strace");
         return;
     }
     let idle = Traced::start("idle").end();
