@@ -1,5 +1,6 @@
 //! The examples do what they say: each is run as a program of its own and talked to.
 
+mod chat;
 mod child;
 mod echo;
 mod proxy;
@@ -53,6 +54,9 @@ fn wrong_arguments_are_refused_in_words() {
         ("echo", &["--colour"], "no option --colour"),
         ("echo", &[&taken], &taken),
         ("proxy", &["127.0.0.1:0"], "two addresses"),
+        ("chat", &[], "the path of a socket"),
+        ("chat", &["somewhere", "soon"], "a number of seconds"),
+        ("chat", &["/no/such/folder/socket"], "/no/such/folder/socket"),
         ("proxy", &[&taken, "127.0.0.1:1"], &taken),
     ];
     for (name, arguments, word) in cases {
