@@ -1,5 +1,6 @@
 //! The network types against real sockets and, with the feature `sim`, simulated ones.
 
+mod auto_traits;
 mod both_ways;
 mod support;
 mod tcp;
