@@ -9,6 +9,8 @@ mod tcp_options;
 mod tcp_traits;
 mod tcp_waiting;
 mod udp;
+#[cfg(feature = "tokio")]
+mod under_tokio;
 mod unix_datagram;
 mod unix_descriptors;
 mod unix_limits;
