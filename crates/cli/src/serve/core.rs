@@ -4,12 +4,14 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use mainspring::Handle;
 use mainspring::net::TcpListener;
-use mainspring::rt::{JoinHandle, spawn_local};
+use mainspring::rt::{JoinHandle, spawn_local, yield_now};
 use mainspring::signal::{Signal, SignalKind, signal};
 use mainspring::time::sleep;
 
@@ -33,6 +35,43 @@ pub struct Plan {
     pub drain: Duration,
     /// What is said when everything is ready.
     pub greeting: String,
+    /// Where the cores wait for each other.
+    pub start: Start,
+}
+
+/// The moment from which all cores hear of signals.
+///
+/// The first core that listens to a signal turns its default effect off. A signal that came before
+/// the others listened too would end that core alone, and the rest would serve on unaware of it.
+/// So each core listens, waits for the others, and asks what has come; if any has heard a signal,
+/// it is meant for all.
+#[derive(Debug)]
+pub struct Start {
+    together: Barrier,
+    ended: AtomicBool,
+}
+
+impl Start {
+    /// For so many cores, each of which has to come to [`meet`](Self::meet).
+    pub fn of(cores: usize) -> Start {
+        Start { together: Barrier::new(cores), ended: AtomicBool::new(false) }
+    }
+
+    /// Blocks until all cores are here, and says whether a signal came to any of them. `heard`
+    /// looks whether one came to this core since it was asked last.
+    fn meet(&self, mut heard: impl FnMut() -> bool) -> bool {
+        self.together.wait();
+        if heard() {
+            self.ended.store(true, Ordering::Release);
+        }
+        self.together.wait();
+        let ended = self.ended.load(Ordering::Acquire);
+        if ended {
+            // What another core heard first is not to be heard here as a second signal.
+            heard();
+        }
+        ended
+    }
 }
 
 /// Serves on this thread's driver until a signal, and returns what was done.
@@ -61,7 +100,10 @@ async fn serve(
     listener: std::net::TcpListener,
     core: usize,
 ) -> io::Result<()> {
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen();
+    // Also without signals of its own: the others wait for it.
+    let ended = plan.start.meet(|| signals.as_mut().is_ok_and(Signals::have_come));
+    let mut signals = signals?;
     let listener = TcpListener::from_std(listener)?.report_shortage(|error| {
         console::complain(&format!(
             "no room for more connections for now ({error}): they wait and are taken as others \
@@ -72,7 +114,12 @@ async fn serve(
     if core == 0 {
         console::say(&plan.greeting);
     }
-    poll_fn(|cx| until_end(cx, &mut signals, &mut accepting)).await?;
+    if ended {
+        // The accepting begins, so that its last call is waited for.
+        yield_now().await;
+    } else {
+        poll_fn(|cx| until_end(cx, &mut signals, &mut accepting)).await?;
+    }
     site.drain.advance(Stage::Draining);
     finish(plan, &site.drain, &mut signals, core).await;
     Ok(())
@@ -131,6 +178,16 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
+    }
+
+    /// Whether any has come since the last look.
+    fn have_come(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        let come = |signal: &mut Signal, cx: &mut Context<'_>| {
+            matches!(signal.poll_recv(cx), Poll::Ready(Ok(())))
+        };
+        let interrupted = come(&mut self.interrupt, &mut cx);
+        come(&mut self.terminate, &mut cx) || interrupted
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -35,7 +35,7 @@ use crate::arguments::Serve;
 use crate::console;
 
 use self::beneath::Root;
-use self::core::{Plan, run_core};
+use self::core::{Plan, Start, run_core};
 use self::listen::Listeners;
 use self::request::Files;
 use self::statistics::Summary;
@@ -75,6 +75,7 @@ pub fn run(arguments: &Serve) -> io::Result<ExitCode> {
         },
         drain: arguments.drain,
         greeting,
+        start: Start::of(listeners.each.len()),
     };
     let summary = if arguments.cores == 1 {
         let mut each = listeners.each.into_iter();

@@ -35,6 +35,17 @@ fn a_response_under_way_is_sent_to_its_end() {
     }
 }
 
+/// Cores listen to signals one after the other; the one that says hello must not be ahead of the
+/// rest, which would not hear of a signal sent at once.
+#[test]
+fn a_signal_at_the_first_moment_ends_every_core() {
+    let place = Place::new("early");
+    for _ in 0..8 {
+        let farewell = Server::start(&place.root(), &["--cores", "8"]).stop();
+        assert!(farewell.status.success(), "{:?}", farewell.status);
+    }
+}
+
 /// A request that was read with the one before it is answered, and told to be the last.
 #[test]
 fn the_last_answer_says_so() {

@@ -414,7 +414,7 @@ impl Registration {
     fn arm(&self, io: &ScheduledIo, interest: Interest) -> io::Result<()> {
         let mut guard = io.facts();
         let Some(facts) = guard.as_mut() else { return Err(error::shut_down()) };
-        let unspent = facts.armed_tick == io.side(Side::Read).look().tick();
+        let unspent = facts.armed_tick == io.side(Side::Read).look().tick() as u8;
         if let (Trigger::OneShot, Some(armed), false) = (facts.trigger, facts.armed, unspent) {
             // Who comes when the shot is spent waits for the next, which has to be for them too.
             facts.armed = Some(armed | interest);
@@ -449,7 +449,7 @@ impl Registration {
         for side in Side::of(wanted) {
             io.side(side).set_armed(once);
         }
-        let armed_tick = io.side(Side::Read).look().tick();
+        let armed_tick = io.side(Side::Read).look().tick() as u8;
         match self.tell(facts, wanted, once) {
             Ok(()) => {
                 facts.armed = Some(wanted);

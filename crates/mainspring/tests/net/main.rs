@@ -1,5 +1,6 @@
 //! The network types against real sockets and, with the feature `sim`, simulated ones.
 
+mod auto_traits;
 mod both_ways;
 mod support;
 mod tcp;
@@ -8,6 +9,8 @@ mod tcp_options;
 mod tcp_traits;
 mod tcp_waiting;
 mod udp;
+#[cfg(feature = "tokio")]
+mod under_tokio;
 mod unix_datagram;
 mod unix_descriptors;
 mod unix_limits;

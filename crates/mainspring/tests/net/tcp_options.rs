@@ -26,6 +26,13 @@ fn a_streams_options_are_read_back() {
     assert_eq!(stream.tos_v4().unwrap(), 0x10);
     stream.set_linger(Some(Duration::from_secs(1))).unwrap();
     assert_eq!(stream.linger().unwrap(), Some(Duration::from_secs(1)));
+    // Zero would reset the connection and lose what was not sent: only zero may become that.
+    stream.set_linger(Some(Duration::from_millis(500))).unwrap();
+    assert_eq!(stream.linger().unwrap(), Some(Duration::from_secs(1)));
+    for endless in [Duration::MAX, Duration::from_secs(1 << 32)] {
+        stream.set_linger(Some(endless)).unwrap();
+        assert!(stream.linger().unwrap() > Some(Duration::from_secs(3600)), "{endless:?}");
+    }
     stream.set_linger(None).unwrap();
     assert_eq!(stream.linger().unwrap(), None);
     // Doubled by Linux, and never below what was asked for.

@@ -262,6 +262,16 @@ impl TcpListener {
     }
 }
 
+impl TryFrom<std::net::TcpListener> for TcpListener {
+    type Error = io::Error;
+
+    /// The same as [`TcpListener::from_std`].
+    #[track_caller]
+    fn try_from(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+        TcpListener::from_std(listener)
+    }
+}
+
 fn stream((bytes, peer): Accepted) -> io::Result<(TcpStream, SocketAddr)> {
     let peer = super::ip(&peer)?;
     Ok((TcpStream::new(bytes), peer))

@@ -79,13 +79,14 @@ macro_rules! options {
                 ///
                 /// With a time longer than zero the thread that drops the socket sleeps for up to
                 /// that long, and everything on it with it. Zero tears the connection down:
-                /// [`set_zero_linger`](Self::set_zero_linger) says so by name.
+                /// [`set_zero_linger`](Self::set_zero_linger) says so by name. The system counts
+                /// in seconds: part of one is taken for a whole one.
                 ///
                 /// # Errors
                 ///
                 /// The system's.
                 pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-                    self.socket().configure(|socket| socket.set_linger(linger))
+                    self.socket().configure(|socket| sys::set_linger(socket, linger))
                 }
 
                 /// Dropping the socket is to reset the connection, at once and whatever was not

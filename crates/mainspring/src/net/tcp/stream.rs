@@ -202,6 +202,16 @@ impl TcpStream {
     }
 }
 
+impl TryFrom<std::net::TcpStream> for TcpStream {
+    type Error = io::Error;
+
+    /// The same as [`TcpStream::from_std`].
+    #[track_caller]
+    fn try_from(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+        TcpStream::from_std(stream)
+    }
+}
+
 read_methods!(TcpStream);
 write_methods!(TcpStream);
 ready_methods!(TcpStream);

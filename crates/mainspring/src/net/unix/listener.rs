@@ -215,6 +215,16 @@ impl UnixListener {
     }
 }
 
+impl TryFrom<std::os::unix::net::UnixListener> for UnixListener {
+    type Error = io::Error;
+
+    /// The same as [`UnixListener::from_std`].
+    #[track_caller]
+    fn try_from(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
+        UnixListener::from_std(listener)
+    }
+}
+
 fn stream((bytes, peer): Accepted) -> (UnixStream, SocketAddr) {
     (UnixStream::new(bytes), SocketAddr::new(peer))
 }

@@ -256,6 +256,16 @@ impl UnixStream {
     }
 }
 
+impl TryFrom<std::os::unix::net::UnixStream> for UnixStream {
+    type Error = io::Error;
+
+    /// The same as [`UnixStream::from_std`].
+    #[track_caller]
+    fn try_from(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
+        UnixStream::from_std(stream)
+    }
+}
+
 read_methods!(UnixStream);
 write_methods!(UnixStream);
 ready_methods!(UnixStream);

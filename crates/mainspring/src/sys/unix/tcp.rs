@@ -31,6 +31,17 @@ pub(crate) fn keepalive_probes(
     socket.set_tcp_keepalive(&probes)
 }
 
+/// The time goes to the kernel in whole seconds, of which 0 means a reset and thus the loss of what
+/// was not sent yet; so part of a second becomes a whole one, and no time is so long that it wraps
+/// around to 0.
+pub(crate) fn set_linger(socket: &Socket, linger: Option<Duration>) -> io::Result<()> {
+    let longest = Duration::from_secs(LINGER_MAX_SECONDS);
+    socket.set_linger(linger.map(|linger| seconds(linger).min(longest)))
+}
+
+/// Nine hours: the BSDs keep the time in 16 bits.
+const LINGER_MAX_SECONDS: u64 = i16::MAX as u64;
+
 pub(crate) fn reuse_port(socket: &Socket) -> io::Result<bool> {
     socket.reuse_port()
 }
