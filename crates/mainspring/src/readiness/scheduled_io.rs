@@ -96,9 +96,9 @@ pub(crate) struct Facts {
     /// What the kernel was asked for; `None` until something had to wait.
     pub(crate) armed: Option<Interest>,
     pub(crate) trigger: Trigger,
-    /// The low bits of the read side's tick when the kernel was last asked: a one-shot registration
-    /// whose tick has moved since is spent. It cannot come round: the kernel gives such a source one
-    /// report each time it is asked, and one of the time before may be late.
+    /// The low bits of the read side's tick when the kernel was last asked: a one-shot
+    /// registration whose tick has moved since is spent. It cannot come round: the kernel gives
+    /// such a source one report each time it is asked, and one of the time before may be late.
     pub(crate) armed_tick: u8,
     /// The sum of both ticks when the slot was taken into use: they go on from owner to owner.
     pub(crate) first_tick: u32,
