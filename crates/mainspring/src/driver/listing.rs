@@ -140,10 +140,7 @@ fn report(slot: &ScheduledIo, facts: &Facts, now_ms: u32) -> SourceReport {
         Waiting { tasks, since: Duration::from_millis(u64::from(since_ms)) }
     };
     let looks = Side::BOTH.map(|side| slot.side(side).look());
-    let events = |side: Side| {
-        let (now, first) = (looks[side as usize].tick(), facts.first_ticks[side as usize]);
-        u64::from(now.wrapping_sub(first))
-    };
+    let events = |side: Side| u64::from(looks[side as usize].tick());
     SourceReport {
         source: facts.source.0,
         interest: facts.interest,

@@ -99,8 +99,6 @@ pub(crate) struct Facts {
     /// The tick of the read side when the kernel was last asked: a one-shot registration whose
     /// tick has moved since is spent.
     pub(crate) armed_tick: u32,
-    /// The ticks when the slot was taken into use: a slot's ticks go on from owner to owner.
-    pub(crate) first_ticks: [u32; 2],
     pub(crate) location: &'static Location<'static>,
     pub(crate) waiters: Option<Box<Waiters>>,
 }
@@ -114,7 +112,6 @@ impl Facts {
             armed: None,
             trigger,
             armed_tick: 0,
-            first_ticks: [0; 2],
             location: Location::caller(),
             waiters: None,
         }
@@ -405,8 +402,7 @@ impl ScheduledIo {
 
     /// Takes the slot into use.
     pub(crate) fn begin(&self, facts: Facts) {
-        let first_ticks = Side::BOTH.map(|side| self.side(side).look().tick());
-        *self.facts() = Some(Facts { first_ticks, ..facts });
+        *self.facts() = Some(facts);
     }
 
     /// Ends the registration: from here on its events are stale. Returns what held wakers, to be
