@@ -86,7 +86,7 @@ impl Report {
 
     fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_style(UTF8_FULL_CONDENSED);
+        table.load_preset(UTF8_FULL_CONDENSED);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
         table.set_header(["backend", "available", "reason and remedy"]);
         for backend in &self.backends {

@@ -15,22 +15,20 @@ use mainspring::rt::{SharedPort, per_core_with, spawn_local};
 use mainspring::{Builder, Choice, Handle};
 
 fn main() {
-    let ended = arguments().and_then(|(address, choice, cores)| {
-        run(&address, choice, cores).map_err(|error| format!("{address}: {error}"))
-    });
-    if let Err(error) = ended {
-        eprintln!("echo: {error}");
+    if let Err(error) = arguments().map_err(io::Error::other).and_then(run) {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        eprintln!("echo {}: {error}", arguments.join(" "));
         std::process::exit(1);
     }
 }
 
-fn run(address: &str, choice: Choice, cores: usize) -> io::Result<()> {
+fn run((address, choice, cores): (String, Choice, usize)) -> io::Result<()> {
     let builder = Builder::new().choice(choice);
     if cores == 1 {
-        let listener = std::net::TcpListener::bind(address)?;
+        let listener = std::net::TcpListener::bind(&address)?;
         return builder.build()?.block_on(serve(listener, true))?;
     }
-    let port = SharedPort::bind(address, cores)?;
+    let port = SharedPort::bind(&address, cores)?;
     let cores = per_core_with(&builder, cores, move |core| {
         let listener = port.take(core.index()).expect("each core takes its own listener");
         serve(listener, core.index() == 0)
@@ -56,6 +54,7 @@ async fn serve(listener: std::net::TcpListener, announces: bool) -> io::Result<(
 }
 
 async fn echo(mut stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
     let mut buffer = vec![0; 16 * 1024];
     loop {
         match stream.read(&mut buffer).await? {

@@ -32,3 +32,34 @@ impl Alarm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainspring::time::timeout;
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    /// Asks for `first`, then waits for `second`; whether that was in time.
+    fn moved(first: Duration, second: Duration) -> bool {
+        let start = Instant::now();
+        let waited = mainspring::block_on(async {
+            let mut alarm = Alarm::default();
+            let set = poll_fn(|cx| Poll::Ready(alarm.poll(cx, start + first)));
+            assert!(set.await.is_pending());
+            let fired = poll_fn(|cx| alarm.poll(cx, start + second));
+            timeout(Duration::from_secs(60), fired).await
+        });
+        waited.unwrap().is_ok() && start.elapsed() >= second
+    }
+
+    #[test]
+    fn a_deadline_that_comes_nearer_is_kept() {
+        assert!(moved(Duration::from_secs(3600), Duration::from_millis(5)));
+    }
+
+    #[test]
+    fn a_deadline_that_moved_away_is_not_met_early() {
+        assert!(moved(Duration::from_secs(1), Duration::from_millis(1200)));
+    }
+}

@@ -295,7 +295,12 @@ impl Owners {
         match owner {
             // Grown only for a number the kernel has accepted, so never by a wild one.
             Some(token) => {
-                if place >= tokens.len() {
+                let length = tokens.len();
+                if place >= tokens.capacity() {
+                    // By an eighth and not to the double: most of a table is to be in use.
+                    tokens.reserve_exact(place + 1 + length / 8 - length);
+                }
+                if place >= length {
                     tokens.resize(place + 1, NOBODY);
                 }
                 tokens[place] = token.0;

@@ -14,6 +14,9 @@ thread_local! {
     static ENTERED: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
 }
 
+/// The depth of a guard that is in no list, because its thread has dropped it.
+const DEPTH_MAX: usize = usize::MAX;
+
 /// The process-wide driver, once somebody needed it.
 static BACKGROUND: Mutex<Option<Handle>> = Mutex::new(None);
 
@@ -27,39 +30,44 @@ pub struct Entered {
 }
 
 pub(super) fn current() -> io::Result<Handle> {
-    let entered = ENTERED.with_borrow(|entered| entered.last().cloned());
-    match entered {
+    match look(|entered| entered.last().cloned()).flatten() {
         Some(handle) => Ok(handle),
         None => background(),
     }
 }
 
+/// What `look` finds in the list; `None` on a thread that ends and has dropped it already. A
+/// destructor that runs later still may ask, enter, and leave what it entered long before.
+fn look<R>(look: impl FnOnce(&mut Vec<Handle>) -> R) -> Option<R> {
+    ENTERED.try_with(|entered| look(&mut entered.borrow_mut())).ok()
+}
+
 pub(super) fn enter(handle: &Handle) -> Entered {
-    ENTERED.with_borrow_mut(|entered| {
+    let depth = look(|entered| {
         entered.push(handle.clone());
-        Entered { depth: entered.len(), _not_send: PhantomData }
-    })
+        entered.len()
+    });
+    Entered { depth: depth.unwrap_or(DEPTH_MAX), _not_send: PhantomData }
 }
 
 /// Shows `look` the clock of the driver this thread is turning or has entered, or a real one if it
 /// is with none: reading the time starts no driver.
 pub(super) fn with_clock<R>(look: impl FnOnce(&Clock) -> R) -> R {
-    ENTERED.with_borrow(|entered| match entered.last() {
-        Some(handle) => look(handle.clock()),
-        None => look(&Clock::real()),
-    })
+    // A clone, because `look` is not to run inside the list.
+    let clock = self::look(|entered| entered.last().map(|handle| handle.clock().clone()));
+    look(&clock.flatten().unwrap_or_else(Clock::real))
 }
 
 /// Whether `handle` is the current driver already; a turn then has nothing to do.
 pub(super) fn is_current(handle: &Handle) -> bool {
-    ENTERED.with_borrow(|entered| entered.last().is_some_and(|last| last.is_same(handle)))
+    look(|entered| entered.last().is_some_and(|last| last.is_same(handle))).unwrap_or(false)
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         // Dropped out of order, a guard takes the younger ones with it: what they guarded is left
         // too, and never is a driver current whose guard is gone.
-        let left = ENTERED.with_borrow_mut(|entered| {
+        let left = look(|entered| {
             let depth = (self.depth - 1).min(entered.len());
             entered.split_off(depth)
         });

@@ -23,7 +23,7 @@ use super::registration::Registration;
 use super::timers::Timers;
 use super::wake::wake_all;
 
-/// Slots in the first page of a driver's registrations: eight kilobytes.
+/// Slots in the first page of a driver's registrations: seven kilobytes.
 const FIRST_PAGE_SLOTS: usize = 64;
 
 /// The cheap, shared half of a [`Driver`](crate::Driver): clone it, send it, use it anywhere.

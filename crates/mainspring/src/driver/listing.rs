@@ -89,7 +89,7 @@ impl SourceReport {
         self.ready
     }
 
-    /// Events so far, of both directions.
+    /// Events so far, of both directions; each counts modulo 2^32.
     #[must_use]
     pub fn events(&self) -> u64 {
         self.events
@@ -140,13 +140,17 @@ fn report(slot: &ScheduledIo, facts: &Facts, now_ms: u32) -> SourceReport {
         Waiting { tasks, since: Duration::from_millis(u64::from(since_ms)) }
     };
     let looks = Side::BOTH.map(|side| slot.side(side).look());
+    let events = |side: Side| {
+        let (now, first) = (looks[side as usize].tick(), facts.first_ticks[side as usize]);
+        u64::from(now.wrapping_sub(first))
+    };
     SourceReport {
         source: facts.source.0,
         interest: facts.interest,
         armed: facts.armed,
         trigger: facts.trigger,
         ready: looks.iter().fold(Ready::EMPTY, |ready, look| ready | look.ready()),
-        events: looks.iter().map(|look| u64::from(look.tick())).sum(),
+        events: Side::BOTH.map(events).iter().sum(),
         reading: waiting(Side::Read),
         writing: waiting(Side::Write),
         location: facts.location,

@@ -7,6 +7,8 @@
 
 mod builder;
 mod context;
+#[cfg(unix)]
+mod descriptor;
 mod handle;
 mod listing;
 mod owned;

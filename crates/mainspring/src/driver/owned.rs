@@ -165,6 +165,61 @@ impl<T: AsSource> Async<T> {
         self.registration.async_io(Interest::WRITABLE, || op(&self.source)).await
     }
 
+    /// Ready when a read will not block. One task a direction: the last caller is the one that is
+    /// woken.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`readable`](Self::readable).
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<ReadyEvent>> {
+        self.check()?;
+        self.registration.poll_ready(cx, Interest::READABLE)
+    }
+
+    /// Ready when a write will not block; see [`poll_readable`](Self::poll_readable).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`writable`](Self::writable).
+    pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<ReadyEvent>> {
+        self.check()?;
+        self.registration.poll_ready(cx, Interest::WRITABLE)
+    }
+
+    /// Calls `op` on the source once, if it looks ready for `interest` or was never waited for.
+    ///
+    /// With [`readable`](Self::readable), the loop that [`read_with`](Self::read_with) is, written
+    /// by hand:
+    ///
+    /// ```
+    /// use mainspring::{Async, Interest};
+    /// use std::io::{ErrorKind, Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// let (a, mut b) = UnixStream::pair()?;
+    /// a.set_nonblocking(true)?;
+    /// let a = Async::new(a)?;
+    /// let mut buffer = [0; 8];
+    /// let error = a.try_io(Interest::READABLE, |mut io| io.read(&mut buffer)).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    /// b.write_all(b"hello")?;
+    /// futures::executor::block_on(a.readable())?;
+    /// assert_eq!(a.try_io(Interest::READABLE, |mut io| io.read(&mut buffer))?, 5);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Registration::try_io`], and if the source was replaced.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        op: impl FnOnce(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.check()?;
+        self.registration.try_io(interest, || op(&self.source))
+    }
+
     fn poll_with<R>(
         &self,
         cx: &mut Context<'_>,
@@ -183,53 +238,87 @@ impl<T: AsSource> Async<T> {
     }
 }
 
-impl<T: AsSource + Unpin> AsyncRead for Async<T>
-where
-    for<'a> &'a T: Read,
-{
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_with(cx, Interest::READABLE, || (&self.source).read(buffer))
-    }
-
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_with(cx, Interest::READABLE, || (&self.source).read_vectored(buffers))
-    }
+/// Whether a call is made again, now or when the source is ready.
+fn is_retried(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-impl<T: AsSource + Unpin> AsyncWrite for Async<T>
+impl<T: AsSource> Async<T>
 where
     for<'a> &'a T: Write,
 {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_with(cx, Interest::WRITABLE, || (&self.source).write(buffer))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_with(cx, Interest::WRITABLE, || (&self.source).write_vectored(buffers))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_with(cx, Interest::WRITABLE, || (&self.source).flush())
-    }
-
-    /// Flushes. How a source is shut down depends on what it is: `get_ref` is the way to it.
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(cx)
+    fn poll_flush_source(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
+        // Tried without a look at the readiness: most sources have nothing to flush, and need no
+        // room to say so.
+        match (&self.source).flush() {
+            Err(error) if is_retried(&error) => {
+                self.poll_with(cx, Interest::WRITABLE, || (&self.source).flush())
+            }
+            done => Poll::Ready(done),
+        }
     }
 }
+
+/// Implements the traits of futures-io for an owned and for a borrowed `Async`, so that one task
+/// may read while another writes.
+macro_rules! byte_stream {
+    ($stream:ty, $($bound:tt)*) => {
+        impl<T: AsSource $($bound)*> AsyncRead for $stream
+        where
+            for<'a> &'a T: Read,
+        {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffer: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                self.poll_with(cx, Interest::READABLE, || (&self.source).read(buffer))
+            }
+
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffers: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let read = || (&self.source).read_vectored(buffers);
+                self.poll_with(cx, Interest::READABLE, read)
+            }
+        }
+
+        impl<T: AsSource $($bound)*> AsyncWrite for $stream
+        where
+            for<'a> &'a T: Write,
+        {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffer: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                self.poll_with(cx, Interest::WRITABLE, || (&self.source).write(buffer))
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buffers: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let write = || (&self.source).write_vectored(buffers);
+                self.poll_with(cx, Interest::WRITABLE, write)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.poll_flush_source(cx)
+            }
+
+            /// Flushes. How a source is shut down depends on what it is: `get_ref` is the way to
+            /// it.
+            fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                self.poll_flush_source(cx)
+            }
+        }
+    };
+}
+
+byte_stream!(Async<T>, + Unpin);
+byte_stream!(&Async<T>,);

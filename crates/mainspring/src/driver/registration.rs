@@ -58,6 +58,7 @@ pub struct Registration {
     handle: Handle,
     token: Token,
     source: RawSource,
+    interest: Interest,
 }
 
 /// What a source was ready for when it was looked at; given back to [`Registration::clear`].
@@ -132,7 +133,7 @@ impl Registration {
         let facts = Facts { location, ..Facts::new(source, interest, trigger) };
         let token = handle.shared().set.insert(facts)?;
         handle.shared().counters.source_registered();
-        Ok(Registration { handle: handle.clone(), token, source })
+        Ok(Registration { handle: handle.clone(), token, source, interest })
     }
 
     /// The driver's handle.
@@ -197,6 +198,11 @@ impl Registration {
         if let Poll::Ready(done) = Self::answer(look) {
             return Poll::Ready(done);
         }
+        if !self.interest.contains(interest) {
+            // Found before arming: a side that is watched for something else looks as if it were
+            // watched for this.
+            return Poll::Ready(Err(not_registered(interest, self.interest)));
+        }
         if !look.is_armed() {
             self.arm(io, interest)?;
         }
@@ -218,9 +224,10 @@ impl Registration {
         }
     }
 
-    /// Takes back what `event` reported, unless something came since. Closed bits stay.
+    /// Takes back what `event` was asked for, unless something came since. Closed bits stay, and
+    /// so does what others wait for.
     pub fn clear(&self, event: ReadyEvent) {
-        self.io().clear(&event.look, Ready::ALL);
+        self.io().clear(&event.look);
     }
 
     /// Calls `op` when the source is ready, until it says something else than `WouldBlock`. One
@@ -344,9 +351,9 @@ impl Registration {
             let count = moved.count();
             let short = count != 0 && count < len && moved.went_all_the_way();
             // Not after urgent data: a read stops before its mark, although more may lie behind.
-            let urgent = || io.side(Side::Read).look().ready().is_priority();
+            let urgent = || io.side(Side::Read).look().has_mark();
             if short && look.is_armed() && self.handle.has_true_edges() && !urgent() {
-                io.clear(&look, Ready::ALL);
+                io.clear(&look);
             }
         }
         done
@@ -387,16 +394,19 @@ impl Registration {
     /// A call said `WouldBlock` although `look` promised otherwise: what it promised is taken
     /// back, and an end of the stream that turned out not to be one is asked for anew.
     fn blocked(&self, io: &ScheduledIo, look: &Look) {
-        io.clear(look, Ready::ALL);
+        io.clear(look);
         if look.ready().intersects(Ready::CLOSED) {
             io.reopen(look);
-            let facts = io.facts();
-            if let Some(facts) = facts.as_ref() {
+            let mut stranded = Vec::new();
+            if let Some(facts) = io.facts().as_mut() {
                 if let (Some(armed), Trigger::Edge) = (facts.armed, facts.trigger) {
-                    // An error here is met again, and told, by the call that follows.
-                    let _ = self.tell(facts, armed, false);
+                    // The error itself is met again, and told, by whoever waits next.
+                    if self.tell(facts, armed, false).is_err() {
+                        Self::unwatched(io, facts, &mut stranded);
+                    }
                 }
             }
+            wake_all(&mut stranded, &self.handle.shared().counters);
         }
     }
 
@@ -404,10 +414,13 @@ impl Registration {
     fn arm(&self, io: &ScheduledIo, interest: Interest) -> io::Result<()> {
         let mut guard = io.facts();
         let Some(facts) = guard.as_mut() else { return Err(error::shut_down()) };
-        let spent = facts.trigger == Trigger::OneShot
-            && facts.armed.is_some()
-            && facts.armed_tick != io.side(Side::Read).look().tick();
-        if spent || io.look(interest).is_armed() {
+        let unspent = facts.armed_tick == io.side(Side::Read).look().tick();
+        if let (Trigger::OneShot, Some(armed), false) = (facts.trigger, facts.armed, unspent) {
+            // Who comes when the shot is spent waits for the next, which has to be for them too.
+            facts.armed = Some(armed | interest);
+            return Ok(());
+        }
+        if io.look(interest).is_armed() {
             return Ok(());
         }
         let mut stranded = Vec::new();
@@ -426,15 +439,9 @@ impl Registration {
         interest: Interest,
         stranded: &mut Vec<Waker>,
     ) -> io::Result<()> {
-        if !facts.interest.contains(interest) {
-            return Err(not_registered(interest, facts.interest));
-        }
-        let armed = Side::BOTH.map(|side| io.side(side).look().is_armed());
         let of_sides = Side::BOTH
             .into_iter()
-            .filter(|side| {
-                armed[*side as usize] || side.interest().intersection(interest).is_some()
-            })
+            .filter(|&side| side.is_in(interest) || io.side(side).look().is_armed())
             .fold(interest, |wanted, side| wanted | side.interest());
         let wanted = of_sides.intersection(facts.interest).unwrap_or(interest);
         // The words first: a report that comes before the call returns must find them.
@@ -450,15 +457,21 @@ impl Registration {
                 Ok(())
             }
             Err(error) => {
-                for side in Side::of(wanted).filter(|side| !armed[*side as usize]) {
-                    io.side(side).clear_armed();
-                    stranded.extend(io.side(side).slot.take());
-                }
-                if let Some(waiters) = facts.waiters.as_deref_mut() {
-                    waiters.notify(Ready::ALL, stranded);
-                }
+                Self::unwatched(io, facts, stranded);
                 Err(error)
             }
+        }
+    }
+
+    /// Under the lock: the kernel refused, so it may watch nothing of this source any more, also
+    /// where it did before (the number names another file by now). Who relied on it asks again.
+    fn unwatched(io: &ScheduledIo, facts: &mut Facts, stranded: &mut Vec<Waker>) {
+        for side in Side::BOTH {
+            io.side(side).clear_armed();
+            stranded.extend(io.side(side).slot.take());
+        }
+        if let Some(waiters) = facts.waiters.as_deref_mut() {
+            waiters.notify(Ready::ALL, stranded);
         }
     }
 

@@ -100,19 +100,21 @@ impl Timer {
     /// Ready when the timer has fired, or can never fire because the driver is gone; then the
     /// caller asks [`Handle::is_shutdown`]. Else `waker` is woken when it does.
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<()> {
-        let polled = self.handle.timers().wheel.lock().poll(self.key, waker);
-        match polled {
-            Polled::Fired | Polled::Stale => Poll::Ready(()),
-            Polled::Waiting { replaced } if self.handle.is_shutdown() => {
-                drop(replaced);
-                Poll::Ready(())
-            }
-            // What was replaced is dropped here, outside the lock.
-            Polled::Waiting { replaced } => {
-                drop(replaced);
-                Poll::Pending
-            }
+        let mut clone = None;
+        let mut polled = self.ask(waker, &mut clone);
+        if polled == Polled::Unheard {
+            // A waker is cloned by the task's code, and what was replaced is dropped by it: both
+            // outside the lock.
+            clone = Some(waker.clone());
+            polled = self.ask(waker, &mut clone);
         }
+        drop(clone);
+        let over = polled != Polled::Waiting || self.handle.is_shutdown();
+        if over { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn ask(&self, waker: &Waker, clone: &mut Option<Waker>) -> Polled {
+        self.handle.timers().wheel.lock().poll(self.key, waker, clone)
     }
 }
 

@@ -11,8 +11,13 @@ use crate::metrics::Counters;
 /// C8), nor the program its loop. The panic is reported by the panic hook and counted.
 pub(super) fn wake_all(wakers: &mut Vec<Waker>, counters: &Counters) {
     for waker in wakers.drain(..) {
-        if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
             counters.waker_panic();
+            // What the panic carried is somebody else's too, and may panic in turn when it is
+            // dropped; that second panic's is leaked, or there would be no end to it.
+            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                std::mem::forget(again);
+            }
         }
     }
 }

@@ -201,8 +201,10 @@ impl Registry {
         interest: Interest,
         trigger: Trigger,
     ) -> io::Result<()> {
+        // Before the lock is taken: what a source says of itself is its own code.
+        let source = raw_source(source);
         let add = |source, slot| self.0.backend.add(source, slot, interest, trigger);
-        self.0.table.lock().add(raw_source(source), token, add)
+        self.0.table.lock().add(source, token, add)
     }
 
     /// Adds a source with the mechanism's own flags; `os` has the public way to it.
@@ -213,8 +215,9 @@ impl Registry {
         token: Token,
         flags: u32,
     ) -> io::Result<()> {
+        let source = raw_source(source);
         let add = |source, slot| self.0.backend.add_with_flags(source, slot, flags);
-        self.0.table.lock().add(raw_source(source), token, add)
+        self.0.table.lock().add(source, token, add)
     }
 
     /// Changes token, interest and trigger, and looks again: a source that is ready is reported.

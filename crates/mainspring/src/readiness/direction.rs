@@ -1,11 +1,11 @@
 //! One direction of one source: readiness, generation and tick in one word.
 //!
 //! ```text
-//!  63                             32 31                      10 9        0
+//!  63                             32 31                      11 10       0
 //! ┌─────────────────────────────────┬──────────────────────────┬──────────┐
 //! │ tick                            │ generation (low bits)    │ flags    │
 //! └─────────────────────────────────┴──────────────────────────┴──────────┘
-//!  flags: 0–5 readiness · 6 SHUTDOWN · 7 QUEUED · 8 ARMED · 9 ONCE
+//!  flags: 0–5 readiness · 6 SHUTDOWN · 7 QUEUED · 8 ARMED · 9 ONCE · 10 MARK
 //! ```
 //!
 //! A source has two such words, one a direction, and not one for both: a write event then cannot
@@ -24,6 +24,9 @@
 //! - **ARMED** says that the kernel watches this direction. Until then a call is simply tried:
 //!   what never blocks never meets the selector.
 //! - **ONCE** says that a report ends the watch, for every trigger but the edge.
+//! - **MARK** says that urgent data was reported and the usual data has not run dry since: a read
+//!   may stop before the urgent byte although more lies behind it. It is not `PRIORITY`, which is
+//!   taken back by whoever waited for it, and that may be before a reader has come so far.
 
 use crate::ready::Ready;
 use crate::sync::atomic::AtomicU64;
@@ -36,15 +39,16 @@ const SHUTDOWN: u64 = 1 << 6;
 const QUEUED: u64 = 1 << 7;
 const ARMED: u64 = 1 << 8;
 const ONCE: u64 = 1 << 9;
+const MARK: u64 = 1 << 10;
 const FLAGS_MASK: u64 = (1 << GENERATION_SHIFT) - 1;
-const GENERATION_SHIFT: u32 = 10;
-const GENERATION_BITS: u32 = 22;
+const GENERATION_SHIFT: u32 = 11;
+const GENERATION_BITS: u32 = 21;
 const GENERATION_MASK: u64 = ((1 << GENERATION_BITS) - 1) << GENERATION_SHIFT;
 const TICK_SHIFT: u32 = 32;
 const TICK_ONE: u64 = 1 << TICK_SHIFT;
 
 const _: () = assert!(GENERATION_SHIFT + GENERATION_BITS == TICK_SHIFT);
-const _: () = assert!(ONCE < (1 << GENERATION_SHIFT));
+const _: () = assert!(MARK < (1 << GENERATION_SHIFT));
 const _: () = assert!(Ready::ALL.bits() as u64 == READY_MASK);
 
 /// A look at a direction at one moment.
@@ -70,6 +74,11 @@ impl Seen {
     /// Whether the next report is the last until the source is armed again.
     pub(crate) fn is_once(self) -> bool {
         self.0 & ONCE != 0
+    }
+
+    /// Whether a read may stop before urgent data.
+    pub(crate) fn has_mark(self) -> bool {
+        self.0 & MARK != 0
     }
 
     /// Whether somebody may be in the list.
@@ -121,10 +130,11 @@ impl Direction {
     /// An event: sets `ready` and moves the tick, if the word is still of `generation`.
     pub(crate) fn set(&self, generation: u64, ready: Ready, disarm: bool) -> Dispatch {
         let wanted = generation_bits(generation);
+        let mark = if ready.is_priority() { MARK } else { 0 };
+        let reported = u64::from(ready.bits()) | mark;
         let result = self.update(|seen| {
             let kept = if disarm { seen.0 & !ARMED } else { seen.0 };
-            (seen.generation_bits() == wanted)
-                .then(|| (kept | u64::from(ready.bits())).wrapping_add(TICK_ONE))
+            (seen.generation_bits() == wanted).then(|| (kept | reported).wrapping_add(TICK_ONE))
         });
         match result {
             Ok(seen) => Dispatch::Set { queued: seen.is_queued() },
@@ -132,9 +142,11 @@ impl Direction {
         }
     }
 
-    /// Takes `ready` back if no event has come since `seen`; closed bits stay.
+    /// Takes `ready` back if no event has come since `seen`; closed bits stay. With `READABLE` the
+    /// mark goes: all the usual data was read.
     pub(crate) fn clear(&self, seen: Seen, ready: Ready) {
         let gone = u64::from((ready - Ready::CLOSED).bits());
+        let gone = if ready.contains(Ready::READABLE) { gone | MARK } else { gone };
         // An error means that an event came, or the registration went: then there is nothing to
         // take back.
         let _ = self.update(|now| {

@@ -1,9 +1,13 @@
 //! The slots of a driver: a paged slab with stable addresses.
 //!
-//! A token is a slot's index and its generation, never an address. Pages double in size and are
-//! never moved or freed while the driver lives, so an event finds its slot without a lock, and a
-//! slot that was given back is used again at once: events of its former registration carry the
-//! former generation and are dropped.
+//! A token is a slot's index and its generation, never an address. Pages are never moved or freed
+//! while the driver lives, so an event finds its slot without a lock, and a slot that was given
+//! back is used again at once: events of its former registration carry the former generation and
+//! are dropped.
+//!
+//! Sixteen pages have one size, the next sixteen twice that, and so on. So there are few of them,
+//! and of many slots a sixteenth is to spare at most (an eighth, once there are two sizes): an idle
+//! source costs its own slot and little more.
 //!
 //! ```text
 //!  63                                      24 23                      0
@@ -27,8 +31,11 @@ use super::scheduled_io::{Facts, ScheduledIo};
 
 const INDEX_BITS: u32 = 24;
 const GENERATION_MAX: u64 = (1 << (64 - INDEX_BITS)) - 1;
-/// Pages double, so this many of them hold every index.
-const PAGES: usize = INDEX_BITS as usize;
+/// Pages of one size, as a power of two.
+const EQUALS_LOG2: u32 = 4;
+const EQUALS: usize = 1 << EQUALS_LOG2;
+/// This many pages hold every index, also if the first ones hold one each.
+const PAGES: usize = (INDEX_BITS - EQUALS_LOG2) as usize * EQUALS + 1;
 /// The greatest number of sources of one driver. The last index is not used: with the last
 /// generation it would be [`Token::WAKE`].
 pub(crate) const SOURCES_MAX: usize = (1 << INDEX_BITS) - 1;
@@ -69,11 +76,16 @@ impl RegistrationSet {
     }
 
     /// The page of an index, the place in it, and the page's length.
+    ///
+    /// Counted as if [`EQUALS`] pages of the first size came before the first, a position's highest
+    /// bit tells the size of its page, and the bits below it which of the equals it is.
     fn locate(&self, index: usize) -> (usize, usize, usize) {
-        let position = index + (1 << self.first_page_log2);
-        let length_log2 = position.ilog2();
+        let position = index + (EQUALS << self.first_page_log2);
+        let length_log2 = position.ilog2() - EQUALS_LOG2;
         let length = 1 << length_log2;
-        ((length_log2 - self.first_page_log2) as usize, position - length, length)
+        let sizes_before = (length_log2 - self.first_page_log2) as usize;
+        let page = sizes_before * EQUALS + (position >> length_log2) - EQUALS;
+        (page, position & (length - 1), length)
     }
 
     fn slot(&self, index: usize) -> Option<&ScheduledIo> {
@@ -128,7 +140,7 @@ impl RegistrationSet {
         if place == 0 {
             self.pages[page].get_or_init(|| (0..length).map(|_| ScheduledIo::new()).collect());
             // So that giving a slot back, which drops run, never allocates.
-            free.released.reserve(index + length);
+            free.released.reserve_exact(index + length);
         }
         free.fresh += 1;
         Ok(index)

@@ -99,6 +99,8 @@ pub(crate) struct Facts {
     /// The tick of the read side when the kernel was last asked: a one-shot registration whose
     /// tick has moved since is spent.
     pub(crate) armed_tick: u32,
+    /// The ticks when the slot was taken into use: a slot's ticks go on from owner to owner.
+    pub(crate) first_ticks: [u32; 2],
     pub(crate) location: &'static Location<'static>,
     pub(crate) waiters: Option<Box<Waiters>>,
 }
@@ -112,6 +114,7 @@ impl Facts {
             armed: None,
             trigger,
             armed_tick: 0,
+            first_ticks: [0; 2],
             location: Location::caller(),
             waiters: None,
         }
@@ -170,13 +173,14 @@ impl ScheduledIo {
         Look { read, write, mask: interest.mask() }
     }
 
-    /// Takes `ready` back on the sides of `look` that no event has touched since.
-    pub(crate) fn clear(&self, look: &Look, ready: Ready) {
+    /// Takes back what `look` asked for, on the sides that no event has touched since. What it did
+    /// not ask for stays: a reader that finds nothing says nothing about urgent data.
+    pub(crate) fn clear(&self, look: &Look) {
         if look.read != Seen::NOTHING {
-            self.read.clear(look.read, ready & Side::Read.mask());
+            self.read.clear(look.read, look.mask & Side::Read.mask());
         }
         if look.write != Seen::NOTHING {
-            self.write.clear(look.write, ready & Side::Write.mask());
+            self.write.clear(look.write, look.mask & Side::Write.mask());
         }
     }
 
@@ -401,7 +405,8 @@ impl ScheduledIo {
 
     /// Takes the slot into use.
     pub(crate) fn begin(&self, facts: Facts) {
-        *self.facts() = Some(facts);
+        let first_ticks = Side::BOTH.map(|side| self.side(side).look().tick());
+        *self.facts() = Some(Facts { first_ticks, ..facts });
     }
 
     /// Ends the registration: from here on its events are stale. Returns what held wakers, to be

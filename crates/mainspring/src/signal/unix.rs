@@ -343,15 +343,16 @@ impl Receiver {
 
     /// Leaves a waker; returns why it would never be woken, if so.
     fn wait(&self, place: usize, seen: usize, waker: &Waker) -> Option<io::Error> {
+        // Cloned and dropped by the task's code: both outside the lock.
+        let waker = waker.clone();
         let mut listeners = self.lock();
-        let listener = listeners.places[place].as_mut();
-        let replaced = listener.and_then(|listener| {
-            listener.seen = seen;
-            match &listener.waker {
-                Some(stored) if stored.will_wake(waker) => None,
-                _ => listener.waker.replace(waker.clone()),
+        let replaced = match listeners.places[place].as_mut() {
+            Some(listener) => {
+                listener.seen = seen;
+                listener.waker.replace(waker)
             }
-        });
+            None => Some(waker),
+        };
         let failure = listeners.failure();
         drop(listeners);
         drop(replaced);

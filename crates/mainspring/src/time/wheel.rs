@@ -63,8 +63,7 @@
 //!   deadlines are equal. A deadline already past when it is set counts as the cursor's time.
 //! - **The end of time**: a deadline of `u64::MAX` is a timer like the others, due at `u64::MAX`.
 //! - **Foreign code**: wakers are handed out, never woken or dropped here (except with the wheel
-//!   itself), so a lock around the wheel is never held while they run. [`poll`](Wheel::poll) clones
-//!   one if it has to, before it changes anything.
+//!   itself), and cloned by the caller, so a lock around the wheel is never held while they run.
 
 use std::task::Waker;
 
@@ -98,14 +97,15 @@ pub(crate) struct TimerKey {
 }
 
 /// What [`Wheel::poll`] found.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Polled {
     /// The deadline was reached.
     Fired,
-    /// Not yet; the waker is stored. `replaced` is the one stored before, if it would not wake the
-    /// same task: to be dropped once the lock around the wheel is released.
-    Waiting { replaced: Option<Waker> },
+    /// Not yet; a waker of the task is stored.
+    Waiting,
+    /// Not yet, and the task would not hear of it: to be asked again with a clone of its waker.
+    Unheard,
     /// The key is stale.
     Stale,
 }
@@ -186,18 +186,30 @@ impl Wheel {
         self.entries.release(key.index)
     }
 
-    /// Asks whether a timer has fired, and if not, stores `waker` to be handed out when it does. A
-    /// stored waker that would wake the same task is kept and nothing is cloned.
-    pub(crate) fn poll(&mut self, key: TimerKey, waker: &Waker) -> Polled {
+    /// Asks whether a timer has fired, and if not, whether `waker` will be handed out when it does:
+    /// a stored waker that would wake the same task is kept. Else the one in `clone` is stored, and
+    /// the one it replaces left there.
+    ///
+    /// Cloning a waker and dropping one is foreign code. The caller does both, while the lock
+    /// around the wheel is released.
+    pub(crate) fn poll(
+        &mut self,
+        key: TimerKey,
+        waker: &Waker,
+        clone: &mut Option<Waker>,
+    ) -> Polled {
         let Some(entry) = self.entries.find_mut(key) else { return Polled::Stale };
         if entry.place == Place::Fired {
             return Polled::Fired;
         }
-        let replaced = match &entry.waker {
-            Some(stored) if stored.will_wake(waker) => None,
-            _ => entry.waker.replace(waker.clone()),
-        };
-        Polled::Waiting { replaced }
+        if entry.waker.as_ref().is_some_and(|stored| stored.will_wake(waker)) {
+            return Polled::Waiting;
+        }
+        if clone.is_none() {
+            return Polled::Unheard;
+        }
+        std::mem::swap(&mut entry.waker, clone);
+        Polled::Waiting
     }
 
     /// When the driver has to call [`advance`](Wheel::advance) next, if nothing changes: the

@@ -56,6 +56,8 @@ for_every_kind! {
         c3_a_level_nobody_waits_for_does_not_spin
         c3_a_spent_one_shot_is_silent_until_it_is_rearmed
         c3_an_interest_that_was_not_registered_is_refused_in_words
+        c3_an_interest_beside_the_watched_one_is_refused_in_words
+        c3_a_rearmed_one_shot_serves_who_came_for_the_other_direction
     }
     driver::clearing {
         c2_a_clear_does_not_take_back_an_edge_that_came_since
@@ -81,6 +83,7 @@ for_every_kind! {
         c4_a_stale_event_does_not_reach_the_next_owner_of_the_slot
         c4_a_dropped_registration_hears_nothing
         c4_registering_again_in_every_round_is_heard_in_every_round
+        c4_the_events_of_the_slots_former_owner_are_not_counted_again
         c5_a_second_registration_is_refused_in_words_and_harms_nothing
         c5_the_drop_of_a_former_owner_leaves_the_newcomer_alone
         c5_a_former_owner_that_arms_does_not_follow_the_number
@@ -190,5 +193,6 @@ for_every_kernel_kind! {
         c9_urgent_data_is_heard_alone
         c9_urgent_data_is_told_apart_from_the_usual
         c9_a_task_waits_for_urgent_data_alone
+        c2_a_reader_does_not_take_back_urgent_data
     }
 }

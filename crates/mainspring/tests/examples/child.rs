@@ -1,6 +1,6 @@
 //! Examples as child processes that end with the test, and never keep it waiting for ever.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -77,6 +77,11 @@ impl Running {
         self.lines.recv_timeout(PATIENCE).expect("a line on standard output")
     }
 
+    /// The process.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
     /// Waits for its end by itself.
     #[track_caller]
     pub(crate) fn end(&mut self) -> ExitStatus {
@@ -88,14 +93,6 @@ impl Running {
             assert!(Instant::now() < deadline, "it did not end within {PATIENCE:?}");
             thread::sleep(LOOK_EVERY);
         }
-    }
-
-    /// What it said on standard error, which must have been piped; after its end.
-    pub(crate) fn complaints(&mut self) -> String {
-        let mut text = String::new();
-        let stderr = self.child.stderr.as_mut().expect("it is piped");
-        stderr.read_to_string(&mut text).expect("text");
-        text
     }
 }
 

@@ -1,9 +1,11 @@
 //! The examples do what they say: each is run as a program of its own and talked to.
 
+mod chat;
 mod child;
 mod echo;
 mod proxy;
 
+use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 
@@ -52,13 +54,18 @@ fn wrong_arguments_are_refused_in_words() {
         ("echo", &["--colour"], "no option --colour"),
         ("echo", &[&taken], &taken),
         ("proxy", &["127.0.0.1:0"], "two addresses"),
+        ("chat", &[], "the path of a socket"),
+        ("chat", &["somewhere", "soon"], "a number of seconds"),
+        ("chat", &["/no/such/folder/socket"], "/no/such/folder/socket"),
         ("proxy", &[&taken, "127.0.0.1:1"], &taken),
     ];
     for (name, arguments, word) in cases {
         let mut command = Command::new(example(name));
         let mut running = Running::start(command.args(*arguments).stderr(Stdio::piped()));
         let status = running.end();
-        let complaints = running.complaints();
+        let mut complaints = String::new();
+        let stderr = running.child().stderr.as_mut().expect("it is piped");
+        stderr.read_to_string(&mut complaints).expect("text");
         assert!(!status.success(), "{name} {arguments:?}");
         assert!(complaints.contains(word), "{name} {arguments:?} said {complaints:?}");
         assert!(!complaints.contains("panicked"), "{name} {arguments:?} said {complaints:?}");

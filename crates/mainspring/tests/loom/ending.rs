@@ -75,7 +75,7 @@ fn a_wait_after_a_clear() {
         crate::event(&io, Ready::READABLE);
         let closer = shut_down_on_a_thread(&io);
         let look = io.look(Interest::READABLE);
-        io.clear(&look, Ready::READABLE);
+        io.clear(&look);
         let mut future = Future::reader();
         future.poll(&io);
         closer.join().unwrap();

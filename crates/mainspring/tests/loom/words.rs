@@ -26,7 +26,7 @@ fn a_clear_never_takes_an_edge_that_came_after_the_look() {
         let look = io.look(Interest::READABLE);
         let read = data.load(Ordering::Acquire);
         if !read {
-            io.clear(&look, Ready::READABLE);
+            io.clear(&look);
         }
         driver.join().unwrap();
 
@@ -49,9 +49,9 @@ fn two_clears_take_no_edge_between_them() {
         });
         let other = spawn({
             let io = io.clone();
-            move || io.clear(&look, Ready::READABLE)
+            move || io.clear(&look)
         });
-        io.clear(&look, Ready::READABLE);
+        io.clear(&look);
         driver.join().unwrap();
         other.join().unwrap();
 
@@ -71,7 +71,7 @@ fn the_directions_do_not_meet() {
             let io = io.clone();
             move || event(&io, Ready::WRITABLE)
         });
-        io.clear(&look, Ready::READABLE);
+        io.clear(&look);
         driver.join().unwrap();
 
         let ready = io.look(Interest::READABLE | Interest::WRITABLE).ready();
@@ -91,7 +91,7 @@ fn a_closed_bit_survives_a_clear_at_any_moment() {
             move || event(&io, Ready::READABLE | Ready::READ_CLOSED)
         });
         let look = io.look(Interest::READABLE);
-        io.clear(&look, Ready::ALL);
+        io.clear(&look);
         driver.join().unwrap();
 
         assert!(io.look(Interest::READABLE).ready().is_read_closed());
@@ -110,7 +110,7 @@ fn a_reopening_never_takes_an_end_that_came_after_the_look() {
             let io = io.clone();
             move || event(&io, Ready::READ_CLOSED)
         });
-        io.clear(&look, Ready::ALL);
+        io.clear(&look);
         io.reopen(&look);
         driver.join().unwrap();
 
@@ -134,7 +134,7 @@ fn the_shutdown_bit_survives_a_clear_and_an_event() {
             let io = io.clone();
             move || event(&io, Ready::WRITABLE)
         });
-        io.clear(&look, Ready::READABLE);
+        io.clear(&look);
         closer.join().unwrap();
         driver.join().unwrap();
 

@@ -101,6 +101,31 @@ fn a_short_read_is_not_trusted_beside_urgent_data() {
     assert!(poll_once(stream.readable()).is_pending());
 }
 
+/// Clause C2: the same where somebody took note of the urgent data before the reader came to it.
+#[test]
+fn a_short_read_is_not_trusted_after_urgent_data_was_seen() {
+    let mut driver = driver();
+    let (stream, mut peer) = block_on(&mut driver, pair_with_std());
+    let mut buffer = [0; 16];
+    assert!(poll_once(stream.read(&mut buffer)).is_pending());
+    settle(&mut driver);
+
+    peer.write_all(b"a").unwrap();
+    let peer = socket2::Socket::from(peer);
+    assert_eq!(peer.send_out_of_band(b"b").unwrap(), 1);
+    assert_eq!(peer.send(b"c").unwrap(), 1);
+    settle(&mut driver);
+
+    let seen = stream.try_io(Interest::PRIORITY, || Err::<(), _>(ErrorKind::WouldBlock.into()));
+    assert_eq!(seen.unwrap_err().kind(), ErrorKind::WouldBlock);
+    let mut got = Vec::new();
+    while got.len() < 2 {
+        let count = block_on(&mut driver, stream.read(&mut buffer)).unwrap();
+        got.extend_from_slice(&buffer[..count]);
+    }
+    assert_eq!(got, b"ac");
+}
+
 #[test]
 fn urgent_data_can_be_waited_for() {
     let mut driver = driver();

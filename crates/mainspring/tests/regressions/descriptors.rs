@@ -8,13 +8,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use mainspring::{Async, Driver, Interest, Trigger};
 
 use crate::allocations::bytes_held;
 use crate::counts::counted;
-use crate::fixture::{drain, drive, duplicate_apart, pair, pass, poll};
+use crate::fixture::{Bell, drain, drive, duplicate_apart, pair, pass, poll};
 use crate::watchdog::Watchdog;
 
 const READ: Interest = Interest::READABLE;
@@ -213,4 +213,47 @@ fn a_fifo_whose_writer_comes_back_neither_spins_nor_falls_silent() {
         drop(writer);
         assert!(drive(&mut driver, reader.read_with(read)).expect("the end").is_empty());
     }
+}
+
+/// The kernel was asked anew about a number that had come to name another file. It refused, which
+/// nobody was told, and the next wait was for a watch that did not exist.
+#[test]
+fn a_source_that_cannot_be_watched_any_more_is_an_error_at_the_next_wait() {
+    let mut driver = Driver::new().expect("a driver");
+    let (a, b) = pair();
+    let (other, _keep) = pair();
+    let mut registered: OwnedFd = duplicate_apart(&a);
+    let handle = driver.handle();
+    let registration = handle.register(&registered, READ, Trigger::Edge).expect("a source");
+    assert!(poll(pin!(registration.ready(READ)), Waker::noop()).is_pending());
+    drop((a, b));
+    drive(&mut driver, registration.ready(READ)).expect("the end of the stream");
+    rustix::io::dup2(&other, &mut registered).expect("the number names another file");
+    let tried = registration.try_io(READ, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    assert_eq!(tried.expect_err("it would block").kind(), io::ErrorKind::WouldBlock);
+    let waiting = poll(pin!(registration.ready(READ)), Waker::noop());
+    let Poll::Ready(Err(error)) = waiting else { panic!("it waits for ever: {waiting:?}") };
+    assert!(error.to_string().contains("register that anew"), "{error}");
+}
+
+/// The same where one direction is told, while the other waits already.
+#[test]
+fn a_direction_that_is_refused_wakes_the_other() {
+    let both = READ | Interest::WRITABLE;
+    let driver = Driver::new().expect("a driver");
+    let (a, _b) = pair();
+    let (other, _keep) = pair();
+    let mut registered: OwnedFd = duplicate_apart(&a);
+    let registration = driver.handle().register(&registered, both, Trigger::Edge);
+    let registration = registration.expect("a source");
+    let bell = Bell::new();
+    let waker = Waker::from(bell.clone());
+    let mut reading = pin!(registration.ready(READ));
+    assert!(poll(reading.as_mut(), &waker).is_pending());
+    rustix::io::dup2(&other, &mut registered).expect("the number names another file");
+    let writing = poll(pin!(registration.ready(Interest::WRITABLE)), Waker::noop());
+    assert!(matches!(writing, Poll::Ready(Err(_))), "{writing:?}");
+    assert_eq!(bell.rings(), 1, "the reader waits for what the kernel does not watch");
+    let reading = poll(reading, &waker);
+    assert!(matches!(reading, Poll::Ready(Err(_))), "{reading:?}");
 }

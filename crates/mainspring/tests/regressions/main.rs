@@ -8,7 +8,9 @@ mod allocations;
 mod counts;
 mod descriptors;
 mod fixture;
+mod owned;
 mod readiness;
+mod threads;
 mod wakers;
 mod wakes;
 #[path = "../conformance/watchdog.rs"]

@@ -1,10 +1,11 @@
 //! What a waker may do to the loop that calls it.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::Duration;
 
 use mainspring::time::{Sleep, sleep};
@@ -54,6 +55,66 @@ fn a_waker_that_panics_costs_nobody_else_a_wake() {
     for registration in &registrations {
         drive(&mut driver, registration.ready(READ)).expect("the byte");
     }
+}
+
+/// The panic of a waker may carry something that panics when it is dropped.
+#[test]
+fn a_panic_that_panics_again_costs_nobody_else_a_wake() {
+    struct Twice;
+    impl Drop for Twice {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("and once more"));
+        }
+    }
+    struct Worse;
+    impl Wake for Worse {
+        fn wake(self: Arc<Self>) {
+            std::panic::resume_unwind(Box::new(Twice));
+        }
+    }
+    let mut driver = Driver::new().expect("a driver");
+    let (a, mut b) = pair();
+    let registration = driver.handle().register(&a, READ, Trigger::Edge).expect("a source");
+    let bells = [Bell::new(), Bell::new()];
+    let worse = Waker::from(Arc::new(Worse));
+    let wakers = [Waker::from(bells[0].clone()), worse, Waker::from(bells[1].clone())];
+    let mut waits: Vec<_> = wakers.iter().map(|_| Box::pin(registration.ready(READ))).collect();
+    for (wait, waker) in waits.iter_mut().zip(&wakers) {
+        assert!(poll(wait.as_mut(), waker).is_pending());
+    }
+    b.write_all(b"x").expect("room");
+    pass(&mut driver);
+    assert_eq!(bells.map(|bell| bell.rings()), [1, 1], "a wake was lost");
+    counted(driver.handle().metrics().waker_panics, 1);
+}
+
+/// Cloning a waker is the task's code too, and may set a timer or take one back.
+#[test]
+fn a_waker_may_set_timers_while_it_is_cloned() {
+    thread_local! {
+        static HANDLE: RefCell<Option<Handle>> = const { RefCell::new(None) };
+    }
+    fn clone(_: *const ()) -> RawWaker {
+        let handle = HANDLE.with_borrow_mut(Option::take);
+        if let Some(handle) = handle {
+            drop(sleeping(&handle, Waker::noop()));
+            let _ = handle.metrics();
+        }
+        RawWaker::new(std::ptr::null(), &FUNCTIONS)
+    }
+    fn nothing(_: *const ()) {}
+    static FUNCTIONS: RawWakerVTable = RawWakerVTable::new(clone, nothing, nothing, nothing);
+
+    let _watchdog = Watchdog::over("a waker that sets timers while it is cloned");
+    let driver = Driver::new().expect("a driver");
+    let handle = driver.handle();
+    // SAFETY: the functions keep the contract of a raw waker, having no data to keep it for.
+    let waker = unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &FUNCTIONS)) };
+    HANDLE.set(Some(handle.clone()));
+    let timer = sleeping(&handle, &waker);
+    assert_eq!(handle.metrics().timers_now, 1);
+    drop(timer);
+    assert_eq!(handle.metrics().timers_now, 0);
 }
 
 /// A task whose memory, with all that it owns, goes when it is woken.

@@ -77,6 +77,23 @@ fn an_event_that_sets_no_new_bit_moves_the_tick() {
     assert!(direction.look().ready().is_readable());
 }
 
+/// C2: whoever waited for urgent data takes note of it before a reader has come so far.
+#[test]
+fn the_mark_goes_when_the_usual_data_was_read() {
+    let direction = Direction::new();
+    set(&direction, Ready::READABLE | Ready::PRIORITY);
+    direction.clear(direction.look(), Ready::PRIORITY | Ready::ERROR);
+    assert_eq!(direction.look().ready(), Ready::READABLE);
+    assert!(direction.look().has_mark());
+    let seen = direction.look();
+    set(&direction, Ready::PRIORITY);
+    direction.clear(seen, Ready::READABLE);
+    assert!(direction.look().has_mark(), "of newer urgent data");
+    direction.clear(direction.look(), Ready::READABLE);
+    assert!(!direction.look().has_mark());
+    assert_eq!(direction.look().ready(), Ready::PRIORITY);
+}
+
 /// C9.
 #[test]
 fn closed_bits_survive_every_clear() {

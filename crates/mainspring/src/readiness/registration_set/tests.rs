@@ -60,8 +60,30 @@ fn pages_grow_and_no_slot_moves() {
         assert!(std::ptr::eq(set.get(*token).expect("still there"), *slot), "a slot moved");
     }
     let pages = set.pages.iter().filter_map(|page| page.get()).map(|page| page.len());
-    assert_eq!(pages.collect::<Vec<_>>(), [2, 4, 8, 16, 32, 64]);
+    let expected = [[2; 16].as_slice(), &[4; 16], &[8; 1]].concat();
+    assert_eq!(pages.collect::<Vec<_>>(), expected);
     assert_eq!(set.slots().count(), 100);
+}
+
+/// C13: an idle source costs its slot and little more.
+#[test]
+fn pages_follow_one_another_and_have_little_to_spare() {
+    for first_page in [1, 2, 64] {
+        let set = RegistrationSet::new(first_page);
+        let (mut last_page, mut capacity) = (0, 0);
+        for index in 0..100_000 {
+            let (page, place, length) = set.locate(index);
+            if place == 0 {
+                assert!(index == 0 || page == last_page + 1, "a page was left out at {index}");
+                assert_eq!(capacity, index, "the page before is full");
+                (last_page, capacity) = (page, capacity + length);
+                assert!(length == first_page || length * 8 <= index, "{length} at {index}");
+            }
+            assert!(page == last_page && index == capacity - length + place);
+        }
+        let (_, _, length) = set.locate(100_000);
+        assert!(length * 15 <= 100_000, "{length} of 100,000 may be to spare");
+    }
 }
 
 #[test]

@@ -79,13 +79,13 @@ fn each_direction_is_cleared_alone() {
     event(&io, Ready::READABLE | Ready::WRITABLE | Ready::ERROR);
     let look = io.look(READ);
     event(&io, Ready::WRITABLE);
-    io.clear(&look, Ready::READABLE | Ready::ERROR);
+    io.clear(&look);
     assert_eq!(io.look(READ).ready(), Ready::EMPTY, "a write event invalidated a reader's clear");
     assert_eq!(io.look(WRITE).ready(), Ready::WRITABLE | Ready::ERROR);
 
     let look = io.look(BOTH);
     event(&io, Ready::READABLE);
-    io.clear(&look, Ready::ALL);
+    io.clear(&look);
     assert_eq!(io.look(BOTH).ready(), Ready::READABLE, "the newer edge stays, the rest goes");
 }
 
@@ -96,7 +96,7 @@ fn closed_bits_and_shutdown_survive_a_clear() {
     event(&io, Ready::ALL);
     let look = io.look(BOTH);
     io.shutdown(&mut Vec::new());
-    io.clear(&look, Ready::ALL);
+    io.clear(&look);
     let look = io.look(BOTH);
     assert_eq!(look.ready(), Ready::CLOSED);
     assert!(look.is_shutdown());
@@ -181,7 +181,7 @@ fn a_waiter_that_finds_nothing_waits_on() {
     let mut readers = [Waiting::new(&io, READ), Waiting::new(&io, READ)];
     for round in 1..=3 {
         assert_eq!(event(&io, Ready::READABLE), 2);
-        io.clear(&io.look(READ), Ready::READABLE);
+        io.clear(&io.look(READ));
         readers.iter_mut().for_each(|reader| reader.poll(&io));
         assert!(readers.iter().all(|reader| reader.wakes() == round));
     }

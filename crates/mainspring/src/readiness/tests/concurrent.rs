@@ -170,7 +170,7 @@ fn concurrent_clear_and_event() {
         |round| {
             let look = round.io.look(READ);
             if !round.flag.load(Ordering::Acquire) {
-                round.io.clear(&look, Ready::READABLE);
+                round.io.clear(&look);
                 round.first().looked = Some(look);
             }
         },
@@ -246,7 +246,7 @@ fn concurrent_clear_and_shutdown() {
         Round::shut_down,
         |round| {
             let look = round.io.look(READ);
-            round.io.clear(&look, Ready::ALL);
+            round.io.clear(&look);
         },
         |round| assert!(round.io.look(READ).is_shutdown(), "the driver came back to life"),
     );

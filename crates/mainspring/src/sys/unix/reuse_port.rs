@@ -32,17 +32,12 @@ fn share(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_port_lb(true)
 }
 
-#[cfg(not(any(
-    target_os = "freebsd",
-    target_os = "solaris",
-    target_os = "illumos",
-    target_os = "cygwin"
-)))]
+#[cfg(not(any(target_os = "freebsd", target_os = "solaris", target_os = "illumos")))]
 fn share(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_port(true)
 }
 
-#[cfg(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))]
+#[cfg(any(target_os = "solaris", target_os = "illumos"))]
 fn share(_socket: &Socket) -> io::Result<()> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,

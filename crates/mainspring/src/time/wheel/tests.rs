@@ -57,7 +57,7 @@ fn tag(number: u64, log: &Log) -> Waker {
 /// Sets a timer that logs `number`.
 fn insert_tagged(wheel: &mut Wheel, deadline_ns: u64, number: u64, log: &Log) -> TimerKey {
     let key = wheel.insert(deadline_ns);
-    assert!(matches!(wheel.poll(key, &tag(number, log)), Polled::Waiting { replaced: None }));
+    assert!(matches!(ask(wheel, key, &tag(number, log)), Asked::Waiting { replaced: None }));
     key
 }
 
@@ -79,11 +79,35 @@ fn fire_until(wheel: &mut Wheel, now_ns: u64, limit: usize, log: &Log) -> Vec<u6
     woken
 }
 
+/// What a timer said, and the waker that another took the place of.
+#[derive(Debug)]
+enum Asked {
+    Fired,
+    Waiting { replaced: Option<Waker> },
+    Stale,
+}
+
+/// Asks as a driver's timer does: cloning the waker only if it has to.
+fn ask(wheel: &mut Wheel, key: TimerKey, waker: &Waker) -> Asked {
+    let mut clone = None;
+    let mut polled = wheel.poll(key, waker, &mut clone);
+    if polled == Polled::Unheard {
+        clone = Some(waker.clone());
+        polled = wheel.poll(key, waker, &mut clone);
+    }
+    match polled {
+        Polled::Fired => Asked::Fired,
+        Polled::Waiting => Asked::Waiting { replaced: clone },
+        Polled::Stale => Asked::Stale,
+        Polled::Unheard => panic!("a waker was offered"),
+    }
+}
+
 fn has_fired(wheel: &mut Wheel, key: TimerKey) -> bool {
-    match wheel.poll(key, Waker::noop()) {
-        Polled::Fired => true,
-        Polled::Waiting { .. } => false,
-        Polled::Stale => panic!("the key is in use"),
+    match ask(wheel, key, Waker::noop()) {
+        Asked::Fired => true,
+        Asked::Waiting { .. } => false,
+        Asked::Stale => panic!("the key is in use"),
     }
 }
 
@@ -348,7 +372,7 @@ fn a_stale_key_finds_nothing_and_does_no_harm() {
     let refused = |wheel: &mut Wheel| {
         assert!(wheel.remove(stale).is_none());
         assert!(!wheel.reset(stale, 1));
-        assert!(matches!(wheel.poll(stale, Waker::noop()), Polled::Stale));
+        assert!(matches!(ask(wheel, stale, Waker::noop()), Asked::Stale));
         check(wheel);
     };
     refused(&mut wheel);
@@ -388,10 +412,10 @@ fn a_waker_is_cloned_once_a_task_and_handed_back_when_replaced() {
     let mut wheel = Wheel::new();
     let key = wheel.insert(50);
     for _ in 0..3 {
-        assert!(matches!(wheel.poll(key, &waker), Polled::Waiting { replaced: None }));
+        assert!(matches!(ask(&mut wheel, key, &waker), Asked::Waiting { replaced: None }));
         assert_eq!(Arc::strong_count(&first), 3, "ours, the waker's, and one in the wheel");
     }
-    let Polled::Waiting { replaced: Some(replaced) } = wheel.poll(key, &second) else {
+    let Asked::Waiting { replaced: Some(replaced) } = ask(&mut wheel, key, &second) else {
         panic!("another task's waker takes the place of the first")
     };
     assert!(replaced.will_wake(&waker));
@@ -403,12 +427,12 @@ fn a_waker_is_cloned_once_a_task_and_handed_back_when_replaced() {
     assert!(wheel.reset(key, 80));
     assert_eq!(fire_until(&mut wheel, 79, 8, &log), []);
     assert_eq!(fire_until(&mut wheel, 80, 8, &log), [2]);
-    assert!(matches!(wheel.poll(key, &waker), Polled::Fired));
+    assert!(matches!(ask(&mut wheel, key, &waker), Asked::Fired));
     assert_eq!(Arc::strong_count(&first), 2, "a timer that fired keeps no waker");
 
     // An interval sets the same timer again.
     assert!(wheel.reset(key, 120));
-    assert!(matches!(wheel.poll(key, &waker), Polled::Waiting { replaced: None }));
+    assert!(matches!(ask(&mut wheel, key, &waker), Asked::Waiting { replaced: None }));
     let removed = wheel.remove(key).expect("the waker comes back");
     assert_eq!(Arc::strong_count(&first), 3, "handed back, not dropped");
     drop(removed);
@@ -520,8 +544,8 @@ impl Comparison {
         assert!(self.wheel.reset(timer.key, deadline_ns));
         let waited = timer.due.replace(due).is_some_and(|old| self.order.remove(&old).is_some());
         self.order.insert(due, timer.number);
-        let polled = self.wheel.poll(timer.key, &tag(timer.number, &self.log));
-        let Polled::Waiting { replaced } = polled else { panic!("it was just set") };
+        let polled = ask(&mut self.wheel, timer.key, &tag(timer.number, &self.log));
+        let Asked::Waiting { replaced } = polled else { panic!("it was just set") };
         assert_eq!(replaced.is_some(), waited, "a timer that waits has a waker");
     }
 
@@ -538,15 +562,15 @@ impl Comparison {
 
     fn probe(&mut self) {
         if let Some(&key) = self.random.pick(&self.stale) {
-            assert!(matches!(self.wheel.poll(key, Waker::noop()), Polled::Stale));
+            assert!(matches!(ask(&mut self.wheel, key, Waker::noop()), Asked::Stale));
             assert!(!self.wheel.reset(key, 0));
             assert!(self.wheel.remove(key).is_none());
         }
         if let Some(at) = self.any_known() {
             let timer = &self.known[at];
-            let polled = self.wheel.poll(timer.key, &tag(timer.number, &self.log));
-            assert_eq!(matches!(polled, Polled::Fired), timer.due.is_none());
-            assert!(!matches!(polled, Polled::Stale));
+            let polled = ask(&mut self.wheel, timer.key, &tag(timer.number, &self.log));
+            assert_eq!(matches!(polled, Asked::Fired), timer.due.is_none());
+            assert!(!matches!(polled, Asked::Stale));
         }
     }
 
@@ -695,8 +719,8 @@ fn timers_set_moved_polled_fired_and_dropped_allocate_nothing() {
         let now_ns = wheel.cursor_ns;
         keys.extend((0..3 * PAGE).map(|_| wheel.insert(now_ns + random.below(1 << 36))));
         for &key in &keys {
-            let _ = wheel.poll(key, &waker);
-            let _ = wheel.poll(key, &other);
+            let _ = ask(wheel, key, &waker);
+            let _ = ask(wheel, key, &other);
             assert!(wheel.reset(key, now_ns + random.below(1 << 30)));
         }
         while wheel.advance(now_ns + (1 << 29), 64, due).more {

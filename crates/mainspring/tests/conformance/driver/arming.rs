@@ -1,10 +1,13 @@
 //! C1 and C3 under lazy arming: the kernel hears of a source when something has to wait for it,
 //! and what was ready before that is not lost.
 
+use std::pin::pin;
+use std::task::Poll;
+
 use mainspring::{Interest, Ready, SystemCall, Trigger};
 
 use crate::counts::counted;
-use crate::turning::{Turning, read_once};
+use crate::turning::{Bell, Turning, poll, read_once};
 use crate::watch::BOTH;
 use crate::world::World;
 
@@ -152,4 +155,33 @@ pub(crate) fn c3_an_interest_that_was_not_registered_is_refused_in_words(world: 
     let error = turning.drive(registration.ready(WRITE)).expect_err("reading was registered");
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     assert!(error.to_string().contains("register it with every interest"), "{error}");
+}
+
+pub(crate) fn c3_an_interest_beside_the_watched_one_is_refused_in_words(world: &World) {
+    let (a, _b) = world.pair();
+    let mut turning = Turning::new(world);
+    let registration = turning.register(&a, READ, Trigger::Edge);
+    // The direction is watched now, but not for this.
+    turning.silence(&registration, READ);
+    let waiting = poll(pin!(registration.ready(Interest::PRIORITY)), &Bell::new());
+    let Poll::Ready(Err(error)) = waiting else { panic!("it waits for ever: {waiting:?}") };
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+}
+
+pub(crate) fn c3_a_rearmed_one_shot_serves_who_came_for_the_other_direction(world: &World) {
+    let (a, b) = world.pair();
+    let mut turning = Turning::new(world);
+    let registration = turning.register(&a, BOTH, Trigger::OneShot);
+    b.put(b"x");
+    let event = turning.ready(&registration, READ);
+    registration.clear(event);
+    assert_eq!(a.drain(), 1);
+    // The shot went to the reader. A writer comes, finds it spent, and waits for the next.
+    let mut writing = pin!(registration.ready(WRITE));
+    let bell = Bell::new();
+    assert!(poll(writing.as_mut(), &bell).is_pending());
+    registration.rearm().expect("a source that can be watched");
+    turning.until_rung(&bell);
+    let event = poll(writing.as_mut(), &bell);
+    assert!(matches!(event, Poll::Ready(Ok(_))), "{event:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::task::Poll;
 
 use mainspring::{Interest, Trigger};
 
@@ -113,7 +114,9 @@ pub(crate) fn c5_a_former_owner_that_arms_does_not_follow_the_number(world: &Wor
     let new = turning.register(&number, BOTH, Trigger::Edge);
     turning.silence(&new, READ);
     let bell = Bell::new();
-    assert!(poll(pin!(old.ready(READ)), &bell).is_pending());
+    // What was watched before the number went is not watched any more, and says so.
+    let reading = poll(pin!(old.ready(READ)), &bell);
+    assert!(matches!(reading, Poll::Ready(Err(_))), "it waits for ever: {reading:?}");
     d.put(b"x");
     turning.ready(&new, READ);
     assert_eq!(bell.rings(), 0, "the former owner heard of the newcomer's data");
@@ -163,4 +166,17 @@ pub(crate) fn c8_a_closed_source_fails_alone(world: &World) {
     drop(bad);
     turning.silence(&good, READ);
     assert_eq!(turning.handle().metrics().sources_now, 1);
+}
+
+pub(crate) fn c4_the_events_of_the_slots_former_owner_are_not_counted_again(world: &World) {
+    let (a, b) = world.pair();
+    let (c, _d) = world.pair();
+    let mut turning = Turning::new(world);
+    let old = turning.register(&a, READ, Trigger::Edge);
+    b.put(b"x");
+    turning.ready(&old, READ);
+    assert_eq!(turning.handle().sources()[0].events(), 1);
+    drop(old);
+    let _new = turning.register(&c, READ, Trigger::Edge);
+    assert_eq!(turning.handle().sources()[0].events(), 0, "events of the former owner");
 }

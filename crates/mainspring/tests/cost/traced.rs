@@ -1,0 +1,164 @@
+//! Every system call of the echo example under load, as `strace` counts them.
+//!
+//! The server runs twice, once without a client; the difference is what the load costs. The
+//! clients send a message each, all of them, and then read all the answers, so the server finds
+//! batches. How large they are is the machine's affair, and only printed; that a batch is one wait
+//! whatever its size is proved in `system_calls`.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::{env, fs, process};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::child::{PATIENCE, Running, example};
+
+const CONNECTIONS: u64 = 100;
+const ROUNDS: u64 = 200;
+const MESSAGES: u64 = CONNECTIONS * ROUNDS;
+/// Calls for each connection, besides its messages: `accept4`, the first read, which may find
+/// nothing, `setsockopt`, `epoll_ctl` to add it and to remove it, the read of its end, `close`;
+/// and in a debug build the standard library's `fcntl`, which asks whether a descriptor that is to
+/// be closed is open.
+const CALLS_A_CONNECTION_MAX: u64 = 7 + cfg!(debug_assertions) as u64;
+/// For the growing of the heap and of the loop's own lists.
+const OTHER_CALLS_MAX: u64 = 50;
+
+const READS: &[&str] = &["read", "readv", "recvfrom", "recvmsg"];
+const WRITES: &[&str] = &["write", "writev", "sendto", "sendmsg"];
+const WAITS: &[&str] = &["epoll_pwait2", "epoll_pwait", "epoll_wait"];
+const CONTROLS: &[&str] = &["epoll_ctl"];
+
+/// How often each call was made.
+type Counts = BTreeMap<String, u64>;
+
+/// The echo under `strace`, which stops both when it is dropped.
+struct Traced {
+    strace: Running,
+    address: SocketAddr,
+    output: PathBuf,
+}
+
+impl Traced {
+    fn start(name: &str) -> Traced {
+        let output = env::temp_dir().join(format!("mainspring-{name}-{}.strace", process::id()));
+        let mut command = Command::new("strace");
+        // With `-I 2` it can be told to end, and then ends the program too.
+        command.args(["-I", "2", "-f", "-c", "-o"]).arg(&output);
+        let strace = Running::start(command.arg(example("echo")).arg("127.0.0.1:0"));
+        let line = strace.line();
+        let address = line.split_whitespace().nth(2).and_then(|word| word.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("an address in {line:?}"));
+        Traced { strace, address, output }
+    }
+
+    fn end(mut self) -> Counts {
+        self.stop();
+        let table = fs::read_to_string(&self.output).expect("what strace wrote");
+        counts(&table)
+    }
+
+    fn stop(&mut self) {
+        let strace = Pid::from_raw(self.strace.child().id() as i32).expect("a process");
+        // It is not there any more if it failed; then its own words are on standard error.
+        if kill_process(strace, Signal::TERM).is_ok() {
+            self.strace.end();
+        }
+    }
+}
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        self.stop();
+        // It may not have come to write it.
+        let _ = fs::remove_file(&self.output);
+    }
+}
+
+/// Reads strace's table: the calls are the fourth column, the name is the last.
+fn counts(table: &str) -> Counts {
+    let lines = table.lines().filter_map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let calls = columns.get(3)?.parse().ok()?;
+        let name = columns.last()?;
+        (*name != "total").then(|| (name.to_string(), calls))
+    });
+    lines.collect()
+}
+
+fn sum(counts: &Counts, names: &[&str]) -> u64 {
+    names.iter().filter_map(|name| counts.get(*name)).sum()
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("an option");
+    stream.set_nodelay(true).expect("an option");
+    stream
+}
+
+fn load(address: SocketAddr) {
+    let mut clients: Vec<TcpStream> = (0..CONNECTIONS).map(|_| connect(address)).collect();
+    for _ in 0..ROUNDS {
+        for client in &mut clients {
+            client.write_all(&[7; 64]).expect("a write");
+        }
+        for client in &mut clients {
+            let mut answer = [0; 64];
+            client.read_exact(&mut answer).expect("an answer");
+            assert_eq!(answer, [7; 64]);
+        }
+    }
+    // The server ends its side of a connection when it has seen the end of ours and is done.
+    for mut client in clients {
+        client.shutdown(std::net::Shutdown::Write).expect("an end");
+        assert_eq!(client.read(&mut [0]).expect("the other end"), 0);
+    }
+}
+
+/// Whether strace can be had and may trace.
+fn can_trace() -> bool {
+    let mut strace = Command::new("strace");
+    let traced = strace.args(["-f", "-c", "-o", "/dev/null", "true"]).stderr(Stdio::null());
+    traced.status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn a_message_costs_a_read_a_write_and_its_part_of_a_wait() {
+    if !can_trace() {
+        assert!(env::var_os("CI").is_none(), "CI needs strace, and the right to trace");
+        println!("LEFT OUT: no strace here, or it may not trace: apt install strace");
+        return;
+    }
+    let idle = Traced::start("idle").end();
+    let server = Traced::start("loaded");
+    load(server.address);
+    let loaded = server.end();
+
+    let mut cost = Counts::new();
+    for (name, calls) in &loaded {
+        cost.insert(name.clone(), calls.saturating_sub(sum(&idle, &[name])));
+    }
+    cost.retain(|_, calls| *calls > 0);
+    let [reads, writes, waits, controls] =
+        [READS, WRITES, WAITS, CONTROLS].map(|names| sum(&cost, names));
+    let total: u64 = cost.values().sum();
+
+    println!("{MESSAGES} messages on {CONNECTIONS} connections:");
+    for (name, calls) in &cost {
+        println!("{name:>16} {calls:>8} {:>8.4} a message", *calls as f64 / MESSAGES as f64);
+    }
+    println!("{:>16} {total:>8} {:>8.4} a message", "total", total as f64 / MESSAGES as f64);
+    println!("{:>16} {:>8.1} messages a wait", "batch", MESSAGES as f64 / waits as f64);
+
+    assert!(writes == MESSAGES, "{writes} writes of {MESSAGES} messages");
+    // The first read may come before the first message, and the last finds the end.
+    assert!(reads <= MESSAGES + 2 * CONNECTIONS, "{reads} reads of {MESSAGES} messages");
+    assert!(controls <= 2 * CONNECTIONS + 1, "{controls} changes for {CONNECTIONS} connections");
+    let others = CALLS_A_CONNECTION_MAX * CONNECTIONS + OTHER_CALLS_MAX;
+    assert!(total <= 2 * MESSAGES + waits + others, "{total} calls, {waits} of them waits");
+    assert!(waits <= MESSAGES + 2 * CONNECTIONS, "{waits} waits for {MESSAGES} messages");
+}
