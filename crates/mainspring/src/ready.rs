@@ -7,8 +7,9 @@ use crate::interest::write_flags;
 
 /// A set of readiness bits; may be empty.
 ///
-/// `READ_CLOSED` and `WRITE_CLOSED` are final: once reported for a registration they stay. A
-/// reset shows as `ERROR` together with both closed bits, a clean end of file as `READ_CLOSED`
+/// `READ_CLOSED` and `WRITE_CLOSED` are final: once reported for a registration they stay, unless
+/// a call then says `WouldBlock`, because somebody opened the other end of a FIFO again. A reset
+/// shows as `ERROR` together with both closed bits, a clean end of file as `READ_CLOSED`
 /// alone, so the two are never confused.
 ///
 /// ```

@@ -6,3 +6,28 @@
 /// registration must be able to name what it registered after the owner closed it (clause C5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RawSource(pub(crate) u64);
+
+/// Where the simulator's numbers begin: above every descriptor, so that a simulated socket given to
+/// a queue of the system is refused and not taken for the descriptor of the same number, nor a
+/// descriptor given to a simulated queue for a socket.
+const SIMULATED_FIRST: u64 = 1 << 32;
+
+#[allow(dead_code, reason = "only the simulator makes such sources")]
+impl RawSource {
+    /// A socket of the simulated kernel.
+    pub(crate) fn simulated(number: u32) -> RawSource {
+        RawSource(SIMULATED_FIRST + u64::from(number))
+    }
+
+    /// The number the simulated kernel knows; one that it never gave out, if this is not its own.
+    pub(crate) fn simulated_number(self) -> u64 {
+        self.0.wrapping_sub(SIMULATED_FIRST)
+    }
+}
+
+impl RawSource {
+    /// The number its own kernel knows, for reports.
+    pub(crate) fn number(self) -> u64 {
+        if self.0 < SIMULATED_FIRST { self.0 } else { self.0 - SIMULATED_FIRST }
+    }
+}

@@ -14,6 +14,8 @@ pub enum Trigger {
     Edge,
     /// At every look, for as long as the source is ready.
     Level,
-    /// Once; then silence until the registration is modified.
+    /// Once; then silence until it is asked for again: with
+    /// [`Registry::modify`](crate::Registry::modify) in a poller, with
+    /// [`Registration::rearm`](crate::Registration::rearm) in a driver.
     OneShot,
 }

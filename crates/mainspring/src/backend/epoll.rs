@@ -313,7 +313,13 @@ impl Owners {
 }
 
 fn descriptor(source: RawSource) -> io::Result<RawFd> {
-    RawFd::try_from(source.0).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))
+    RawFd::try_from(source.0).map_err(|_| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "this queue is the system's and the source is not: register a simulated socket with a \
+             driver or poller of its simulation",
+        )
+    })
 }
 
 fn flags(interest: Interest, trigger: Trigger) -> u32 {

@@ -212,13 +212,17 @@ impl Completer for SimSelector {
     unsafe fn submit(&mut self, token: Token, operation: RawOperation) -> io::Result<()> {
         let request = match operation {
             RawOperation::Nop => Request::Nop,
-            RawOperation::Accept { source } => Request::Accept { number: source.0 },
-            RawOperation::Recv { source, memory } => {
-                Request::Recv { number: source.0, memory: Box::new(HeldMemory(memory)) }
+            RawOperation::Accept { source } => {
+                Request::Accept { number: source.simulated_number() }
             }
-            RawOperation::Send { source, memory } => {
-                Request::Send { number: source.0, memory: Box::new(HeldMemory(memory)) }
-            }
+            RawOperation::Recv { source, memory } => Request::Recv {
+                number: source.simulated_number(),
+                memory: Box::new(HeldMemory(memory)),
+            },
+            RawOperation::Send { source, memory } => Request::Send {
+                number: source.simulated_number(),
+                memory: Box::new(HeldMemory(memory)),
+            },
         };
         self.simulation.submit(self.queue, token, request)
     }

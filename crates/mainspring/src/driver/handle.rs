@@ -75,6 +75,12 @@ impl Handle {
     /// The driver that this thread is turning or has entered; without one, a process-wide driver
     /// on a thread of its own, started when it is first asked for.
     ///
+    /// # Platforms
+    ///
+    /// On Unix a thread is not copied by `fork`: in a child that goes on without `exec`, the
+    /// process-wide driver is not turned any more, and a driver of the parent shares its queue with
+    /// it. Open a fresh [`Driver`](crate::Driver) in the child.
+    ///
     /// # Panics
     ///
     /// If the process-wide driver cannot be opened; [`try_current`](Self::try_current) returns

@@ -142,7 +142,7 @@ fn report(slot: &ScheduledIo, facts: &Facts, now_ms: u32) -> SourceReport {
     let looks = Side::BOTH.map(|side| slot.side(side).look());
     let events = |side: Side| u64::from(looks[side as usize].tick());
     SourceReport {
-        source: facts.source.0,
+        source: facts.source.number(),
         interest: facts.interest,
         armed: facts.armed,
         trigger: facts.trigger,

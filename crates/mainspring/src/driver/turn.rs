@@ -65,7 +65,9 @@ impl Turn {
         self.timers
     }
 
-    /// Whether somebody asked for the end of the sleep with [`Handle::unpark`].
+    /// Whether somebody asked for the end of the sleep: with [`Handle::unpark`], by setting on
+    /// another thread a timer that is due before all others, or by waking a task of
+    /// [`block_on`](Driver::block_on).
     #[must_use]
     pub fn woken(&self) -> bool {
         self.woken
@@ -97,8 +99,9 @@ impl Driver {
     /// and fires the timers that are due.
     ///
     /// It waits no longer than to the next timer, and not at all if [`Handle::unpark`] was called
-    /// since the last turn. It returns early only with an event, a timer or an unpark; an event
-    /// that outlived its registration ends the wait too, and counts only as stale.
+    /// since the last turn. It returns early only with an event, a timer or an unpark. Two that
+    /// came to nothing end the wait too: an event that outlived its registration, which counts only
+    /// as stale, and the moment of a timer that was dropped or moved meanwhile.
     ///
     /// # Errors
     ///

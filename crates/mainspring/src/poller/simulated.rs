@@ -39,3 +39,28 @@ impl AsSource for Socket {
         self.raw_source().0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interest::Interest;
+    use crate::token::Token;
+    use crate::trigger::Trigger;
+
+    /// C5: the lowest descriptors and the lowest simulated sockets have the same numbers.
+    #[test]
+    fn c5_a_source_of_another_world_is_refused_in_words() {
+        let simulation = Simulation::new(7);
+        let (socket, _peer) = simulation.unix_pair().expect("a pair of sockets");
+        let add = |poller: &Poller, source: &dyn AsSource| {
+            let registry = poller.registry();
+            let error = registry.add(source, Token(1), Interest::READABLE, Trigger::Edge);
+            let error = error.expect_err("it is of another world");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{error}");
+            assert!(error.to_string().contains("register"), "{error}");
+            assert_eq!(registry.metrics().sources_now, 0);
+        };
+        add(&Poller::new().expect("a poller of the system"), &socket);
+        add(&Poller::simulated(&simulation).expect("a simulated poller"), &io::stdin());
+    }
+}

@@ -63,7 +63,10 @@ impl Table {
         self.by_source.get(&source).map(|&index| self.slot_token(index)).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::NotFound,
-                format!("source {} is not registered with this poller: add it first", source.0),
+                format!(
+                    "source {} is not registered with this poller: add it first",
+                    source.number()
+                ),
             )
         })
     }

@@ -268,6 +268,13 @@ impl Kernel {
         let index = usize::try_from(number).ok();
         let entry = index.and_then(|index| self.numbers.get(index).copied().flatten());
         entry.ok_or_else(|| {
+            if number > u64::from(u32::MAX) {
+                return io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "this queue is simulated and the source is the system's: register it with a \
+                     driver or poller on one of the system's backends",
+                );
+            }
             io::Error::other(format!(
                 "no simulated socket is open under the number {number}: it was closed"
             ))

@@ -303,7 +303,7 @@ impl Simulation {
         interest: Interest,
         trigger: Trigger,
     ) -> io::Result<()> {
-        self.enter().watch(queue, source.0, token, interest, trigger)
+        self.enter().watch(queue, source.simulated_number(), token, interest, trigger)
     }
 
     pub(crate) fn rewatch(
@@ -314,11 +314,11 @@ impl Simulation {
         interest: Interest,
         trigger: Trigger,
     ) -> io::Result<()> {
-        self.enter().rewatch(queue, source.0, token, interest, trigger)
+        self.enter().rewatch(queue, source.simulated_number(), token, interest, trigger)
     }
 
     pub(crate) fn unwatch(&self, queue: QueueId, source: RawSource, token: Token) {
-        self.enter().unwatch(queue, source.0, token);
+        self.enter().unwatch(queue, source.simulated_number(), token);
     }
 
     pub(crate) fn wake(&self, queue: QueueId) {

@@ -40,7 +40,7 @@ impl Socket {
 
     /// The number, for a registration.
     pub(crate) fn raw_source(&self) -> RawSource {
-        RawSource(self.number.into())
+        RawSource::simulated(self.number)
     }
 
     fn call<R>(&self, call: impl FnOnce(&mut Kernel, FileId) -> io::Result<R>) -> io::Result<R> {

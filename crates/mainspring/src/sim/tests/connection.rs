@@ -9,14 +9,14 @@ use super::*;
 fn c5_numbers_are_given_lowest_free_first() {
     let simulation = Simulation::new(1);
     let sockets: Vec<_> = (0..4).map(|_| simulation.tcp_socket(false).unwrap()).collect();
-    let numbers: Vec<_> = sockets.iter().map(|socket| socket.raw_source().0).collect();
+    let numbers: Vec<_> = sockets.iter().map(|socket| socket.number()).collect();
     assert_eq!(numbers, [0, 1, 2, 3]);
     let mut sockets = sockets.into_iter();
     let (zero, one, two) = (sockets.next(), sockets.next(), sockets.next());
     drop((two, zero));
-    assert_eq!(simulation.tcp_socket(false).unwrap().raw_source().0, 0, "closed at once again");
+    assert_eq!(simulation.tcp_socket(false).unwrap().number(), 0, "closed at once again");
     let (a, b) = simulation.unix_pair().unwrap();
-    assert_eq!((a.raw_source().0, b.raw_source().0), (0, 2));
+    assert_eq!((a.number(), b.number()), (0, 2));
     drop(one);
 }
 
