@@ -31,6 +31,7 @@ use crate::sys::{AsSource, raw_source};
 use crate::token::Token;
 use crate::trigger::Trigger;
 
+use super::budget;
 use super::handle::Handle;
 use super::wake::wake_all;
 
@@ -243,6 +244,7 @@ impl Registration {
         mut op: impl FnMut() -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         loop {
+            ready!(budget::poll(cx));
             if let Poll::Ready(done) = self.attempt(interest, &mut op) {
                 return Poll::Ready(done);
             }
@@ -266,6 +268,7 @@ impl Registration {
         mut op: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
         loop {
+            budget::turn().await;
             if let Poll::Ready(done) = self.attempt(interest, &mut op) {
                 return done;
             }
@@ -301,6 +304,7 @@ impl Registration {
         mut op: impl FnMut() -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         loop {
+            ready!(budget::poll(cx));
             if let Poll::Ready(done) = self.attempt_transfer(interest, len, &mut op) {
                 return Poll::Ready(done);
             }
@@ -316,6 +320,7 @@ impl Registration {
         mut op: impl FnMut() -> io::Result<T>,
     ) -> io::Result<T> {
         loop {
+            budget::turn().await;
             if let Poll::Ready(done) = self.attempt_transfer(interest, len, &mut op) {
                 return done;
             }
