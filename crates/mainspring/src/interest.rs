@@ -1,15 +1,13 @@
 //! What a registration wants to hear about.
 
 use std::fmt;
-use std::num::NonZeroU8;
 use std::ops::{BitOr, BitOrAssign};
 
 use crate::ready::Ready;
 
 /// The kinds of readiness asked of the kernel; never empty.
 ///
-/// Errors and hang-ups are always reported and cannot be asked for. Never being empty, an interest
-/// and an `Option` of one are a byte each.
+/// Errors and hang-ups are always reported and cannot be asked for.
 ///
 /// ```
 /// use mainspring::Interest;
@@ -19,64 +17,63 @@ use crate::ready::Ready;
 /// assert_eq!(Interest::READABLE.remove(Interest::READABLE), None);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Interest(NonZeroU8);
+pub struct Interest(u8);
 
 impl Interest {
     /// Data, a connection to accept, or the end of the stream.
-    pub const READABLE: Interest = Interest(NonZeroU8::new(1).unwrap());
+    pub const READABLE: Interest = Interest(1);
     /// Room to write, or the end of a connection attempt.
-    pub const WRITABLE: Interest = Interest(NonZeroU8::new(2).unwrap());
+    pub const WRITABLE: Interest = Interest(2);
     /// Out-of-band data or another exceptional condition (`POLLPRI`).
     ///
     /// # Platforms
     ///
     /// Linux and Android: TCP urgent data, GPIO edges, cgroup notifications.
-    pub const PRIORITY: Interest = Interest(NonZeroU8::new(4).unwrap());
+    pub const PRIORITY: Interest = Interest(4);
 
     /// Both interests together.
     #[must_use]
     pub const fn add(self, other: Interest) -> Interest {
-        match Interest::from_bits(self.bits() | other.bits()) {
-            Some(both) => both,
-            // Neither is empty, so this is not reached, and the optimizer knows it.
-            None => self,
-        }
+        Interest(self.0 | other.0)
     }
 
     /// What is left without `other`; `None` if that is nothing.
     #[must_use]
     pub const fn remove(self, other: Interest) -> Option<Interest> {
-        Interest::from_bits(self.bits() & !other.bits())
+        match self.0 & !other.0 {
+            0 => None,
+            left => Some(Interest(left)),
+        }
     }
 
     /// What is in both; `None` if that is nothing.
     #[must_use]
     pub const fn intersection(self, other: Interest) -> Option<Interest> {
-        Interest::from_bits(self.bits() & other.bits())
+        Interest::from_bits(self.0 & other.0)
     }
 
     /// Whether every interest in `other` is in `self`.
     #[must_use]
     pub const fn contains(self, other: Interest) -> bool {
-        self.bits() & other.bits() == other.bits()
+        self.0 & other.0 == other.0
     }
 
     /// Whether [`READABLE`](Self::READABLE) is asked for.
     #[must_use]
     pub const fn is_readable(self) -> bool {
-        self.bits() & Self::READABLE.bits() != 0
+        self.0 & Self::READABLE.0 != 0
     }
 
     /// Whether [`WRITABLE`](Self::WRITABLE) is asked for.
     #[must_use]
     pub const fn is_writable(self) -> bool {
-        self.bits() & Self::WRITABLE.bits() != 0
+        self.0 & Self::WRITABLE.0 != 0
     }
 
     /// Whether [`PRIORITY`](Self::PRIORITY) is asked for.
     #[must_use]
     pub const fn is_priority(self) -> bool {
-        self.bits() & Self::PRIORITY.bits() != 0
+        self.0 & Self::PRIORITY.0 != 0
     }
 
     /// Every readiness that satisfies this interest: a waiter for reading is also woken by the
@@ -84,20 +81,19 @@ impl Interest {
     #[must_use]
     #[inline]
     pub const fn mask(self) -> Ready {
-        MASKS[(self.bits() & 7) as usize]
+        MASKS[(self.0 & 7) as usize]
     }
 
     /// The interest as bits, for packing; never zero.
-    #[inline]
     pub(crate) const fn bits(self) -> u8 {
-        self.0.get()
+        self.0
     }
 
     /// The interest packed in `bits`; `None` if that is nothing.
     pub(crate) const fn from_bits(bits: u8) -> Option<Interest> {
-        match NonZeroU8::new(bits & 7) {
-            Some(bits) => Some(Interest(bits)),
-            None => None,
+        match bits & 7 {
+            0 => None,
+            kept => Some(Interest(kept)),
         }
     }
 }
@@ -107,7 +103,7 @@ const MASKS: [Ready; 8] = {
     let mut masks = [Ready::EMPTY; 8];
     let mut bits = 1;
     while bits < 8 {
-        let Some(interest) = Interest::from_bits(bits as u8) else { break };
+        let interest = Interest(bits as u8);
         let mut mask = Ready::ERROR;
         if interest.is_readable() {
             mask = mask.add(Ready::READABLE).add(Ready::READ_CLOSED);
@@ -141,7 +137,7 @@ impl BitOrAssign for Interest {
 impl fmt::Debug for Interest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = [(1, "READABLE"), (2, "WRITABLE"), (4, "PRIORITY")];
-        write_flags(f, u32::from(self.bits()), &names)
+        write_flags(f, u32::from(self.0), &names)
     }
 }
 

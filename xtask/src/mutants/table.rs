@@ -336,6 +336,14 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
+        name: "a-poll-without-end",
+        clause: "C8",
+        file: "crates/mainspring/src/driver/budget.rs",
+        find: "LEFT.set(left - 1);",
+        replace: "LEFT.set(left);",
+        test: &["-p", "mainspring", "--lib", "driver::budget"],
+    },
+    Mutant {
         name: "simulated-edge-repeated",
         clause: "C3",
         file: "crates/mainspring/src/sim/queue.rs",

@@ -45,6 +45,16 @@ pub struct Site {
     pub drain: Rc<Drain>,
 }
 
+impl Site {
+    /// The patience at this stage.
+    fn patience(&self) -> Patience {
+        match self.drain.stage() {
+            Stage::Serving => self.patience,
+            Stage::Draining | Stage::Ending => self.patience.at_the_end(),
+        }
+    }
+}
+
 /// Answers the requests of one connection.
 struct Requests {
     site: Rc<Site>,
@@ -159,7 +169,7 @@ impl Served {
             Stage::Draining => return Poll::Ready(End::Drained),
             Stage::Ending => return Poll::Ready(End::Cut),
         }
-        match self.watch.deadline(&self.site.patience) {
+        match self.watch.deadline(&self.site.patience()) {
             Some((deadline, late)) => self.alarm.poll(cx, deadline).map(|()| End::Late(late)),
             None => Poll::Pending,
         }
@@ -194,7 +204,7 @@ impl Closing {
             if self.member.stage(cx) == Stage::Ending {
                 return Poll::Ready(());
             }
-            match self.watch.deadline(&self.site.patience) {
+            match self.watch.deadline(&self.site.patience()) {
                 Some((deadline, _)) => self.alarm.poll(cx, deadline),
                 None => Poll::Pending,
             }

@@ -41,9 +41,9 @@ use self::request::Files;
 use self::statistics::Summary;
 use self::watch::Patience;
 
-/// How long a client may take to close its side of a connection after ours was shut. A second is
-/// three round trips to the other side of the earth.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a client may take to close its side of a connection after ours was shut, so that what
+/// it still sends meets no reset: long enough for a few lost packets to be sent again.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves until a signal ends it.
 ///

@@ -29,6 +29,18 @@ pub struct Patience {
     pub close: Duration,
 }
 
+/// How long clients may take to close their side when the whole server waits for it to end: three
+/// round trips to the other side of the earth.
+const LAST_CLOSE: Duration = Duration::from_secs(1);
+
+impl Patience {
+    /// The patience of a server that is about to end.
+    #[must_use]
+    pub fn at_the_end(self) -> Patience {
+        Patience { close: self.close.min(LAST_CLOSE), ..self }
+    }
+}
+
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -166,7 +178,7 @@ mod tests {
         header: Duration::from_secs(10),
         idle: Duration::from_secs(20),
         write: Duration::from_secs(30),
-        close: Duration::from_secs(1),
+        close: Duration::from_secs(5),
     };
 
     fn seconds(seconds: u64) -> Duration {
@@ -234,9 +246,11 @@ mod tests {
         let t0 = Instant::now();
         let watch = Watch::new(t0);
         watch.close(t0);
-        watch.close(t0 + seconds(5));
-        watch.read(t0 + seconds(5));
-        assert_eq!(watch.deadline(&PATIENCE), Some((t0 + seconds(1), Late::Close)));
+        watch.close(t0 + seconds(2));
+        watch.read(t0 + seconds(2));
+        assert_eq!(watch.deadline(&PATIENCE), Some((t0 + seconds(5), Late::Close)));
+        let hurried = PATIENCE.at_the_end();
+        assert_eq!(watch.deadline(&hurried), Some((t0 + seconds(1), Late::Close)));
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl SourceReport {
         self.ready
     }
 
-    /// Events so far, of both directions, modulo 2^32.
+    /// Events so far, of both directions; each counts modulo 2^32.
     #[must_use]
     pub fn events(&self) -> u64 {
         self.events
@@ -140,13 +140,14 @@ fn report(slot: &ScheduledIo, facts: &Facts, now_ms: u32) -> SourceReport {
         Waiting { tasks, since: Duration::from_millis(u64::from(since_ms)) }
     };
     let looks = Side::BOTH.map(|side| slot.side(side).look());
+    let events = |side: Side| u64::from(looks[side as usize].tick());
     SourceReport {
         source: facts.source.number(),
         interest: facts.interest,
         armed: facts.armed,
         trigger: facts.trigger,
         ready: looks.iter().fold(Ready::EMPTY, |ready, look| ready | look.ready()),
-        events: slot.ticks().wrapping_sub(facts.first_tick).into(),
+        events: Side::BOTH.map(events).iter().sum(),
         reading: waiting(Side::Read),
         writing: waiting(Side::Write),
         location: facts.location,

@@ -5,6 +5,7 @@
 //!                                                      └─register▶ Registration ─▶ waker
 //! ```
 
+pub(crate) mod budget;
 mod builder;
 mod context;
 #[cfg(unix)]

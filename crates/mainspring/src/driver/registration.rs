@@ -31,6 +31,7 @@ use crate::sys::{AsSource, raw_source};
 use crate::token::Token;
 use crate::trigger::Trigger;
 
+use super::budget;
 use super::handle::Handle;
 use super::wake::wake_all;
 
@@ -243,6 +244,7 @@ impl Registration {
         mut op: impl FnMut() -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         loop {
+            ready!(budget::poll(cx));
             if let Poll::Ready(done) = self.attempt(interest, &mut op) {
                 return Poll::Ready(done);
             }
@@ -266,6 +268,7 @@ impl Registration {
         mut op: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
         loop {
+            budget::turn().await;
             if let Poll::Ready(done) = self.attempt(interest, &mut op) {
                 return done;
             }
@@ -301,6 +304,7 @@ impl Registration {
         mut op: impl FnMut() -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         loop {
+            ready!(budget::poll(cx));
             if let Poll::Ready(done) = self.attempt_transfer(interest, len, &mut op) {
                 return Poll::Ready(done);
             }
@@ -316,6 +320,7 @@ impl Registration {
         mut op: impl FnMut() -> io::Result<T>,
     ) -> io::Result<T> {
         loop {
+            budget::turn().await;
             if let Poll::Ready(done) = self.attempt_transfer(interest, len, &mut op) {
                 return done;
             }
@@ -414,7 +419,7 @@ impl Registration {
     fn arm(&self, io: &ScheduledIo, interest: Interest) -> io::Result<()> {
         let mut guard = io.facts();
         let Some(facts) = guard.as_mut() else { return Err(error::shut_down()) };
-        let unspent = facts.armed_tick == io.side(Side::Read).look().tick() as u8;
+        let unspent = facts.armed_tick == io.side(Side::Read).look().tick();
         if let (Trigger::OneShot, Some(armed), false) = (facts.trigger, facts.armed, unspent) {
             // Who comes when the shot is spent waits for the next, which has to be for them too.
             facts.armed = Some(armed | interest);
@@ -449,7 +454,7 @@ impl Registration {
         for side in Side::of(wanted) {
             io.side(side).set_armed(once);
         }
-        let armed_tick = io.side(Side::Read).look().tick() as u8;
+        let armed_tick = io.side(Side::Read).look().tick();
         match self.tell(facts, wanted, once) {
             Ok(()) => {
                 facts.armed = Some(wanted);

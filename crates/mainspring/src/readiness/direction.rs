@@ -40,7 +40,6 @@ const QUEUED: u64 = 1 << 7;
 const ARMED: u64 = 1 << 8;
 const ONCE: u64 = 1 << 9;
 const MARK: u64 = 1 << 10;
-const FLAGS_MASK: u64 = (1 << GENERATION_SHIFT) - 1;
 const GENERATION_SHIFT: u32 = 11;
 const GENERATION_BITS: u32 = 21;
 const GENERATION_MASK: u64 = ((1 << GENERATION_BITS) - 1) << GENERATION_SHIFT;
@@ -198,11 +197,10 @@ impl Direction {
         Seen(self.word.fetch_or(SHUTDOWN, AcqRel))
     }
 
-    /// Hands the word to the next registration of the slot: no flag survives, the tick does.
+    /// Hands the word to the next registration of the slot: no flag survives, and the tick counts
+    /// from zero. An old look is told from a new one by its generation.
     pub(crate) fn renew(&self, generation: u64) {
-        let next = generation_bits(generation);
-        // The closure always answers, so the result carries nothing to act upon.
-        let _ = self.update(|seen| Some((seen.0 & !(FLAGS_MASK | GENERATION_MASK)) | next));
+        self.word.swap(generation_bits(generation), AcqRel);
     }
 }
 

@@ -96,12 +96,9 @@ pub(crate) struct Facts {
     /// What the kernel was asked for; `None` until something had to wait.
     pub(crate) armed: Option<Interest>,
     pub(crate) trigger: Trigger,
-    /// The low bits of the read side's tick when the kernel was last asked: a one-shot
-    /// registration whose tick has moved since is spent. It cannot come round: the kernel gives
-    /// such a source one report each time it is asked, and one of the time before may be late.
-    pub(crate) armed_tick: u8,
-    /// The sum of both ticks when the slot was taken into use: they go on from owner to owner.
-    pub(crate) first_tick: u32,
+    /// The tick of the read side when the kernel was last asked: a one-shot registration whose
+    /// tick has moved since is spent.
+    pub(crate) armed_tick: u32,
     pub(crate) location: &'static Location<'static>,
     pub(crate) waiters: Option<Box<Waiters>>,
 }
@@ -115,7 +112,6 @@ impl Facts {
             armed: None,
             trigger,
             armed_tick: 0,
-            first_tick: 0,
             location: Location::caller(),
             waiters: None,
         }
@@ -404,14 +400,9 @@ impl ScheduledIo {
         usize::from(self.side(side).slot.is_occupied()) + listed
     }
 
-    /// The events of both directions since the slot was made, modulo 2^32.
-    pub(crate) fn ticks(&self) -> u32 {
-        self.read.look().tick().wrapping_add(self.write.look().tick())
-    }
-
     /// Takes the slot into use.
     pub(crate) fn begin(&self, facts: Facts) {
-        *self.facts() = Some(Facts { first_tick: self.ticks(), ..facts });
+        *self.facts() = Some(facts);
     }
 
     /// Ends the registration: from here on its events are stale. Returns what held wakers, to be

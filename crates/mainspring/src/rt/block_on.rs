@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::driver::Driver;
+use crate::driver::{Driver, budget};
 use crate::rt::queue::{Entry, Running};
 
 /// How many futures are polled between two turns of the driver at most, so that tasks which are
@@ -80,6 +80,7 @@ impl Driver {
                 match local.pop() {
                     Some(Entry::Main) => {
                         local.take_main();
+                        budget::grant();
                         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                             return Ok(output);
                         }

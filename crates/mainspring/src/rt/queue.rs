@@ -31,7 +31,7 @@ use std::task::{Wake, Waker};
 
 use async_task::Runnable;
 
-use crate::driver::{Entered, Handle};
+use crate::driver::{Entered, Handle, budget};
 use crate::rt::wakers::Wakers;
 
 #[cfg(test)]
@@ -241,6 +241,7 @@ impl Local {
     /// Polls a task, or drops its future if that was asked for.
     pub(super) fn run(&self, task: Runnable<Abort>) {
         self.aborting.set(self.closing.get() || task.metadata().is_requested());
+        budget::grant();
         task.run();
         self.aborting.set(self.closing.get());
     }
@@ -304,6 +305,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.local.close();
+        budget::end();
         CURRENT.set(self.outer.take());
     }
 }

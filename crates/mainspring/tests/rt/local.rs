@@ -361,6 +361,24 @@ async fn read_byte(stream: &Async<UnixStream>) -> io::Result<usize> {
 }
 
 #[test]
+fn c8_a_task_whose_calls_never_block_does_not_keep_a_timer_waiting() {
+    let _watchdog = watch();
+    block_on(async {
+        // A source that always has more; a read of it is made before anybody asks the kernel.
+        let endless = mainspring::Async::new(std::fs::File::open("/dev/zero").unwrap()).unwrap();
+        let reader = spawn_local(async move {
+            loop {
+                let read = |mut zero: &std::fs::File| zero.read(&mut [0; 16]);
+                endless.read_with(read).await.unwrap();
+            }
+        });
+        mainspring::time::sleep(std::time::Duration::from_millis(1)).await;
+        reader.abort();
+    })
+    .unwrap();
+}
+
+#[test]
 fn c8_a_task_that_is_always_ready_does_not_keep_a_socket_waiting() {
     let _watchdog = watch();
     let blocked = block_on(async {
