@@ -1,8 +1,10 @@
 //! `proxy` carries both directions, and each to its own end.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 use crate::child::Running;
 use crate::{bounded, connect, listening};
@@ -71,9 +73,11 @@ fn a_reset_is_handed_on_as_a_reset() {
 
 #[test]
 fn a_target_that_is_not_there_costs_only_its_own_connection() {
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a listener");
-    let address = nobody.local_addr().expect("an address").to_string();
-    drop(nobody);
+    // Bound, so that nobody else gets the port, the proxy itself least of all; and not listening.
+    let nobody = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    nobody.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    let address = nobody.local_addr().expect("an address").as_socket().expect("of IPv4");
+    let address = address.to_string();
     let (_proxy, listen) = listening("proxy", &["127.0.0.1:0", &address]);
     for _ in 0..3 {
         let ended = connect(listen).read(&mut [0]);
