@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::{self, Read};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::AsyncWriteExt;
 use mainspring::Driver;
 use mainspring::net;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Two connected sockets of the standard library.
 pub(crate) fn pair() -> (TcpStream, TcpStream) {
@@ -43,11 +45,21 @@ pub(crate) async fn echo(mut stream: net::TcpStream) -> io::Result<()> {
     }
 }
 
-/// Reads exactly the bytes that are there by now.
+/// Waits until there is something to read, the end too, without a driver: what was sent on the
+/// loopback has not always come when the call that sent it returns.
 #[track_caller]
-pub(crate) fn read_waiting(mut stream: &TcpStream, expected: &[u8]) {
+pub(crate) fn arrived(source: &impl AsFd) {
+    let limit = Timespec { tv_sec: 30, tv_nsec: 0 };
+    let mut sources = [PollFd::new(source, PollFlags::IN)];
+    assert_eq!(poll(&mut sources, Some(&limit)).expect("a poll"), 1, "nothing came");
+}
+
+/// Reads one message.
+#[track_caller]
+pub(crate) fn read_message(mut stream: &TcpStream, expected: &[u8]) {
+    arrived(stream);
     let mut buffer = [0; 256];
-    let count = stream.read(&mut buffer).expect("an answer that has come");
+    let count = stream.read(&mut buffer).expect("a message that has come");
     assert_eq!(&buffer[..count], expected);
 }
 

@@ -17,7 +17,7 @@ use mainspring::time::sleep;
 use mainspring::{Driver, Handle, Interest, SystemCall, Trigger, net};
 
 use crate::counts::counted;
-use crate::loopback::{echo, pair, read_waiting};
+use crate::loopback::{arrived, echo, pair, read_message};
 use crate::watchdog::Watchdog;
 
 const SHORT: Duration = Duration::from_millis(1);
@@ -124,12 +124,14 @@ fn a_connection_that_never_blocks_is_never_added() {
             let mut client = TcpStream::connect(address).expect("a connection");
             client.set_nonblocking(true).expect("an option");
             client.write_all(b"question").expect("a write");
+            arrived(&listener);
             let (mut stream, _) = listener.accept().await.expect("a connection");
+            arrived(&stream);
             let mut question = [0; 8];
             assert_eq!(stream.read(&mut question).await.expect("a question"), 8);
             stream.write_all(b"answer").await.expect("a write");
             drop(stream);
-            read_waiting(&client, b"answer");
+            read_message(&client, b"answer");
         }
     };
     let run = || driver.block_on(serve).expect("a queue that works");
@@ -148,10 +150,11 @@ fn a_batch_of_messages_is_one_wait() {
     let handle = driver.handle();
     let _entered = handle.enter();
     let mut pool = LocalPool::new();
-    let mut clients = Vec::new();
+    let (mut clients, mut duplicates) = (Vec::new(), Vec::new());
     let begin = || {
         for _ in 0..CONNECTIONS {
             let (client, server) = pair();
+            duplicates.push(server.try_clone().expect("a duplicate"));
             let server = net::TcpStream::from_std(server).expect("a driver");
             let task = async { echo(server).await.expect("an echo") };
             pool.spawner().spawn_local(task).expect("a task");
@@ -165,15 +168,17 @@ fn a_batch_of_messages_is_one_wait() {
             for client in &mut clients {
                 client.write_all(b"message").expect("a write");
             }
+            duplicates.iter().for_each(arrived);
             let turn = driver.turn(None).expect("a queue that works");
             assert_eq!(turn.events(), CONNECTIONS);
             pool.run_until_stalled();
-            clients.iter().for_each(|client| read_waiting(client, b"message"));
+            clients.iter().for_each(|client| read_message(client, b"message"));
         };
         counted(calls_of(&handle, round), [1, 0, 0, 0, 0]);
     }
     let end = || {
         clients.clear();
+        duplicates.iter().for_each(arrived);
         driver.turn(None).expect("a queue that works");
         pool.run_until_stalled();
     };

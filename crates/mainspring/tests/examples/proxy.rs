@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::child::Running;
+use crate::child::{PATIENCE, Running};
 use crate::{bounded, connect, listening};
 
 /// More than the buffers between the two ends hold.
@@ -80,7 +80,9 @@ fn a_target_that_is_not_there_costs_only_its_own_connection() {
     let address = address.to_string();
     let (_proxy, listen) = listening("proxy", &["127.0.0.1:0", &address]);
     for _ in 0..3 {
-        let ended = connect(listen).read(&mut [0]);
+        // The reset may come before the connection is handed to us.
+        let connected = TcpStream::connect_timeout(&listen, PATIENCE);
+        let ended = connected.and_then(|stream| bounded(stream).read(&mut [0]));
         assert_eq!(ended.expect_err("a reset").kind(), ErrorKind::ConnectionReset);
     }
 }
