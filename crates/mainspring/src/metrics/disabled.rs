@@ -4,7 +4,7 @@ use super::snapshot::{Metrics, SystemCall};
 
 /// The counters of one driver: none.
 #[derive(Default)]
-pub(crate) struct Counters;
+pub(crate) struct Counters {}
 
 impl Counters {
     /// Whether anything is counted, for work that only a counter needs.
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn counters_have_no_size_and_show_nothing() {
         assert_eq!(size_of::<Counters>(), 0);
-        let counters = Counters;
+        let counters = Counters::default();
         counters.turn(1, 1, 1);
         counters.park(1, 1);
         counters.wake(true);
