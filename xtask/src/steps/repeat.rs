@@ -2,6 +2,7 @@
 //!
 //! Builds once and starts the test binaries directly. Without a filter these are the integration
 //! tests, and of the unit tests those with `concurrent` in their path.
+//! What cannot race is left out.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,18 +17,23 @@ const RUN_LIMIT: Duration = Duration::from_secs(120);
 /// The same Kinds as in `conformance`.
 const REQUIRE: (&str, &str) = ("MAINSPRING_REQUIRE", "epoll,sim");
 
+/// Integration tests that count what is the same in every run, or start other programs: repeated
+/// only when a filter asks for them.
+const STEADY: [&str; 2] = ["tests/cost/", "tests/examples/"];
+
 /// A test binary and what to run of it.
 #[derive(Debug, PartialEq, Eq)]
 struct Binary {
     path: PathBuf,
     unit_tests: bool,
+    steady: bool,
 }
 
 pub fn run(args: &[String]) -> Result<()> {
     let (count, filter) = parse(args)?;
     let binaries = build()?;
     let mut selected = Vec::new();
-    for binary in &binaries {
+    for binary in binaries.iter().filter(|binary| filter.is_some() || !binary.steady) {
         let filter = filter.or(binary.unit_tests.then_some("concurrent"));
         // The listing says `name: test`; a binary without such a line has nothing for us.
         let list = program(binary, filter).args(["--list"]).output()?;
@@ -103,7 +109,8 @@ fn binaries(text: &str) -> Vec<Binary> {
         .filter_map(|line| {
             let (source, path) = line.rsplit_once(" (")?;
             let path = PathBuf::from(path.strip_suffix(')')?);
-            Some(Binary { path, unit_tests: source.starts_with("unittests") })
+            let steady = STEADY.iter().any(|folder| source.starts_with(folder));
+            Some(Binary { path, unit_tests: source.starts_with("unittests"), steady })
         })
         .collect()
 }
@@ -124,10 +131,12 @@ mod tests {
     #[test]
     fn finds_the_binaries_in_what_cargo_says() {
         let text = "   Compiling a v0.1.0\n  Executable unittests src/lib.rs (t/deps/a-1)\n  \
-                    Executable tests/net/main.rs (t/deps/net-2)\n";
+                    Executable tests/net/main.rs (t/deps/net-2)\n  \
+                    Executable tests/cost/main.rs (t/deps/cost-3)\n";
         let expected = [
-            Binary { path: "t/deps/a-1".into(), unit_tests: true },
-            Binary { path: "t/deps/net-2".into(), unit_tests: false },
+            Binary { path: "t/deps/a-1".into(), unit_tests: true, steady: false },
+            Binary { path: "t/deps/net-2".into(), unit_tests: false, steady: false },
+            Binary { path: "t/deps/cost-3".into(), unit_tests: false, steady: true },
         ];
         assert_eq!(binaries(text), expected);
     }
