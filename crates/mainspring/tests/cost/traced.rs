@@ -160,10 +160,12 @@ fn a_message_costs_a_read_a_write_and_its_part_of_a_wait() {
     println!("{:>16} {:>8.1} messages a wait", "batch", MESSAGES as f64 / waits as f64);
 
     assert!(writes == MESSAGES, "{writes} writes of {MESSAGES} messages");
+    // The client that only came and went may have cost a call more than in the other run.
+    let connections = CONNECTIONS + 1;
     // The first read may come before the first message, and the last finds the end.
-    assert!(reads <= MESSAGES + 2 * CONNECTIONS, "{reads} reads of {MESSAGES} messages");
-    assert!(controls <= 2 * CONNECTIONS + 1, "{controls} changes for {CONNECTIONS} connections");
-    let others = CALLS_A_CONNECTION_MAX * CONNECTIONS + OTHER_CALLS_MAX;
+    assert!(reads <= MESSAGES + 2 * connections, "{reads} reads of {MESSAGES} messages");
+    assert!(controls <= 2 * connections, "{controls} changes for {CONNECTIONS} connections");
+    let others = CALLS_A_CONNECTION_MAX * connections + OTHER_CALLS_MAX;
     assert!(total <= 2 * MESSAGES + waits + others, "{total} calls, {waits} of them waits");
-    assert!(waits <= MESSAGES + 2 * CONNECTIONS, "{waits} waits for {MESSAGES} messages");
+    assert!(waits <= MESSAGES + 2 * connections, "{waits} waits for {MESSAGES} messages");
 }
