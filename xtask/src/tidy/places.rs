@@ -32,7 +32,7 @@ pub fn check(tree: &Tree, report: &mut Report<'_>) {
     }
 }
 
-/// The pattern begins a path: `net/work/` is a folder of ours, one at the root of the disk is not.
+/// The pattern begins a path: as the name of a folder inside ours it is none.
 fn is_path_start(line: &str, pattern: &str) -> bool {
     line.match_indices(pattern).any(|(at, _)| {
         let before = line[..at].chars().next_back();
