@@ -8,7 +8,8 @@
 //! - **C2 no lost edge.** Readiness that appears after the last `WouldBlock` or short transfer is
 //!   reported, also when the user never sees `WouldBlock`.
 //! - **C3 triggers.** Edge, level and one-shot per source: native where the system has them,
-//!   emulated where not; an emulated edge gives no repeat.
+//!   emulated where not; an emulated edge gives no repeat, and a new one after a
+//!   [rearm](Registrar::rearm).
 //! - **C4 no ghost.** After [`Registrar::remove`] returns, no event of that registration is acted
 //!   upon. A token is opaque here; the layer above puts a generation in it and drops what is
 //!   stale. No pointer crosses the kernel boundary unless the system's interface forces it.
@@ -56,6 +57,9 @@ use crate::trigger::Trigger;
 pub(crate) enum Support {
     /// The kernel does it.
     Native,
+    /// We do it, out of something else; what that means is said where it is asked for.
+    #[allow(dead_code, reason = "not every system has a backend that emulates")]
+    Emulated,
     /// Not to be had on this backend yet: a call that needs it fails with `Unsupported`.
     Absent,
 }
@@ -63,7 +67,8 @@ pub(crate) enum Support {
 /// What a backend can do, for the layers that would otherwise have to ask its name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caps {
-    /// A short transfer may be taken for `WouldBlock`: the next byte makes a new edge.
+    /// Native: a short transfer may be taken for `WouldBlock`, the next byte makes a new edge.
+    /// Emulated: a direction that was reported is silent until [`Registrar::rearm`].
     pub(crate) edge: Support,
     /// Operations with owned buffers.
     #[allow(dead_code, reason = "told by every backend, asked by whoever submits operations")]
@@ -135,6 +140,17 @@ pub(crate) trait Registrar: Send + Sync {
         interest: Interest,
         trigger: Trigger,
     ) -> io::Result<()>;
+
+    /// A call on the source has said `WouldBlock`: the directions of `interest` are reported again
+    /// when they are ready. What else is watched stays as it is. With native edges there is
+    /// nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`modify`](Self::modify).
+    fn rearm(&self, _source: RawSource, _token: Token, _interest: Interest) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Stops reporting. A source that the kernel forgot by itself, because its descriptor was
     /// closed, is no error; one that belongs to another token by now is left alone (C5).

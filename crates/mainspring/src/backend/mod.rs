@@ -8,6 +8,8 @@ pub(crate) mod choose;
 pub(crate) mod contract;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[cfg(windows)]
+mod iocp;
 #[cfg(feature = "sim")]
 mod sim;
 
@@ -35,12 +37,16 @@ pub(crate) const EVENT_CAPACITY: usize = 256;
 const PREFERRED: &[Kind] = &[
     #[cfg(target_os = "linux")]
     Kind::Epoll,
+    #[cfg(windows)]
+    Kind::Iocp,
 ];
 
 /// The half that waits, of whichever backend.
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),
+    #[cfg(windows)]
+    Iocp(iocp::IocpSelector),
     #[cfg(feature = "sim")]
     Sim(sim::SimSelector),
 }
@@ -50,6 +56,8 @@ pub(crate) enum Backend {
 pub(crate) enum SharedBackend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollRegistrar),
+    #[cfg(windows)]
+    Iocp(iocp::IocpRegistrar),
     #[cfg(feature = "sim")]
     Sim(sim::SimRegistrar),
 }
@@ -60,6 +68,8 @@ macro_rules! each {
         match $on {
             #[cfg(target_os = "linux")]
             Self::Epoll($variant) => $call,
+            #[cfg(windows)]
+            Self::Iocp($variant) => $call,
             #[cfg(feature = "sim")]
             Self::Sim($variant) => $call,
         }
@@ -142,6 +152,12 @@ fn open_halves(
             let caps = epoll::EpollSelector::CAPS;
             Ok((Backend::Epoll(selector), SharedBackend::Epoll(registrar), caps))
         }
+        #[cfg(windows)]
+        (Kind::Iocp, _) => {
+            let (selector, registrar) = iocp::IocpSelector::open(config)?;
+            let caps = iocp::IocpSelector::CAPS;
+            Ok((Backend::Iocp(selector), SharedBackend::Iocp(registrar), caps))
+        }
         #[cfg(feature = "sim")]
         (Kind::Sim, Some(simulation)) => {
             let (selector, registrar) = sim::SimSelector::open_on(simulation, config)?;
@@ -168,6 +184,8 @@ fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
     match kind {
         #[cfg(target_os = "linux")]
         Kind::Epoll => epoll::EpollSelector::probe(),
+        #[cfg(windows)]
+        Kind::Iocp => iocp::IocpSelector::probe(),
         #[cfg(feature = "sim")]
         Kind::Sim => sim::SimSelector::probe(),
         #[allow(unreachable_patterns, reason = "reached in builds that lack a kind")]
@@ -195,8 +213,18 @@ pub fn probe() -> Vec<(Kind, Result<(), Unavailable>)> {
 fn is_shortage(error: &io::Error) -> bool {
     #[cfg(unix)]
     return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM));
-    #[cfg(not(unix))]
-    return error.kind() == io::ErrorKind::OutOfMemory;
+    #[cfg(windows)]
+    return error.raw_os_error().is_some_and(|code| {
+        use windows_sys::Win32::Foundation as codes;
+        let shortages = [
+            codes::ERROR_TOO_MANY_OPEN_FILES,
+            codes::ERROR_NOT_ENOUGH_MEMORY,
+            codes::ERROR_OUTOFMEMORY,
+            codes::ERROR_NO_SYSTEM_RESOURCES,
+            codes::ERROR_NOT_ENOUGH_QUOTA,
+        ];
+        shortages.contains(&(code as u32))
+    });
 }
 
 impl Backend {
@@ -228,6 +256,15 @@ impl SharedBackend {
         trigger: Trigger,
     ) -> io::Result<()> {
         each!(self, registrar => registrar.modify(source, token, interest, trigger))
+    }
+
+    pub(crate) fn rearm(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        each!(self, registrar => registrar.rearm(source, token, interest))
     }
 
     pub(crate) fn remove(&self, source: RawSource, token: Token) -> io::Result<()> {
