@@ -57,7 +57,7 @@ use crate::trigger::Trigger;
 pub(crate) enum Support {
     /// The kernel does it.
     Native,
-    /// We do it, out of something else; what that means is said where it is asked for.
+    /// Made here from what the kernel does, and not quite the same.
     #[allow(dead_code, reason = "not every system has a backend that emulates")]
     Emulated,
     /// Not to be had on this backend yet: a call that needs it fails with `Unsupported`.
@@ -67,8 +67,7 @@ pub(crate) enum Support {
 /// What a backend can do, for the layers that would otherwise have to ask its name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caps {
-    /// Native: a short transfer may be taken for `WouldBlock`, the next byte makes a new edge.
-    /// Emulated: a direction that was reported is silent until [`Registrar::rearm`].
+    /// A short transfer may be taken for `WouldBlock`: the next byte makes a new edge.
     pub(crate) edge: Support,
     /// Operations with owned buffers.
     #[allow(dead_code, reason = "told by every backend, asked by whoever submits operations")]
@@ -141,9 +140,9 @@ pub(crate) trait Registrar: Send + Sync {
         trigger: Trigger,
     ) -> io::Result<()>;
 
-    /// A call on the source has said `WouldBlock`: the directions of `interest` are reported again
-    /// when they are ready. What else is watched stays as it is. With native edges there is
-    /// nothing to do.
+    /// A call on a source with an edge trigger has said `WouldBlock`: the directions of `interest`
+    /// are reported again when they are ready, and what else is watched stays as it is. A backend
+    /// that sees edges without being told has nothing to do.
     ///
     /// # Errors
     ///

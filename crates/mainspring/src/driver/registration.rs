@@ -11,8 +11,7 @@
 //!
 //! With an edge trigger the watch stays: what was reported is remembered in the slot until a call
 //! says `WouldBlock`, or transfers less than it could, and the readiness is cleared; the clear is
-//! void if an event came since the look. Where edges are emulated, a report silences its direction,
-//! and whoever waits after a clear asks for the next. With a level or one-shot trigger the kernel is asked for
+//! void if an event came since the look. With a level or one-shot trigger the kernel is asked for
 //! one report at a time, so that readiness nobody waits for never turns into a spinning loop.
 
 use std::future::Future;
@@ -229,13 +228,7 @@ impl Registration {
     /// Takes back what `event` was asked for, unless something came since. Closed bits stay, and
     /// so does what others wait for.
     pub fn clear(&self, event: ReadyEvent) {
-        self.take_back(self.io(), &event.look);
-    }
-
-    /// Takes back what `look` saw. An emulated edge is silent from its report on, so whoever waits
-    /// next asks for another.
-    fn take_back(&self, io: &ScheduledIo, look: &Look) {
-        if self.handle.has_true_edges() { io.clear(look) } else { io.clear_and_disarm(look) }
+        self.io().clear(&event.look);
     }
 
     /// Calls `op` when the source is ready, until it says something else than `WouldBlock`. One
@@ -406,7 +399,7 @@ impl Registration {
     /// A call said `WouldBlock` although `look` promised otherwise: what it promised is taken
     /// back, and an end of the stream that turned out not to be one is asked for anew.
     fn blocked(&self, io: &ScheduledIo, look: &Look) {
-        self.take_back(io, look);
+        io.clear(look);
         if look.ready().intersects(Ready::CLOSED) {
             io.reopen(look);
             let mut stranded = Vec::new();
@@ -451,11 +444,9 @@ impl Registration {
         interest: Interest,
         stranded: &mut Vec<Waker>,
     ) -> io::Result<()> {
-        // A rearmed edge leaves the other direction as it is; else all is asked for anew.
-        let rearms = self.rearms(facts);
         let of_sides = Side::BOTH
             .into_iter()
-            .filter(|&side| side.is_in(interest) || !rearms && io.side(side).look().is_armed())
+            .filter(|&side| side.is_in(interest) || io.side(side).look().is_armed())
             .fold(interest, |wanted, side| wanted | side.interest());
         let wanted = of_sides.intersection(facts.interest).unwrap_or(interest);
         // The words first: a report that comes before the call returns must find them.
@@ -466,10 +457,7 @@ impl Registration {
         let armed_tick = io.side(Side::Read).look().tick();
         match self.tell(facts, wanted, once) {
             Ok(()) => {
-                facts.armed = match facts.armed {
-                    Some(before) if rearms => Some(before | wanted),
-                    _ => Some(wanted),
-                };
+                facts.armed = Some(wanted);
                 facts.armed_tick = armed_tick;
                 Ok(())
             }
@@ -498,14 +486,8 @@ impl Registration {
         let backend = &self.handle.shared().backend;
         match facts.armed {
             None => backend.add(self.source, self.token, wanted, trigger),
-            Some(_) if self.rearms(facts) => backend.rearm(self.source, self.token, wanted),
             Some(_) => backend.modify(self.source, self.token, wanted, trigger),
         }
-    }
-
-    /// Whether what is watched already is asked for again by a rearming: an edge that is emulated.
-    fn rearms(&self, facts: &Facts) -> bool {
-        facts.trigger == Trigger::Edge && facts.armed.is_some() && !self.handle.has_true_edges()
     }
 
     /// Lets a one-shot registration report once more.

@@ -253,9 +253,10 @@ impl Registry {
     /// Says that a call on `source` said `WouldBlock`: with an edge trigger the directions of
     /// `interest` are reported again when they are ready.
     ///
-    /// On a kind with edges of its own there is nothing to do, and nothing is done. Others report a
-    /// direction once and are silent about it until this is called, so a loop that is to run on
-    /// every kind calls it after each `WouldBlock`.
+    /// On a kind that sees edges without being told there is nothing to do, and nothing is done.
+    /// [`Kind::Iocp`](crate::Kind::Iocp) reports a direction once and is silent about it until this
+    /// or [`modify`](Self::modify) is called, so a loop that is to run on every kind calls it after
+    /// each `WouldBlock`.
     ///
     /// # Errors
     ///

@@ -144,23 +144,13 @@ impl Direction {
     /// Takes `ready` back if no event has come since `seen`; closed bits stay. With `READABLE` the
     /// mark goes: all the usual data was read.
     pub(crate) fn clear(&self, seen: Seen, ready: Ready) {
-        self.take_back(seen, ready, 0);
-    }
-
-    /// The same where edges are emulated: what was reported is silent until it is asked for again,
-    /// so the next who waits has to ask.
-    pub(crate) fn clear_and_disarm(&self, seen: Seen, ready: Ready) {
-        self.take_back(seen, ready, ARMED);
-    }
-
-    fn take_back(&self, seen: Seen, ready: Ready, flags: u64) {
         let gone = u64::from((ready - Ready::CLOSED).bits());
         let gone = if ready.contains(Ready::READABLE) { gone | MARK } else { gone };
         // An error means that an event came, or the registration went: then there is nothing to
         // take back.
         let _ = self.update(|now| {
             let same = now.tick() == seen.tick() && now.generation_bits() == seen.generation_bits();
-            same.then_some(now.0 & !gone & !flags)
+            same.then_some(now.0 & !gone)
         });
     }
 

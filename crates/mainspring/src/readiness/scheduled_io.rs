@@ -181,16 +181,6 @@ impl ScheduledIo {
         }
     }
 
-    /// The same where edges are emulated: whoever waits next on these sides asks the backend.
-    pub(crate) fn clear_and_disarm(&self, look: &Look) {
-        if look.read != Seen::NOTHING {
-            self.read.clear_and_disarm(look.read, look.mask & Side::Read.mask());
-        }
-        if look.write != Seen::NOTHING {
-            self.write.clear_and_disarm(look.write, look.mask & Side::Write.mask());
-        }
-    }
-
     /// Whether a report ends the kernel's watch over both sides.
     pub(crate) fn is_once(&self) -> bool {
         self.read.look().is_once() || self.write.look().is_once()
