@@ -56,6 +56,8 @@ use crate::trigger::Trigger;
 pub(crate) enum Support {
     /// The kernel does it.
     Native,
+    /// Made here from what the kernel does, and not quite the same.
+    Emulated,
     /// Not to be had on this backend yet: a call that needs it fails with `Unsupported`.
     Absent,
 }
