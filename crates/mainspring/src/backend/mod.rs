@@ -10,6 +10,8 @@ pub(crate) mod contract;
 mod epoll;
 #[cfg(windows)]
 mod iocp;
+#[cfg(unix)]
+mod poll;
 #[cfg(feature = "sim")]
 mod sim;
 
@@ -37,6 +39,8 @@ pub(crate) const EVENT_CAPACITY: usize = 256;
 const PREFERRED: &[Kind] = &[
     #[cfg(target_os = "linux")]
     Kind::Epoll,
+    #[cfg(unix)]
+    Kind::Poll,
     #[cfg(windows)]
     Kind::Iocp,
 ];
@@ -45,6 +49,8 @@ const PREFERRED: &[Kind] = &[
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),
+    #[cfg(unix)]
+    Poll(poll::PollSelector),
     #[cfg(windows)]
     Iocp(iocp::IocpSelector),
     #[cfg(feature = "sim")]
@@ -56,6 +62,8 @@ pub(crate) enum Backend {
 pub(crate) enum SharedBackend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollRegistrar),
+    #[cfg(unix)]
+    Poll(poll::PollRegistrar),
     #[cfg(windows)]
     Iocp(iocp::IocpRegistrar),
     #[cfg(feature = "sim")]
@@ -68,6 +76,8 @@ macro_rules! each {
         match $on {
             #[cfg(target_os = "linux")]
             Self::Epoll($variant) => $call,
+            #[cfg(unix)]
+            Self::Poll($variant) => $call,
             #[cfg(windows)]
             Self::Iocp($variant) => $call,
             #[cfg(feature = "sim")]
@@ -152,6 +162,12 @@ fn open_halves(
             let caps = epoll::EpollSelector::CAPS;
             Ok((Backend::Epoll(selector), SharedBackend::Epoll(registrar), caps))
         }
+        #[cfg(unix)]
+        (Kind::Poll, _) => {
+            let (selector, registrar) = poll::PollSelector::open(config)?;
+            let caps = poll::PollSelector::CAPS;
+            Ok((Backend::Poll(selector), SharedBackend::Poll(registrar), caps))
+        }
         #[cfg(windows)]
         (Kind::Iocp, _) => {
             let (selector, registrar) = iocp::IocpSelector::open(config)?;
@@ -184,6 +200,8 @@ fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
     match kind {
         #[cfg(target_os = "linux")]
         Kind::Epoll => epoll::EpollSelector::probe(),
+        #[cfg(unix)]
+        Kind::Poll => poll::PollSelector::probe(),
         #[cfg(windows)]
         Kind::Iocp => iocp::IocpSelector::probe(),
         #[cfg(feature = "sim")]
@@ -285,8 +303,7 @@ impl SharedBackend {
     ) -> io::Result<()> {
         match self {
             SharedBackend::Epoll(registrar) => registrar.add_flags(source, token, flags),
-            #[cfg(feature = "sim")]
-            SharedBackend::Sim(_) => Err(io::Error::new(
+            _ => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "epoll's own flags need an epoll queue: open it with Choice::Exactly(Kind::Epoll)",
             )),

@@ -10,6 +10,6 @@ mod loom;
 mod std;
 
 #[cfg(loom)]
-pub(crate) use self::loom::{Arc, Mutex, MutexGuard, UnsafeCell, atomic};
+pub(crate) use self::loom::{Arc, Condvar, Mutex, MutexGuard, UnsafeCell, atomic};
 #[cfg(not(loom))]
-pub(crate) use self::std::{Arc, Mutex, MutexGuard, UnsafeCell, atomic};
+pub(crate) use self::std::{Arc, Condvar, Mutex, MutexGuard, UnsafeCell, atomic};
