@@ -3,15 +3,21 @@
 //! A test body sees no kernel and no simulator, only a [`World`] with the verbs both have. So it
 //! is the same body on each, and a difference between two kinds is a failure of one of them.
 
+#[cfg(unix)]
 mod machine;
 #[cfg(feature = "sim")]
 mod simulated;
+#[cfg(windows)]
+mod windows;
 
 use std::io;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use mainspring::{AsSource, Builder, Choice, Driver, Kind, Poller};
+
+#[cfg(windows)]
+use windows as machine;
 
 /// How long a test waits for what has to come, on the clock of its world.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
