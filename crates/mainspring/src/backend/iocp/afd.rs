@@ -14,8 +14,8 @@
 //! of a handle when a packet comes: a handle that is closed may name something else by then.
 //! Whether an answer is for the present registration is told by its serial number (clause C5).
 //!
-//! What is to be asked anew stands in `updates`, each slot at most once, and is asked before the
-//! next wait; while somebody waits, at once.
+//! A new socket is asked about at once. What is to be asked anew stands in `updates`, each slot at
+//! most once, and is asked before the next wait; while somebody waits, at once.
 
 use std::collections::HashMap;
 use std::io;
@@ -142,7 +142,9 @@ impl Sockets {
             }
             None => self.occupy(queue, source, base, registered)?,
         };
-        self.touch(index).map_err(explain)
+        // At once, and not before the next wait: from here on its closing is noticed, and what
+        // comes under its number afterwards is not taken for it (clause C5).
+        self.ask(index).map_err(explain)
     }
 
     fn occupy(

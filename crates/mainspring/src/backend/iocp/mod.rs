@@ -9,9 +9,9 @@
 //!
 //! # What we rely on, and what we guard against
 //!
-//! - **Requests are made once a turn**, right before the wait, for all that has changed since; of a
-//!   socket that was reported, read empty and rearmed in between, that is one call and one packet a
-//!   message. Only what changes while the port is being waited on is asked for at once.
+//! - **Requests are renewed once a turn**, right before the wait, for all that has changed since; of
+//!   a socket that was reported, read empty and rearmed in between, that is one call and one packet
+//!   a message. Only what is new, or changes while the port is waited on, is asked for at once.
 //! - **Edges are emulated**, a direction at a time: what was reported is not asked for again until
 //!   the source is rearmed, everything else still is.
 //! - **Never two requests for one socket**: they get each other's answers. Who wants another

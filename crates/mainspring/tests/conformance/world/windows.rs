@@ -21,6 +21,10 @@ pub(crate) struct Socket(Option<socket2::Socket>);
 /// Duplicates that are made at most in search of a number.
 const ATTEMPTS_MAX: usize = 256;
 
+/// Numbers that are freed below one that is to be given out again: more than a test and the queue
+/// open in the meantime.
+const FREE_BELOW: usize = 8;
+
 impl AsSocket for Socket {
     fn as_socket(&self) -> BorrowedSocket<'_> {
         self.open().as_socket()
@@ -91,9 +95,13 @@ impl Socket {
         assert_eq!(self.open().send_out_of_band(&[byte]).expect("room to send"), 1);
     }
 
-    /// Nobody else opens sockets in the meantime.
+    /// A number with free ones below it: a duplication opens two handles, closes the first, and
+    /// could else never get the lowest number.
     pub(crate) fn apart(self) -> Socket {
-        self
+        let below: Vec<Socket> = (0..FREE_BELOW).map(|_| self.duplicate()).collect();
+        let apart = self.duplicate();
+        drop(below);
+        apart
     }
 
     pub(crate) fn duplicate(&self) -> Socket {
@@ -109,7 +117,8 @@ impl Socket {
             }
             others.push(duplicate);
         }
-        panic!("no duplicate got the number {number}: somebody else has it");
+        let got: Vec<_> = others.iter().map(|other| other.open().as_raw_socket()).collect();
+        panic!("no duplicate got the number {number}, which somebody else has: {got:?}");
     }
 
     pub(crate) fn duplicate_onto(&self, onto: &mut Socket) {
