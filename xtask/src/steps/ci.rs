@@ -19,6 +19,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("deny", &[]),
     ("mutants", &[]),
     ("msrv", &[]),
+    ("windows", &[]),
     // A whole campaign is `cargo xtask repeat`; here a few runs show what fails often.
     ("repeat", &["20"]),
 ];
