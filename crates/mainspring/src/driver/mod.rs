@@ -16,6 +16,8 @@ mod owned;
 mod registration;
 #[cfg(feature = "sim")]
 mod simulated;
+#[cfg(windows)]
+mod socket;
 mod timers;
 mod turn;
 mod wake;

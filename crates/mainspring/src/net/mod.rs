@@ -20,6 +20,8 @@ mod methods;
 mod open;
 mod resolve;
 mod shortages;
+#[cfg(windows)]
+mod sockets;
 mod split;
 pub mod tcp;
 #[cfg(feature = "tokio")]

@@ -42,9 +42,15 @@ pub fn block_on<F: Future>(driver: &mut Driver, future: F) -> F::Output {
     output
 }
 
+/// The best mechanism of the machine's own kernel.
+#[cfg(not(windows))]
+pub const MACHINE: Kind = Kind::Epoll;
+#[cfg(windows)]
+pub const MACHINE: Kind = Kind::Iocp;
+
 /// A driver on the machine's own kernel.
 pub fn driver() -> Driver {
-    Builder::new().choice(Choice::Exactly(Kind::Epoll)).build().expect("a driver")
+    Builder::new().choice(Choice::Exactly(MACHINE)).build().expect("a driver")
 }
 
 /// Turns `driver` until nothing happens any more.

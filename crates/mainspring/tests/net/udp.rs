@@ -277,12 +277,18 @@ fn of_several_addresses_the_first_that_works_is_bound() {
     });
 }
 
+#[cfg(unix)]
+const TOO_LONG: i32 = libc::EMSGSIZE;
+/// `WSAEMSGSIZE`.
+#[cfg(windows)]
+const TOO_LONG: i32 = 10040;
+
 #[test]
 fn more_than_fits_a_datagram_is_an_error_and_not_cut() {
     both_ways(|| async {
         let (a, b) = pair().await;
         let error = a.send(&vec![0; 70_000]).await.unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
+        assert_eq!(error.raw_os_error(), Some(TOO_LONG));
         assert_eq!(a.send(&vec![1; 60_000]).await.unwrap(), 60_000);
         assert_eq!(b.recv(&mut vec![0; 65_536]).await.unwrap(), 60_000);
     });
@@ -311,6 +317,7 @@ fn options_of_ipv4_are_kept() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn options_of_ipv6_are_kept() {
     use mainspring::os::unix::UdpSocketExt;
