@@ -3,8 +3,8 @@
 //! A receive into a buffer that is too small fills it and fails with `WSAEMSGSIZE`; the rest is
 //! gone. That is no failure here but a datagram that is marked as cut off, as on other systems.
 //!
-//! A connected socket hears as `WSAECONNRESET` that nobody listens at its peer's port. No connection
-//! was reset, since there is none: elsewhere that is called a refusal, and so it is here.
+//! A connected socket hears as `WSAECONNRESET` that nobody listens at its peer's port. No
+//! connection was reset, since there is none: elsewhere that is a refusal, and so it is here.
 //!
 //! - <https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsarecvfrom>
 
