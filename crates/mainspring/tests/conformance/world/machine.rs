@@ -96,6 +96,14 @@ impl Socket {
         assert_eq!(sent.expect("room to send"), 1);
     }
 
+    /// Takes the byte of urgent data, if there is one.
+    pub(crate) fn receive_urgent(&self) -> Option<u8> {
+        let mut byte = [0; 1];
+        let flags = rustix::net::RecvFlags::OOB;
+        let (count, _) = rustix::net::recv(&self.0, &mut byte, flags).ok()?;
+        (count == 1).then_some(byte[0])
+    }
+
     pub(crate) fn apart(self) -> Socket {
         let number = APART.fetch_sub(1, Ordering::Relaxed) - 1;
         let apart = self.at_least(number);
