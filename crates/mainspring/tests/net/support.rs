@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use mainspring::net::{TcpListener, TcpStream};
-use mainspring::{Builder, Driver, Handle, Kind};
+use mainspring::{Driver, Handle, Kind};
 
 /// Longer than any test takes on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -76,7 +76,7 @@ pub fn on_each_kernel<F: Future<Output = ()>>(test: impl Fn(Handle) -> F) {
 fn on_simulated_kernels<F: Future<Output = ()>>(test: &impl Fn(Handle) -> F) {
     for seed in 0..20 {
         let simulation = mainspring::Simulation::new(seed);
-        let mut driver = Builder::new().simulation(&simulation).build().expect("a driver");
+        let mut driver = mainspring::Builder::new().simulation(&simulation).build().expect("a driver");
         let handle = driver.handle();
         block_on(&mut driver, test(handle));
     }

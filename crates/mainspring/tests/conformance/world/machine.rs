@@ -22,8 +22,8 @@ pub(crate) struct Socket(OwnedFd);
 /// greatest number, so it is not the limit of a machine that has none.
 const APART_END: u64 = 1 << 16;
 
-/// The number after the next that belongs to one test: each is given out once in a run, from the top
-/// down, and the kernel gives out the lowest.
+/// The number after the next that belongs to one test: each is given out once in a run, from the
+/// top down, and the kernel gives out the lowest.
 static APART: LazyLock<AtomicI32> = LazyLock::new(|| {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
