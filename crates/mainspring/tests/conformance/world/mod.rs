@@ -286,6 +286,15 @@ impl Socket {
         }
     }
 
+    /// Takes the byte of urgent data, if there is one.
+    pub(crate) fn receive_urgent(&self) -> Option<u8> {
+        match self {
+            Socket::Machine(socket) => socket.receive_urgent(),
+            #[cfg(feature = "sim")]
+            Socket::Simulated(_) => None,
+        }
+    }
+
     pub(crate) fn accept(&self) -> io::Result<Socket> {
         match self {
             Socket::Machine(socket) => socket.accept().map(Socket::Machine),
