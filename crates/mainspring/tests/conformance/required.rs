@@ -45,6 +45,7 @@ pub(crate) fn run(kind: Kind, test: &str, body: fn(&World)) {
 const COVERED: &[Kind] = &[
     Kind::Epoll,
     Kind::Poll,
+    Kind::Iocp,
     #[cfg(feature = "sim")]
     Kind::Sim,
 ];
