@@ -76,7 +76,8 @@ pub fn on_each_kernel<F: Future<Output = ()>>(test: impl Fn(Handle) -> F) {
 fn on_simulated_kernels<F: Future<Output = ()>>(test: &impl Fn(Handle) -> F) {
     for seed in 0..20 {
         let simulation = mainspring::Simulation::new(seed);
-        let mut driver = mainspring::Builder::new().simulation(&simulation).build().expect("a driver");
+        let mut driver =
+            mainspring::Builder::new().simulation(&simulation).build().expect("a driver");
         let handle = driver.handle();
         block_on(&mut driver, test(handle));
     }
