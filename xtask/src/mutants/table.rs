@@ -454,7 +454,7 @@ pub const MUTANTS: &[Mutant] = &[
             "mainspring",
             "--test",
             "conformance",
-            "poll_on_unix::c7_changes_do_not_shorten_or_lengthen",
+            "poll_on_unix::c7_after_a_change_a_wait_goes_on",
         ],
     },
     Mutant {

@@ -201,6 +201,7 @@ for_every_kind! {
 for_every_kernel_kind! {
     machine::changes {
         c7_changes_do_not_shorten_or_lengthen_a_wait
+        c7_after_a_change_a_wait_goes_on_with_what_is_left
         c4_what_was_removed_is_held_by_no_wait
         c2_data_after_another_thread_has_read_is_a_new_edge
     }
