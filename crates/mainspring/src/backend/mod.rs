@@ -292,7 +292,10 @@ impl SharedBackend {
             #[cfg(feature = "sim")]
             SharedBackend::Sim(registrar) => registrar.cancel(token),
             #[cfg(target_os = "linux")]
-            SharedBackend::Epoll(_) => Cancel::Withdrawn,
+            SharedBackend::Epoll(_) => {
+                let _ = token;
+                Cancel::Withdrawn
+            }
         }
     }
 

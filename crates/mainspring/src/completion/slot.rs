@@ -297,16 +297,19 @@ impl Slot {
         generation: u64,
         waker: &Waker,
     ) -> Poll<(O, io::Result<u64>)> {
-        if !self.is(generation, COMPLETED) {
-            if let Some(raced) = self.waker.store(waker) {
-                raced.wake();
-            }
-            if !self.is(generation, COMPLETED) {
-                return Poll::Pending;
-            }
+        if !self.is(generation, COMPLETED) && !self.ends_before_waiting(generation, waker) {
+            return Poll::Pending;
         }
         let (operation, result) = self.out();
         Poll::Ready((operation, result.unwrap_or_else(|| Err(crate::error::cancelled()))))
+    }
+
+    /// Leaves the waker, and looks again: a completion before that has found none to wake.
+    fn ends_before_waiting(&self, generation: u64, waker: &Waker) -> bool {
+        if let Some(raced) = self.waker.store(waker) {
+            raced.wake();
+        }
+        self.is(generation, COMPLETED)
     }
 
     /// For the future that is dropped. `Err`: the operation had ended, is to be

@@ -54,8 +54,8 @@ impl Histogram {
 /// What a driver did since it was built.
 ///
 /// All zero in a build without the feature `metrics`, except for what is known without counting
-/// (`sources_now`, `operations_now`, `timers_now`). Counts of different threads are read one after the other, so
-/// their sums may be off by what happened in between.
+/// (`sources_now`, `operations_now`, `timers_now`). Counts of different threads are read one after
+/// the other, so their sums may be off by what happened in between.
 ///
 /// ```
 /// let mut driver = mainspring::Driver::new().unwrap();

@@ -3,6 +3,7 @@ use std::sync::Arc as StdArc;
 
 use super::super::testing::{Fates, Panics, Probe, Task};
 use super::*;
+use crate::time::allocations;
 
 type Small = Probe<8>;
 
@@ -313,4 +314,24 @@ fn c12_what_the_kernel_still_has_is_lost_on_purpose() {
     end(&ended_set, ended);
     drop(ended_set);
     assert_eq!(fates.count(), [0, 1, 1], "a forgotten future's");
+}
+
+#[test]
+fn no_operation_allocates_once_the_lists_have_their_size() {
+    let (owner, set) = set();
+    assert!(owner.claim());
+    let (_, waker) = Task::new();
+    let fates = StdArc::default();
+    let (mut completions, mut wakers) = (Vec::with_capacity(1), Vec::with_capacity(1));
+    let mut round = || {
+        let token = insert(&set, &fates, Panics::Never);
+        assert!(set.poll::<Small>(token, &waker).is_pending());
+        completions.push(completion(token, Ok(1)));
+        assert_eq!(set.dispatch(&mut completions, &mut wakers), GOOD);
+        wakers.drain(..).for_each(Waker::wake);
+        assert_eq!(take(&set, token).unwrap(), 1);
+    };
+    round();
+    let (allocated, ()) = allocations::count(|| (0..1_000).for_each(|_| round()));
+    assert_eq!(allocated, 0);
 }

@@ -175,3 +175,27 @@ fn an_operation_is_begun_where_it_stays() {
     let located: Located = slot.withdraw();
     assert!(inside.contains(&located.0), "small enough to lie in the slot");
 }
+
+/// A waker that is replaced runs the task's code: here it completes the operation, at the moment
+/// between the first look and the second.
+#[test]
+fn c10_a_completion_while_the_waker_is_stored_is_seen() {
+    struct CompletesWhenDropped(Arc<Slot>);
+
+    impl std::task::Wake for CompletesWhenDropped {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for CompletesWhenDropped {
+        fn drop(&mut self) {
+            assert!(matches!(self.0.complete(0, Ok(7)), Ended::Told(_)));
+        }
+    }
+
+    let fates = Arc::default();
+    let slot = Arc::new(placed::<8>(&fates));
+    let first = Waker::from(Arc::new(CompletesWhenDropped(slot.clone())));
+    assert!(slot.poll::<Small>(0, &first).is_pending());
+    drop(first);
+    assert!(slot.poll::<Small>(0, Waker::noop()).is_ready());
+}
