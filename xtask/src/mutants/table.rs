@@ -485,6 +485,46 @@ pub const MUTANTS: &[Mutant] = &[
             "epoll_on_linux::c8_urgent_data_nobody_reads_does_not_spin",
         ],
     },
+    Mutant {
+        name: "abandoned-operation-freed-at-once",
+        clause: "C11",
+        file: "crates/mainspring/src/completion/slot.rs",
+        find: "Ok(_) => Ok(left),",
+        replace: "Ok(_) => Err(drop(left)),",
+        test: &["-p", "mainspring", "--lib", "completion::operation_set::tests::c11"],
+    },
+    Mutant {
+        name: "operation-generation-unchecked",
+        clause: "C4",
+        file: "crates/mainspring/src/completion/operation_set.rs",
+        find: "match slot.complete(generation, result) {",
+        replace: "match slot.complete(slot.generation(), result) {",
+        test: &["-p", "mainspring", "--lib", "completion::operation_set"],
+    },
+    Mutant {
+        name: "no-second-look-after-the-waker",
+        clause: "C10",
+        file: "crates/mainspring/src/completion/slot.rs",
+        find: "self.is(generation, COMPLETED)\n",
+        replace: "false\n",
+        test: &["-p", "mainspring", "--lib", "c10_a_completion_while_the_waker_is_stored_is_seen"],
+    },
+    Mutant {
+        name: "panic-loses-the-other-completions",
+        clause: "C8",
+        file: "crates/mainspring/src/completion/operation_set.rs",
+        find: "to.panics += u64::from(contain(|| slot.discard()));",
+        replace: "slot.discard();",
+        test: &["-p", "mainspring", "--lib", "c8_an_operation_that_panics_disturbs_no_other"],
+    },
+    Mutant {
+        name: "submitted-operations-freed-with-the-driver",
+        clause: "C12",
+        file: "crates/mainspring/src/completion/operation_set.rs",
+        find: "if self.submitted() != 0 {",
+        replace: "if self.submitted() == usize::MAX {",
+        test: &["-p", "mainspring", "--lib", "c12_what_the_kernel_still_has"],
+    },
 ];
 
 #[cfg(test)]
