@@ -28,7 +28,7 @@ const TRANSFER_MAX: usize = 1 << 30;
 
 /// An owned stream socket: TCP or Unix, listening or not.
 #[derive(Debug)]
-pub(crate) enum Socket {
+pub enum Socket {
     /// A descriptor of the operating system.
     Os(socket2::Socket),
     /// A number of the simulated kernel; no value of it exists in a build without one.

@@ -71,7 +71,7 @@ struct Queue {
 }
 
 impl Selector for EpollSelector {
-    const CAPS: Caps = Caps { edge: Support::Native, completion: Support::Absent };
+    const CAPS: Caps = Caps { edge: Support::Native, completion: Support::Emulated };
     type Registrar = EpollRegistrar;
 
     fn probe() -> Result<(), Unavailable> {

@@ -14,19 +14,23 @@ mod sim;
 use std::io;
 use std::time::Duration;
 
+use crate::completion::operation::{Operation, RawOperation};
+use crate::completion::operation_set::OperationSet;
 use crate::event::Events;
 use crate::interest::Interest;
 use crate::kind::{Kind, Unavailable};
 use crate::metrics::Counters;
 use crate::sim::Simulation;
 use crate::source::RawSource;
-use crate::sync::Arc;
+use crate::sync::{Arc, Owner};
 use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
 use choose::{Choice, Chosen};
-use contract::{Caps, Config, Registrar, Selector};
+#[cfg(feature = "sim")]
+use contract::Completer;
+use contract::{Cancel, Caps, Config, Registrar, Selector};
 
 /// Events taken in the first look, unless the builder says otherwise: three kilobytes.
 pub(crate) const EVENT_CAPACITY: usize = 256;
@@ -84,6 +88,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) counters: &'a Arc<Counters>,
     /// The world to join, for the simulated kind; a world of its own without one.
     pub(crate) simulation: Option<Simulation>,
+    /// The thread the queue is pinned to, once it is turned.
+    pub(crate) owner: Option<Arc<Owner>>,
 }
 
 /// Opens the first backend of the choice that can be had.
@@ -125,6 +131,7 @@ fn open_kind(kind: Kind, opening: &Opening<'_>) -> io::Result<impl FnOnce(Chosen
         clock: clock.clone(),
         counters: opening.counters.clone(),
         event_capacity: opening.event_capacity,
+        owner: opening.owner.clone(),
     };
     let (backend, shared, caps) = open_halves(kind, config, simulation.as_ref())?;
     Ok(move |chosen| Opened { backend, shared, caps, chosen, clock, simulation })
@@ -207,6 +214,10 @@ impl Backend {
     ) -> io::Result<()> {
         each!(self, selector => selector.select(events, timeout))
     }
+
+    pub(crate) fn drain(&mut self, events: &mut Events) -> usize {
+        each!(self, selector => selector.drain(events))
+    }
 }
 
 impl SharedBackend {
@@ -236,6 +247,53 @@ impl SharedBackend {
 
     pub(crate) fn wake(&self) -> io::Result<()> {
         each!(self, registrar => registrar.wake())
+    }
+
+    /// Puts an operation into a slot of `operations` and hands it to the kernel; with the error it
+    /// comes back. The completions of this backend are to be dispatched to that set.
+    pub(crate) fn begin<O: Operation>(
+        &self,
+        operations: &OperationSet,
+        operation: O,
+    ) -> Result<Token, (io::Error, O)> {
+        let (token, raw) = operations.insert(operation)?;
+        // SAFETY: the operation lies in its slot, whose address is stable, and the set neither
+        // moves, touches nor frees it before its terminal completion was dispatched or it was
+        // withdrawn; should the driver go without the one and the other, the set leaks its slots.
+        match unsafe { self.submit(token, raw) } {
+            Ok(()) => Ok(token),
+            Err(error) => Err((error, operations.withdraw(token))),
+        }
+    }
+
+    /// Hands an operation to the kernel; see [`contract::Completer::submit`].
+    ///
+    /// # Safety
+    ///
+    /// The memory of `operation` is valid for it, and neither freed, moved nor touched until the
+    /// terminal completion of `token` has come or its cancel was answered `Withdrawn`.
+    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
+        match self {
+            #[cfg(feature = "sim")]
+            // SAFETY: the caller keeps what the trait asks for.
+            SharedBackend::Sim(registrar) => unsafe { registrar.submit(token, operation) },
+            // Readiness alone: the layer above carries it out.
+            #[cfg(target_os = "linux")]
+            SharedBackend::Epoll(_) => {
+                let _ = (token, operation);
+                Err(io::ErrorKind::Unsupported.into())
+            }
+        }
+    }
+
+    /// Ends an operation early; see [`contract::Completer::cancel`].
+    pub(crate) fn cancel(&self, token: Token) -> Cancel {
+        match self {
+            #[cfg(feature = "sim")]
+            SharedBackend::Sim(registrar) => registrar.cancel(token),
+            #[cfg(target_os = "linux")]
+            SharedBackend::Epoll(_) => Cancel::Withdrawn,
+        }
     }
 
     /// Adds a source with the mechanism's own flags.

@@ -53,7 +53,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Events for living registrations.
+    /// Events for living registrations, and completions of operations.
     #[must_use]
     pub fn events(&self) -> usize {
         self.events
@@ -111,11 +111,19 @@ impl Driver {
         if self.handle.is_shutdown() {
             return Err(crate::error::shut_down());
         }
+        if self.handle.shared().pinned && !self.handle.shared().owner.claim() {
+            return Err(crate::error::wrong_thread());
+        }
         let entered = (!context::is_current(&self.handle)).then(|| self.handle.enter());
         let (woken, deadline) = self.wait(max_wait)?;
         let looked = &self.events.list;
-        let stale = self.handle.shared().set.dispatch(looked, &mut self.wakers);
+        let shared = self.handle.shared();
+        let stale = shared.set.dispatch(looked, &mut self.wakers);
         let events = looked.len() - stale as usize;
+        let completions = self.events.completions.len();
+        let late = shared.operations.dispatch(&mut self.events.completions, &mut self.wakers);
+        let events = events + completions - late as usize;
+        let stale = stale + late;
         let timers = self.expire(deadline);
         let counters = &self.handle.shared().counters;
         counters.turn(events as u64, stale, timers as u64);
@@ -128,6 +136,16 @@ impl Driver {
     /// calls fail the same way. Dropping it does the same.
     pub fn shutdown(&mut self) {
         self.handle.shut_down();
+    }
+
+    /// Takes every operation back from the kernel (clause C12), and tells whoever waits.
+    fn drain(&mut self) {
+        self.events.clear();
+        let leaked = self.backend.drain(&mut self.events);
+        let shared = self.handle.shared();
+        shared.operations.dispatch(&mut self.events.completions, &mut self.wakers);
+        shared.counters.leaked(leaked as u64);
+        wake_all(&mut self.wakers, &shared.counters);
     }
 
     /// Sleeps in the kernel; returns whether somebody unparked, and the deadline of the earliest
@@ -179,6 +197,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.handle.shut_down();
+        self.drain();
     }
 }
 

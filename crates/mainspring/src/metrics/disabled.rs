@@ -20,6 +20,8 @@ impl Counters {
 
     pub(crate) fn source_registered(&self) {}
 
+    pub(crate) fn leaked(&self, _operations: u64) {}
+
     pub(crate) fn system_call(&self, _call: SystemCall) {}
 
     pub(crate) fn snapshot(&self) -> Metrics {
@@ -41,6 +43,7 @@ mod tests {
         counters.wake(true);
         counters.waker_panic();
         counters.source_registered();
+        counters.leaked(1);
         counters.system_call(SystemCall::Wait);
         assert_eq!(counters.snapshot(), Metrics::default());
     }

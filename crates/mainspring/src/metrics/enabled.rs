@@ -45,6 +45,7 @@ pub(crate) struct Counters {
     wakes_elided: AtomicU64,
     waker_panics: AtomicU64,
     sources_ever: AtomicU64,
+    operations_leaked: AtomicU64,
     timers_fired: AtomicU64,
     parked_total_ns: AtomicU64,
     working_total_ns: AtomicU64,
@@ -93,6 +94,11 @@ impl Counters {
         self.sources_ever.fetch_add(1, Relaxed);
     }
 
+    /// Operations whose memory the kernel did not give back when the driver was dropped.
+    pub(crate) fn leaked(&self, operations: u64) {
+        self.operations_leaked.fetch_add(operations, Relaxed);
+    }
+
     pub(crate) fn system_call(&self, call: SystemCall) {
         self.system_calls[call as usize].fetch_add(1, Relaxed);
     }
@@ -107,6 +113,7 @@ impl Counters {
             wakes_elided: self.wakes_elided.load(Relaxed),
             waker_panics: self.waker_panics.load(Relaxed),
             sources_ever: self.sources_ever.load(Relaxed),
+            operations_leaked: self.operations_leaked.load(Relaxed),
             timers_fired: self.timers_fired.load(Relaxed),
             parked: Duration::from_nanos(self.parked_total_ns.load(Relaxed)),
             working: Duration::from_nanos(self.working_total_ns.load(Relaxed)),

@@ -85,6 +85,9 @@ pub struct Metrics {
     pub sources_now: u64,
     /// Sources ever registered.
     pub sources_ever: u64,
+    /// Operations that the kernel could not be made to give back when the driver was dropped: what
+    /// they hold is lost on purpose, because the kernel may still write to it.
+    pub operations_leaked: u64,
     /// Timers waiting now.
     pub timers_now: u64,
     /// Timers that fired.

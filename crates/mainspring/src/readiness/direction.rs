@@ -31,8 +31,7 @@
 use crate::ready::Ready;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire};
-
-use super::waker_slot::WakerSlot;
+use crate::sync::waker_slot::WakerSlot;
 
 const READY_MASK: u64 = 0x3f;
 const SHUTDOWN: u64 = 1 << 6;

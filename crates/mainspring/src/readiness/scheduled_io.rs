@@ -12,12 +12,12 @@ use crate::interest::Interest;
 use crate::ready::Ready;
 use crate::source::RawSource;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::waker_slot::Owner;
 use crate::sync::{Mutex, MutexGuard};
 use crate::trigger::Trigger;
 
 use super::direction::{Direction, Dispatch, Seen};
 use super::waiters::{WaiterKey, Waiters};
-use super::waker_slot::Owner;
 
 /// A direction of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

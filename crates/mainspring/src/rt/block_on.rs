@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::driver::{Driver, budget};
+use crate::driver::{Builder, Driver, budget};
 use crate::rt::queue::{Entry, Running};
 
 /// How many futures are polled between two turns of the driver at most, so that tasks which are
@@ -42,7 +42,7 @@ const POLLS_PER_TURN: usize = 61;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
-    Driver::new()?.block_on(future)
+    Builder::new().pinned().build()?.block_on(future)
 }
 
 impl Driver {
