@@ -7,9 +7,10 @@ pub(crate) mod credentials;
 pub(crate) mod epoll;
 #[cfg(target_os = "linux")]
 pub(crate) mod fork;
-#[cfg(target_os = "linux")]
-pub(crate) mod identity;
+pub(crate) mod inspect;
 pub(crate) mod message;
+pub(crate) mod notifier;
+pub(crate) mod poll;
 pub(crate) mod reuse_port;
 pub(crate) mod signal;
 pub(crate) mod socket;
