@@ -19,6 +19,7 @@ macro_rules! for_every_kind {
     ($($room:ident::$file:ident { $($test:ident)* })*) => {
         one_kind!(epoll, Epoll, $($($room::$file::$test)*)*);
         one_kind!(poll, Poll, $($($room::$file::$test)*)*);
+        one_kind!(uring, Uring, $($($room::$file::$test)*)*);
         #[cfg(feature = "sim")]
         one_kind!(sim, Sim, $($($room::$file::$test)*)*);
     };
@@ -29,6 +30,7 @@ macro_rules! for_every_kernel_kind {
     ($($room:ident::$file:ident { $($test:ident)* })*) => {
         one_kind!(epoll_on_linux, Epoll, $($($room::$file::$test)*)*);
         one_kind!(poll_on_unix, Poll, $($($room::$file::$test)*)*);
+        one_kind!(uring_on_linux, Uring, $($($room::$file::$test)*)*);
     };
 }
 

@@ -245,6 +245,23 @@ impl Ring {
         }
     }
 
+    /// Waits for a completion without submitting anything.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`enter`](Self::enter).
+    pub(super) fn rest(&mut self, timeout: Duration) -> io::Result<()> {
+        match sys::enter(self.target, 0, 1, self.enter_flags, Some(timeout)) {
+            Err(error) if error.raw_os_error() == Some(libc::EBADR) => Err(lost_a_completion()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether one thread turns it.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.owner.is_some()
+    }
+
     /// Requests that still find room.
     pub(super) fn room(&mut self) -> usize {
         let queue = self.ring.submission();
@@ -313,8 +330,8 @@ impl Ring {
         }
     }
 
-    #[cfg(test)]
-    fn push_nop(&mut self, key: Key) -> bool {
+    /// Asks for nothing; false if there is no room.
+    pub(super) fn push_nop(&mut self, key: Key) -> bool {
         self.push(&opcode::Nop::new().build().user_data(key.pack()))
     }
 }
@@ -443,6 +460,11 @@ impl DirectCancel {
         DirectCancel { ring, features }
     }
 
+    /// Whether [`cancel_if_of`](Self::cancel_if_of) can be asked at all.
+    pub(super) fn can_match_files(&self) -> bool {
+        self.features.file_match
+    }
+
     /// Cancels a request.
     pub(super) fn cancel(&self, key: Key) -> Found {
         self.ask(self.features.direct_cancel, key, -1, 0)
@@ -487,6 +509,3 @@ fn lost_a_completion() -> io::Error {
          memory",
     )
 }
-
-#[cfg(test)]
-mod tests;
