@@ -35,7 +35,7 @@ mount --rbind /sys "$system/sys"
 mount -t tmpfs tmpfs "$system/tmp"
 exec chroot "$system" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/cargo \
     CARGO_HOME=/cargo CARGO_TARGET_DIR=/products CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0 \
-    MAINSPRING_REQUIRE=epoll,sim LANG=C.UTF-8 \
+    MAINSPRING_REQUIRE=epoll,poll,sim LANG=C.UTF-8 \
     sh -c 'cd /checkout && "$@"' sh "$@"
 "#;
 

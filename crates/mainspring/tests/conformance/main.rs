@@ -17,31 +17,53 @@ mod world;
 /// Makes every test of the list a test of each kind, called `kind::test`.
 macro_rules! for_every_kind {
     ($($room:ident::$file:ident { $($test:ident)* })*) => {
+        #[cfg(target_os = "linux")]
         one_kind!(epoll, Epoll, $($($room::$file::$test)*)*);
+        #[cfg(unix)]
         one_kind!(poll, Poll, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
         one_kind!(uring, Uring, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
+        one_kind!(uring_pinned, Uring pinned, $($($room::$file::$test)*)*);
+        #[cfg(windows)]
+        one_kind!(iocp, Iocp, $($($room::$file::$test)*)*);
         #[cfg(feature = "sim")]
         one_kind!(sim, Sim, $($($room::$file::$test)*)*);
     };
 }
 
-/// Makes every test of the list a test of each kind of the machine's own kernel.
+/// Makes every test of the list a test of each kind of a Unix machine's own kernel.
+#[cfg(unix)]
 macro_rules! for_every_kernel_kind {
     ($($room:ident::$file:ident { $($test:ident)* })*) => {
+        #[cfg(target_os = "linux")]
         one_kind!(epoll_on_linux, Epoll, $($($room::$file::$test)*)*);
         one_kind!(poll_on_unix, Poll, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
         one_kind!(uring_on_linux, Uring, $($($room::$file::$test)*)*);
     };
 }
 
+/// The same for the kinds of Windows.
+#[cfg(windows)]
+macro_rules! for_every_windows_kind {
+    ($($room:ident::$file:ident { $($test:ident)* })*) => {
+        one_kind!(iocp_on_windows, Iocp, $($($room::$file::$test)*)*);
+    };
+}
+
 macro_rules! one_kind {
-    ($name:ident, $kind:ident, $($room:ident::$file:ident::$test:ident)*) => {
+    ($name:ident, $kind:ident $($pinned:ident)?, $($room:ident::$file:ident::$test:ident)*) => {
         mod $name {
+            use crate::world::Plan;
+
+            const PLAN: Plan = Plan::new(mainspring::Kind::$kind)$(.$pinned())?;
+
             $(
                 #[test]
                 fn $test() {
                     let name = concat!(stringify!($name), "::", stringify!($test));
-                    crate::required::run(mainspring::Kind::$kind, name, crate::$room::$file::$test);
+                    crate::required::run(PLAN, name, crate::$room::$file::$test);
                 }
             )*
         }
@@ -185,6 +207,7 @@ for_every_kind! {
     }
 }
 
+#[cfg(unix)]
 for_every_kernel_kind! {
     machine::changes {
         c7_changes_do_not_shorten_or_lengthen_a_wait
@@ -201,6 +224,17 @@ for_every_kernel_kind! {
         c7_signals_do_not_shorten_a_turn
         c2_an_event_is_heard_in_a_storm
     }
+    machine::urgent {
+        c9_urgent_data_is_heard_alone
+        c9_urgent_data_is_told_apart_from_the_usual
+        c9_a_task_waits_for_urgent_data_alone
+        c2_a_reader_does_not_take_back_urgent_data
+        c8_urgent_data_nobody_reads_does_not_spin
+    }
+}
+
+#[cfg(windows)]
+for_every_windows_kind! {
     machine::urgent {
         c9_urgent_data_is_heard_alone
         c9_urgent_data_is_told_apart_from_the_usual

@@ -205,9 +205,9 @@ impl UringSelector {
             let key = Key::Wake;
             self.hears_bell = ring.push_poll(key, shared.bell.descriptor(), POLLIN, true);
         }
+        shared.watches.lock().begin_look();
         loop {
             let mut watches = shared.watches.lock();
-            watches.settle();
             let (filled, ends) = watches.fill(ring);
             watches.tell_refused(events);
             drop(watches);

@@ -12,8 +12,7 @@
 //! - **State, not commands.** Callers change what is wanted of a descriptor under a lock; the turn
 //!   brings the kernel up to date. So an addition and a removal between two turns cost nothing, and
 //!   what was never submitted is withdrawn by saying so.
-//! - **The level** is a single request that is made anew at the next look after it fired. Before
-//!   that the number is asked for its file, for it may have changed hands meanwhile.
+//! - **The level** is a single request that is made anew at the next look after it fired.
 //! - **A request that ended** without being asked to (`F_MORE` clear: the queue of completions had
 //!   overflowed; `ECANCELED`: the thread that submitted it has ended) is made anew. It begins with a
 //!   look, so nothing is lost in between.
@@ -23,9 +22,11 @@
 //!   `POLLPRI` and `POLLRDBAND` too, urgent data or not. Who waits for urgent data therefore asks
 //!   for `POLLRDBAND` as well, which no state of a socket contains: where it comes back, it is the
 //!   waker's word, and poll(2) is asked, once for all such descriptors of a look.
-//! - **A closed descriptor** is watched on (C5), until the removal. A kernel that can cancel "this
-//!   request if it is of the file that this number names now" is asked whether a number has changed
-//!   hands; on others the device and inode are compared, as for everything that holds no request.
+//! - **A closed descriptor** is watched on (C5), until the removal. Whether a number has changed
+//!   hands is asked in a way that a kernel from 6.6 on has: "cancel this request if it is of the
+//!   file that the number names now". Where there is no request, or an older kernel, device and
+//!   inode are compared: when a source is added, and again when a request is made for it. The owner
+//!   of a pinned driver who adds an edge does not ask: the request is made with its next turn.
 //!
 //! # Refusals
 //!
@@ -60,6 +61,8 @@ pub(super) struct Watches {
     table: Vec<Watch>,
     /// Descriptors that are to be armed.
     changed: Vec<RawFd>,
+    /// Those of them that are to be so by the next look, and not by this one: levels.
+    later: Vec<RawFd>,
     /// Arms that are to be ended.
     ended: Vec<Key>,
     /// Requests of which the owner's thread is to find out whether they may be.
@@ -110,6 +113,7 @@ impl Watches {
         Watches {
             table: Vec::new(),
             changed: Vec::new(),
+            later: Vec::new(),
             ended: Vec::new(),
             contests: Vec::new(),
             verdicts: HashMap::new(),
@@ -325,21 +329,28 @@ impl Watches {
 
     /// The descriptor is to be armed with the next turn.
     fn schedule(&mut self, descriptor: RawFd) {
-        let watch = self.watch_mut(descriptor);
-        if watch.phase() == Phase::Armed {
-            return;
-        }
-        watch.set_phase(Phase::Waiting);
-        if !watch.is_listed() {
-            watch.set_listed(true);
+        if self.begins_to_wait(descriptor) {
             self.changed.push(descriptor);
         }
     }
 
-    /// The same, by our own decision: the number has not been looked at since it was armed.
-    fn renew(&mut self, descriptor: RawFd) {
-        self.watch_mut(descriptor).set_unseen(true);
-        self.schedule(descriptor);
+    /// The same, at the kernel's word: not while this look goes on, or it would never end.
+    fn schedule_later(&mut self, descriptor: RawFd) {
+        if self.begins_to_wait(descriptor) {
+            self.later.push(descriptor);
+        }
+    }
+
+    /// Moves a watch to `Waiting`; true if it is to be put into a list.
+    fn begins_to_wait(&mut self, descriptor: RawFd) -> bool {
+        let watch = self.watch_mut(descriptor);
+        if watch.phase() == Phase::Armed {
+            return false;
+        }
+        watch.set_phase(Phase::Waiting);
+        let listed = watch.is_listed();
+        watch.set_listed(true);
+        !listed
     }
 
     /// Ends a watch against the will of its owner, who is told.
@@ -357,8 +368,10 @@ impl Watches {
         self.untold.push(token);
     }
 
-    /// Finds out what was left to the thread that turns.
-    pub(super) fn settle(&mut self) {
+    /// Begins a look: what the last one left comes due, and what was left to the thread that turns
+    /// is found out.
+    pub(super) fn begin_look(&mut self) {
+        self.changed.append(&mut self.later);
         for contest in std::mem::take(&mut self.contests) {
             let changes = self.watch(contest.descriptor).is_of(contest.token);
             let settled = if changes { self.modify_now(contest) } else { self.add_now(contest) };
@@ -396,10 +409,8 @@ impl Watches {
         if watch.phase() != Phase::Waiting {
             return;
         }
-        let unseen = watch.is_unseen();
-        watch.set_unseen(false);
-        let watch = *watch;
-        if let (true, Some(then)) = (unseen, watch.fingerprint()) {
+        if let Some(then) = watch.fingerprint() {
+            // It may have changed hands since it was looked at.
             self.counters.system_call(SystemCall::Inspect);
             match inspect::identity(RawSource(descriptor.unsigned_abs().into())) {
                 Ok(now) if now.fingerprint() == then => {}
@@ -431,13 +442,11 @@ impl Watches {
         let once = watch.trigger() != Trigger::Edge;
         if !done.has_more() {
             self.watch_mut(descriptor).disarm();
-            if !once {
-                if !watch.is_proven() && !self.prove(descriptor, events) {
-                    return;
-                }
-                self.renew(descriptor);
-            } else if watch.trigger() == Trigger::Level {
-                self.renew(descriptor);
+            if !once && !watch.is_proven() && !self.prove(descriptor, events) {
+                return;
+            }
+            if watch.trigger() != Trigger::OneShot {
+                self.schedule_later(descriptor);
             }
         }
         self.watch_mut(descriptor).set_proven(true);
@@ -476,7 +485,9 @@ impl Watches {
     fn failed(&mut self, descriptor: RawFd, error: i32, events: &mut Events) {
         match error {
             // The thread that submitted it has ended, or the ring's own work was cut short.
-            libc::ECANCELED | libc::EFAULT | libc::EAGAIN | libc::EINTR => self.renew(descriptor),
+            libc::ECANCELED | libc::EFAULT | libc::EAGAIN | libc::EINTR => {
+                self.schedule_later(descriptor);
+            }
             error => {
                 let token = self.watch(descriptor).token();
                 self.refuse(descriptor, error);
@@ -520,7 +531,7 @@ impl Watches {
         let spent = watch.phase() == Phase::Spent && watch.is_of(event.token);
         if event.ready.is_empty() && spent {
             // A shot that hit nothing.
-            self.renew(descriptor);
+            self.schedule_later(descriptor);
         }
     }
 
@@ -532,6 +543,7 @@ impl Watches {
     /// Whether the turn has something to do.
     pub(super) fn is_pending(&self) -> bool {
         !(self.changed.is_empty()
+            && self.later.is_empty()
             && self.ended.is_empty()
             && self.contests.is_empty()
             && self.untold.is_empty())

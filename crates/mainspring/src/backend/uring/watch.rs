@@ -1,17 +1,16 @@
 //! What is known of one descriptor, in sixteen bytes.
 //!
 //! ```text
-//!  31      30     29     28  27  26    25    24     23  22     20 19                  0
-//! ┌───┬────────┬──────┬─────────┬───────────┬─────────┬──────────┬─────────────────────┐
-//! │ 0 │ proven │unseen│ 0     │l│ phase (2) │trigger 2│interest 3│ arm                 │
-//! └───┴────────┴──────┴─────────┴───────────┴─────────┴──────────┴─────────────────────┘
+//!  31    29   28     27     26    25 24     23 22      20 19                       0
+//! ┌────────┬────────┬────────┬───────┬─────────┬──────────┬──────────────────────────┐
+//! │ 0      │ proven │ listed │ phase │ trigger │ interest │ arm                      │
+//! └────────┴────────┴────────┴───────┴─────────┴──────────┴──────────────────────────┘
 //! ```
 //!
 //! - **arm** counts the requests made for this number, modulo 2^20, across owners: a completion of
 //!   an earlier one is told by it;
 //! - **phase**: whose move it is;
 //! - **listed**: the descriptor is in the list of those to be armed;
-//! - **unseen**: it is to be armed by our own decision, without a look at the number since;
 //! - **proven**: a request for it has outlived a completion, so its file can be polled.
 //!
 //! Beside the word stand the token, and a fingerprint of the file (0 if none was taken).
@@ -32,8 +31,7 @@ const TRIGGER_MASK: u32 = 3 << TRIGGER_SHIFT;
 const PHASE_SHIFT: u32 = 25;
 const PHASE_MASK: u32 = 3 << PHASE_SHIFT;
 const LISTED: u32 = 1 << 27;
-const UNSEEN: u32 = 1 << 29;
-const PROVEN: u32 = 1 << 30;
+const PROVEN: u32 = 1 << 28;
 
 const _: () = assert!(ARM_BITS == INTEREST_SHIFT);
 const _: () = assert!(size_of::<Watch>() == 16);
@@ -166,14 +164,6 @@ impl Watch {
 
     pub(super) fn set_listed(&mut self, listed: bool) {
         self.set(LISTED, listed);
-    }
-
-    pub(super) fn is_unseen(&self) -> bool {
-        self.has(UNSEEN)
-    }
-
-    pub(super) fn set_unseen(&mut self, unseen: bool) {
-        self.set(UNSEEN, unseen);
     }
 
     pub(super) fn is_proven(&self) -> bool {
