@@ -5,10 +5,9 @@
 //! system calls, and vouches for the memory of operations.
 //!
 //! A wait takes no time of the machine's: see `sim/simulation.rs`. Readiness and completions share
-//! one queue, so a completion ends a wait as an event does, and goes on ending waits until it is
-//! collected. The state of a socket is said in `poll(2)`'s words and translated as on Linux: a
-//! hang-up closes both directions, an error closes the writing one, and the peer's shutdown the
-//! reading one.
+//! one queue, so a completion ends a wait as an event does, and is collected by it. The state of a
+//! socket is said in `poll(2)`'s words and translated as on Linux: a hang-up closes both
+//! directions, an error closes the writing one, and the peer's shutdown the reading one.
 //!
 //! The kernel reads and writes an operation's memory as late as it may and from whichever thread
 //! moves the clock, so a buffer that was freed or reused too early is found out.
@@ -16,10 +15,9 @@
 use std::io;
 use std::time::Duration;
 
-use super::contract::{
-    Caps, Completer, Completion, Config, RawMemory, RawOperation, Registrar, Selector, Support,
-};
-use crate::event::{Event, Events};
+use super::contract::{Cancel, Caps, Completer, Config, Registrar, Selector, Support};
+use crate::completion::operation::{RawMemory, RawOperation};
+use crate::event::{Completion, Event, Events};
 use crate::interest::Interest;
 use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
@@ -36,7 +34,7 @@ mod tests;
 /// The owners of a queue: a selector and a registrar.
 const OWNERS: usize = 2;
 
-/// The half that waits, and carries out operations.
+/// The half that waits.
 pub(crate) struct SimSelector {
     simulation: Simulation,
     queue: QueueId,
@@ -102,12 +100,31 @@ impl Selector for SimSelector {
         self.reports.clear();
         let woken = self.simulation.wait(self.queue, timeout, &mut self.reports);
         events.woken |= woken;
+        self.collect(events);
         events.list.extend(
             self.reports
                 .iter()
                 .map(|report| Event { token: report.token, ready: ready_of(report.mask) }),
         );
         Ok(())
+    }
+
+    fn drain(&mut self, events: &mut Events) -> usize {
+        self.simulation.drain(self.queue);
+        self.collect(events);
+        0
+    }
+}
+
+impl SimSelector {
+    fn collect(&self, events: &mut Events) {
+        let done = self.simulation.completions(self.queue).into_iter();
+        events.completions.extend(done.map(|done| Completion {
+            token: done.token,
+            result: done.result,
+            more: false,
+            buffer: None,
+        }));
     }
 }
 
@@ -124,7 +141,7 @@ fn ready_of(mask: Mask) -> Ready {
     said.fold(Ready::EMPTY, |ready, (_, name)| ready | name)
 }
 
-/// The half that is shared.
+/// The half that is shared, and takes operations.
 pub(crate) struct SimRegistrar {
     simulation: Simulation,
     queue: QueueId,
@@ -208,40 +225,28 @@ impl Memory for HeldMemory {
     }
 }
 
-impl Completer for SimSelector {
-    unsafe fn submit(&mut self, token: Token, operation: RawOperation) -> io::Result<()> {
+impl Completer for SimRegistrar {
+    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
         let request = match operation {
             RawOperation::Nop => Request::Nop,
             RawOperation::Accept { source } => {
                 Request::Accept { number: source.simulated_number() }
             }
-            RawOperation::Recv { source, memory } => Request::Recv {
+            RawOperation::Recv { source, memory, flags: 0 } => Request::Recv {
                 number: source.simulated_number(),
                 memory: Box::new(HeldMemory(memory)),
             },
-            RawOperation::Send { source, memory } => Request::Send {
+            RawOperation::Send { source, memory, flags: 0 } => Request::Send {
                 number: source.simulated_number(),
                 memory: Box::new(HeldMemory(memory)),
             },
+            _ => return Err(io::ErrorKind::Unsupported.into()),
         };
         self.simulation.submit(self.queue, token, request)
     }
 
-    fn cancel(&mut self, token: Token) {
+    fn cancel(&self, token: Token) -> Cancel {
         self.simulation.cancel(self.queue, token);
-    }
-
-    fn completions(&mut self, completions: &mut Vec<Completion>) {
-        let done = self.simulation.completions(self.queue).into_iter();
-        completions.extend(done.map(|done| Completion {
-            token: done.token,
-            result: done.result,
-            more: false,
-        }));
-    }
-
-    fn drain(&mut self, completions: &mut Vec<Completion>) {
-        self.simulation.drain(self.queue);
-        self.completions(completions);
+        Cancel::Requested
     }
 }

@@ -2,6 +2,7 @@
 
 mod auto_traits;
 mod both_ways;
+mod operations;
 mod support;
 mod tcp;
 mod tcp_limits;

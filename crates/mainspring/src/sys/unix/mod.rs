@@ -5,12 +5,19 @@ pub(crate) mod affinity;
 pub(crate) mod credentials;
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+#[cfg(target_os = "linux")]
+pub(crate) mod fork;
+pub(crate) mod inspect;
 pub(crate) mod message;
+pub(crate) mod notifier;
+pub(crate) mod poll;
 pub(crate) mod reuse_port;
 pub(crate) mod signal;
 pub(crate) mod socket;
 mod source;
 pub(crate) mod tcp;
+#[cfg(target_os = "linux")]
+pub(crate) mod uring;
 
 pub use source::AsSource;
 pub(crate) use source::raw_source;
