@@ -292,9 +292,7 @@ impl Registrar for UringRegistrar {
         interest: Interest,
         trigger: Trigger,
     ) -> io::Result<()> {
-        self.change(source, |watches, descriptor| {
-            watches.add(descriptor, token, interest, trigger)
-        })
+        self.change(source, |watches, descriptor| watches.add(descriptor, token, interest, trigger))
     }
 
     fn modify(

@@ -279,7 +279,13 @@ impl Ring {
     }
 
     /// Asks to be told of a descriptor's readiness; false if there is no room.
-    pub(super) fn push_poll(&mut self, key: Key, descriptor: RawFd, events: u32, many: bool) -> bool {
+    pub(super) fn push_poll(
+        &mut self,
+        key: Key,
+        descriptor: RawFd,
+        events: u32,
+        many: bool,
+    ) -> bool {
         let poll = opcode::PollAdd::new(types::Fd(descriptor), events).multi(many);
         self.push(&poll.build().user_data(key.pack()))
     }
