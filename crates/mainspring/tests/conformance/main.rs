@@ -226,6 +226,10 @@ for_every_kernel_kind! {
 
 #[cfg(windows)]
 for_every_windows_kind! {
+    machine::changes {
+        c7_changes_do_not_shorten_or_lengthen_a_wait
+        c4_what_was_removed_is_held_by_no_wait
+    }
     machine::urgent {
         c9_urgent_data_is_heard_alone
         c9_urgent_data_is_told_apart_from_the_usual
