@@ -125,6 +125,7 @@ impl Handle {
 
     /// Whether both are handles of one driver.
     #[must_use]
+    #[inline]
     pub fn is_same(&self, other: &Handle) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -206,10 +207,12 @@ impl Handle {
     }
 
     /// Whether a short transfer on a stream may be taken for `WouldBlock` (clause C2).
+    #[inline]
     pub(crate) fn has_true_edges(&self) -> bool {
         self.0.caps.edge == Support::Native
     }
 
+    #[inline]
     pub(super) fn shared(&self) -> &Shared {
         &self.0
     }

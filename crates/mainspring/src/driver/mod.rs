@@ -25,7 +25,6 @@ pub use context::Entered;
 pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
 pub use owned::Async;
-pub(crate) use registration::Transferred;
 pub use registration::{ReadyEvent, ReadyFuture, Registration};
 pub(crate) use timers::Timer;
 pub use turn::{Driver, Turn};

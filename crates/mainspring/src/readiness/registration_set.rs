@@ -40,6 +40,13 @@ const PAGES: usize = (INDEX_BITS - EQUALS_LOG2) as usize * EQUALS + 1;
 /// generation it would be [`Token::WAKE`].
 pub(crate) const SOURCES_MAX: usize = (1 << INDEX_BITS) - 1;
 
+/// Where a slot is: found out once for a registration, because every call on its source asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position {
+    page: u16,
+    place: u32,
+}
+
 /// The slots and the list of the free ones.
 pub(crate) struct RegistrationSet {
     pages: [OnceLock<Box<[ScheduledIo]>>; PAGES],
@@ -79,6 +86,7 @@ impl RegistrationSet {
     ///
     /// Counted as if [`EQUALS`] pages of the first size came before the first, a position's highest
     /// bit tells the size of its page, and the bits below it which of the equals it is.
+    #[inline]
     fn locate(&self, index: usize) -> (usize, usize, usize) {
         let position = index + (EQUALS << self.first_page_log2);
         let length_log2 = position.ilog2() - EQUALS_LOG2;
@@ -88,14 +96,28 @@ impl RegistrationSet {
         (page, position & (length - 1), length)
     }
 
+    #[inline]
     fn slot(&self, index: usize) -> Option<&ScheduledIo> {
         let (page, place, _) = self.locate(index);
         self.pages.get(page)?.get()?.get(place)
     }
 
     /// The slot a token points to, whoever uses it now.
+    #[inline]
     pub(crate) fn get(&self, token: Token) -> Option<&ScheduledIo> {
         self.slot(index_of(token))
+    }
+
+    /// Where the slot of a token is.
+    pub(crate) fn position(&self, token: Token) -> Position {
+        let (page, place, _) = self.locate(index_of(token));
+        Position { page: page as u16, place: place as u32 }
+    }
+
+    /// The slot at a position that this set gave.
+    #[inline]
+    pub(crate) fn at(&self, position: Position) -> Option<&ScheduledIo> {
+        self.pages.get(usize::from(position.page))?.get()?.get(position.place as usize)
     }
 
     /// Hands each event to its registration, moves the wakers it satisfies to `wakers`, and
@@ -191,11 +213,13 @@ fn token(index: usize, generation: u64) -> Token {
     Token(generation << INDEX_BITS | index as u64)
 }
 
+#[inline]
 fn index_of(token: Token) -> usize {
     (token.0 & ((1 << INDEX_BITS) - 1)) as usize
 }
 
 /// The generation a token was made for.
+#[inline]
 pub(crate) fn generation_of(token: Token) -> u64 {
     token.0 >> INDEX_BITS
 }
