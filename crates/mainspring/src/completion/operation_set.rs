@@ -135,27 +135,39 @@ impl OperationSet {
         slot.expect("a token of this set names a slot whose page was made")
     }
 
-    /// Hands each completion to its operation and moves the wakers to `wakers`; returns how many
-    /// named nothing (clause C4). The thread that collects completions alone calls this.
+    /// Hands each completion to its operation; returns how many named nothing (clause C4). Whom to
+    /// wake is moved to `wakers`, and what has had enough and is to be cancelled to `stops`. The
+    /// thread that collects completions alone calls this.
     pub(crate) fn dispatch(
         &self,
         completions: &mut Vec<Completion>,
         wakers: &mut Vec<Waker>,
+        stops: &mut Vec<Token>,
     ) -> u64 {
         let mut stale = 0;
         for completion in completions.drain(..) {
-            stale += u64::from(!self.tell(completion, wakers));
+            stale += u64::from(!self.tell(completion, wakers, stops));
         }
         stale
     }
 
-    fn tell(&self, completion: Completion, wakers: &mut Vec<Waker>) -> bool {
+    fn tell(
+        &self,
+        completion: Completion,
+        wakers: &mut Vec<Waker>,
+        stops: &mut Vec<Token>,
+    ) -> bool {
         let Completion { token, result, more, buffer } = completion;
         let (index, generation) = (index_of(token), generation_of(token));
         let Some(slot) = self.slots.get(index) else { return false };
         if more || buffer.is_some() {
             match slot.part(generation, Part { result, buffer }) {
-                Ok(waker) => wakers.extend(waker),
+                Ok((waker, stop)) => {
+                    wakers.extend(waker);
+                    if stop && more {
+                        stops.push(token);
+                    }
+                }
                 Err(_) => return false,
             }
             if more {
@@ -216,10 +228,18 @@ impl OperationSet {
         operation
     }
 
+    /// Ends an operation that the kernel never saw, and that was abandoned or is awaited still;
+    /// returns whom to wake.
+    pub(crate) fn end_unseen(&self, token: Token, result: io::Result<u64>) -> Option<Waker> {
+        let (index, generation) = (index_of(token), generation_of(token));
+        let mut wakers = Vec::new();
+        self.end(self.slot(token), index, generation, result, &mut wakers);
+        wakers.pop()
+    }
+
     /// Ends an abandoned operation that the kernel never saw.
     pub(crate) fn discard(&self, token: Token, result: io::Result<u64>) {
-        let (index, generation) = (index_of(token), generation_of(token));
-        self.end(self.slot(token), index, generation, result, &mut Vec::new());
+        drop(self.end_unseen(token, result));
     }
 
     /// Later insertions that need a slot beyond the owner's few fail (clause C14): the driver

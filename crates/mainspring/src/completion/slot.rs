@@ -25,7 +25,7 @@ use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use crate::sync::waker_slot::{Owner, WakerSlot};
 
-use super::operation::{Operation, Part};
+use super::operation::{AfterPart, Operation, Part};
 
 /// Room for an operation inside its slot: a message with its header, one piece of memory and an
 /// address of any family is 240 bytes.
@@ -45,7 +45,7 @@ struct Room(MaybeUninit<[u8; ROOM_BYTES]>);
 /// What the slot must know of the type that lies in it.
 struct Functions {
     /// [`Operation::part`].
-    part: unsafe fn(*mut Room, Part) -> bool,
+    part: unsafe fn(*mut Room, Part) -> AfterPart,
     /// Takes it out and calls [`Operation::discard`].
     discard: unsafe fn(*mut Room, io::Result<u64>),
 }
@@ -136,7 +136,7 @@ impl<O: Operation> Lying<O> {
 /// # Safety
 ///
 /// `room` holds an `O`, and nobody else touches it.
-unsafe fn part<O: Operation>(room: *mut Room, news: Part) -> bool {
+unsafe fn part<O: Operation>(room: *mut Room, news: Part) -> AfterPart {
     // SAFETY: it holds an `O`, by the caller.
     let operation = unsafe { Lying::<O>::address(room) };
     // SAFETY: nobody else touches it, by the caller.
@@ -202,20 +202,22 @@ impl Slot {
     }
 
     /// A completion that is not the last; the collecting thread alone calls this. Returns whom to
-    /// wake, or `Err` if the operation has ended before.
-    pub(crate) fn part(&self, generation: u64, part: Part) -> Result<Option<Waker>, Part> {
+    /// wake and whether the operation is to be cancelled, or `Err` if it has ended before.
+    pub(crate) fn part(&self, generation: u64, part: Part) -> Result<(Option<Waker>, bool), Part> {
         let submitted = self.is(generation, SUBMITTED);
         if !submitted && !self.is(generation, ABANDONED) {
             return Err(part);
         }
-        let wakes = self.held.with_mut(|held| {
+        let after = self.held.with_mut(|held| {
             // SAFETY: submitted or abandoned, so the operation is the collecting thread's.
             let held = unsafe { &mut *held };
-            let Some(functions) = held.functions else { return false };
+            let Some(functions) = held.functions else { return AfterPart::Nothing };
             // SAFETY: the functions were stored together with the operation that lies here.
             unsafe { (functions.part)(&raw mut held.room, part) }
         });
-        Ok(if wakes { self.waker.take() } else { None })
+        let waker = if after == AfterPart::Nothing { None } else { self.waker.take() };
+        // What was abandoned is being cancelled already.
+        Ok((waker, after == AfterPart::Stop && submitted))
     }
 
     /// The last completion; the collecting thread alone calls this.

@@ -5,9 +5,12 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::backend::Backend;
+use crate::backend::contract::Cancel;
+use crate::error;
 use crate::event::Events;
 use crate::metrics::Counters;
 use crate::sync::atomic::Ordering;
+use crate::token::Token;
 
 use super::builder::Builder;
 use super::context;
@@ -39,6 +42,8 @@ pub struct Driver {
     backend: Backend,
     events: Events,
     wakers: Vec<Waker>,
+    /// Operations that have had enough and are to be cancelled.
+    stops: Vec<Token>,
     handle: Handle,
     /// When the last sleep ended, for the time spent working.
     awake_since_ns: u64,
@@ -86,7 +91,8 @@ impl Driver {
 
     pub(super) fn new_with(handle: Handle, backend: Backend) -> Driver {
         let awake_since_ns = handle.clock().now_ns();
-        Driver { backend, events: Events::new(), wakers: Vec::new(), handle, awake_since_ns }
+        let (wakers, stops) = (Vec::new(), Vec::new());
+        Driver { backend, events: Events::new(), wakers, stops, handle, awake_since_ns }
     }
 
     /// The shared half.
@@ -109,10 +115,10 @@ impl Driver {
     /// never an error here: its own calls say what is wrong with it.
     pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<Turn> {
         if self.handle.is_shutdown() {
-            return Err(crate::error::shut_down());
+            return Err(error::shut_down());
         }
         if self.handle.shared().pinned && !self.handle.shared().owner.claim() {
-            return Err(crate::error::wrong_thread());
+            return Err(error::wrong_thread());
         }
         let entered = (!context::is_current(&self.handle)).then(|| self.handle.enter());
         let (woken, deadline) = self.wait(max_wait)?;
@@ -121,7 +127,9 @@ impl Driver {
         let stale = shared.set.dispatch(looked, &mut self.wakers);
         let events = looked.len() - stale as usize;
         let completions = self.events.completions.len();
-        let late = shared.operations.dispatch(&mut self.events.completions, &mut self.wakers);
+        let completed = &mut self.events.completions;
+        let late = shared.operations.dispatch(completed, &mut self.wakers, &mut self.stops);
+        self.stop();
         let events = events + completions - late as usize;
         let stale = stale + late;
         let timers = self.expire(deadline);
@@ -143,9 +151,23 @@ impl Driver {
         self.events.clear();
         let leaked = self.backend.drain(&mut self.events);
         let shared = self.handle.shared();
-        shared.operations.dispatch(&mut self.events.completions, &mut self.wakers);
+        let completed = &mut self.events.completions;
+        shared.operations.dispatch(completed, &mut self.wakers, &mut self.stops);
+        // What was to be stopped has ended.
+        self.stops.clear();
         shared.counters.leaked(leaked as u64);
         wake_all(&mut self.wakers, &shared.counters);
+    }
+
+    /// Cancels the operations that have had enough.
+    fn stop(&mut self) {
+        let shared = self.handle.shared();
+        for token in self.stops.drain(..) {
+            if shared.backend.cancel(token) == Cancel::Withdrawn {
+                let ended = shared.operations.end_unseen(token, Err(error::cancelled()));
+                self.wakers.extend(ended);
+            }
+        }
     }
 
     /// Sleeps in the kernel; returns whether somebody unparked, and the deadline of the earliest
