@@ -3,6 +3,7 @@
 //! One file a step. A step runs a program or reads the tree, says what it does, and ends with an
 //! error that names the cause; `cargo xtask ci` runs them all in order.
 
+mod kernels;
 mod mutants;
 mod process;
 mod steps;
@@ -44,6 +45,11 @@ const STEPS: &[Step] = &[
         name: "mutants",
         about: "broken code that our tests must catch [--list] [NAME]…",
         run: mutants::run,
+    },
+    Step {
+        name: "kernels",
+        about: "the clauses on older and newer kernels [--kernel VERSION]… [FILTER]",
+        run: kernels::run,
     },
     Step { name: "msrv", about: "the oldest compiler we promise", run: steps::msrv::run },
     Step {

@@ -17,19 +17,22 @@ use std::str::FromStr;
 pub enum Kind {
     /// Linux `epoll(7)`.
     Epoll,
+    /// `poll(2)`, wherever there is a Unix.
+    Poll,
     /// The deterministic simulator (feature `sim`); never chosen by itself.
     Sim,
 }
 
 impl Kind {
     /// Every kind this build knows by name, the preferred first.
-    pub const ALL: &'static [Kind] = &[Kind::Epoll, Kind::Sim];
+    pub const ALL: &'static [Kind] = &[Kind::Epoll, Kind::Poll, Kind::Sim];
 
     /// The name used in `MAINSPRING_BACKEND`, on command lines and in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Epoll => "epoll",
+            Kind::Poll => "poll",
             Kind::Sim => "sim",
         }
     }

@@ -8,12 +8,11 @@
 //! The dependencies are fetched by our own cargo and handed over as a folder (`cargo vendor`), so
 //! the old one needs neither the network nor this machine's settings.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{LIBRARY, left_out, no_arguments};
-use crate::process::{Failure, Program, Result};
+use crate::process::{self, Failure, Program, Result};
 use crate::workspace;
 
 const SUITE: &str = "trixie";
@@ -45,7 +44,7 @@ pub fn run(args: &[String]) -> Result<()> {
     if let Some(reason) = obstacle() {
         return left_out("msrv", &reason);
     }
-    let cache = cache()?;
+    let cache = workspace::cache()?;
     let system = system(&cache)?;
     // A bare Debian does not know its own name, and tests look it up.
     fs::write(system.join("etc/hosts"), "127.0.0.1 localhost\n::1 localhost\n")?;
@@ -71,22 +70,9 @@ fn obstacle() -> Option<String> {
             "it needs root, to make a Debian in a folder and to mount into it".to_string(),
         );
     }
-    let missing = ["debootstrap", "unshare", "chroot"].into_iter().find(|name| !in_path(name));
+    let missing =
+        ["debootstrap", "unshare", "chroot"].into_iter().find(|name| !process::is_installed(name));
     missing.map(|name| format!("it needs `{name}` (apt-get install debootstrap util-linux)"))
-}
-
-fn in_path(name: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(name).is_file())
-}
-
-fn cache() -> Result<PathBuf> {
-    if let Some(cache) = env::var_os("MAINSPRING_CACHE") {
-        return Ok(cache.into());
-    }
-    let home = env::var_os("HOME").map(PathBuf::from);
-    let home = home.ok_or_else(|| Failure::new("set MAINSPRING_CACHE or HOME to a folder"))?;
-    Ok(home.join(".cache/mainspring"))
 }
 
 /// The folder with the old Debian, made if it is not there. It gets its name only when it is

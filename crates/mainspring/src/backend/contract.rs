@@ -58,7 +58,7 @@ use crate::trigger::Trigger;
 pub(crate) enum Support {
     /// The kernel does it.
     Native,
-    /// The layer above does it, with what the kernel has.
+    /// Made above the kernel from what it does; an edge made so is not quite the same.
     Emulated,
 }
 
@@ -177,9 +177,8 @@ pub(crate) enum Cancel {
     Requested,
 }
 
-/// The shared half of a backend that carries out whole operations. Their completions come with
-/// [`Selector::select`].
-#[allow(dead_code, reason = "implemented where there are operations")]
+/// The shared half, as far as the backend carries out whole operations; as it stands here, it
+/// carries out none. Completions come with [`Selector::select`].
 pub(crate) trait Completer: Send + Sync {
     /// Hands an operation to the kernel, with the next look at the latest.
     ///
@@ -192,8 +191,14 @@ pub(crate) trait Completer: Send + Sync {
     ///
     /// The memory of `operation` is valid for it, and neither freed, moved nor touched until the
     /// terminal completion of `token` has come or its cancel was answered `Withdrawn`.
-    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()>;
+    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
+        let _ = (token, operation);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Ends an operation early. Never lost, also with a full queue (C11).
-    fn cancel(&self, token: Token) -> Cancel;
+    fn cancel(&self, token: Token) -> Cancel {
+        let _ = token;
+        Cancel::Withdrawn
+    }
 }

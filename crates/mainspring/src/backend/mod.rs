@@ -8,6 +8,8 @@ pub(crate) mod choose;
 pub(crate) mod contract;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[cfg(unix)]
+mod poll;
 #[cfg(feature = "sim")]
 mod sim;
 
@@ -28,9 +30,7 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use choose::{Choice, Chosen};
-#[cfg(feature = "sim")]
-use contract::Completer;
-use contract::{Cancel, Caps, Config, Registrar, Selector};
+use contract::{Cancel, Caps, Completer, Config, Registrar, Selector};
 
 /// Events taken in the first look, unless the builder says otherwise: three kilobytes.
 pub(crate) const EVENT_CAPACITY: usize = 256;
@@ -39,12 +39,16 @@ pub(crate) const EVENT_CAPACITY: usize = 256;
 const PREFERRED: &[Kind] = &[
     #[cfg(target_os = "linux")]
     Kind::Epoll,
+    #[cfg(unix)]
+    Kind::Poll,
 ];
 
 /// The half that waits, of whichever backend.
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),
+    #[cfg(unix)]
+    Poll(poll::PollSelector),
     #[cfg(feature = "sim")]
     Sim(sim::SimSelector),
 }
@@ -54,6 +58,8 @@ pub(crate) enum Backend {
 pub(crate) enum SharedBackend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollRegistrar),
+    #[cfg(unix)]
+    Poll(poll::PollRegistrar),
     #[cfg(feature = "sim")]
     Sim(sim::SimRegistrar),
 }
@@ -64,6 +70,8 @@ macro_rules! each {
         match $on {
             #[cfg(target_os = "linux")]
             Self::Epoll($variant) => $call,
+            #[cfg(unix)]
+            Self::Poll($variant) => $call,
             #[cfg(feature = "sim")]
             Self::Sim($variant) => $call,
         }
@@ -149,6 +157,12 @@ fn open_halves(
             let caps = epoll::EpollSelector::CAPS;
             Ok((Backend::Epoll(selector), SharedBackend::Epoll(registrar), caps))
         }
+        #[cfg(unix)]
+        (Kind::Poll, _) => {
+            let (selector, registrar) = poll::PollSelector::open(config)?;
+            let caps = poll::PollSelector::CAPS;
+            Ok((Backend::Poll(selector), SharedBackend::Poll(registrar), caps))
+        }
         #[cfg(feature = "sim")]
         (Kind::Sim, Some(simulation)) => {
             let (selector, registrar) = sim::SimSelector::open_on(simulation, config)?;
@@ -175,6 +189,8 @@ fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
     match kind {
         #[cfg(target_os = "linux")]
         Kind::Epoll => epoll::EpollSelector::probe(),
+        #[cfg(unix)]
+        Kind::Poll => poll::PollSelector::probe(),
         #[cfg(feature = "sim")]
         Kind::Sim => sim::SimSelector::probe(),
         #[allow(unreachable_patterns, reason = "reached in builds that lack a kind")]
@@ -273,27 +289,13 @@ impl SharedBackend {
     /// The memory of `operation` is valid for it, and neither freed, moved nor touched until the
     /// terminal completion of `token` has come or its cancel was answered `Withdrawn`.
     unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
-        match self {
-            #[cfg(feature = "sim")]
-            // SAFETY: the caller keeps what the trait asks for.
-            SharedBackend::Sim(registrar) => unsafe { registrar.submit(token, operation) },
-            // Readiness alone: the layer above carries it out.
-            #[cfg(target_os = "linux")]
-            SharedBackend::Epoll(_) => {
-                let _ = (token, operation);
-                Err(io::ErrorKind::Unsupported.into())
-            }
-        }
+        // SAFETY: the caller keeps what the trait asks for.
+        each!(self, registrar => unsafe { registrar.submit(token, operation) })
     }
 
     /// Ends an operation early; see [`contract::Completer::cancel`].
     pub(crate) fn cancel(&self, token: Token) -> Cancel {
-        match self {
-            #[cfg(feature = "sim")]
-            SharedBackend::Sim(registrar) => registrar.cancel(token),
-            #[cfg(target_os = "linux")]
-            SharedBackend::Epoll(_) => Cancel::Withdrawn,
-        }
+        each!(self, registrar => registrar.cancel(token))
     }
 
     /// Adds a source with the mechanism's own flags.
@@ -306,8 +308,7 @@ impl SharedBackend {
     ) -> io::Result<()> {
         match self {
             SharedBackend::Epoll(registrar) => registrar.add_flags(source, token, flags),
-            #[cfg(feature = "sim")]
-            SharedBackend::Sim(_) => Err(io::Error::new(
+            _ => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "epoll's own flags need an epoll queue: open it with Choice::Exactly(Kind::Epoll)",
             )),

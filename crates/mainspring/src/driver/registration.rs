@@ -12,7 +12,9 @@
 //! With an edge trigger the watch stays: what was reported is remembered in the slot until a call
 //! says `WouldBlock`, or transfers less than it could, and the readiness is cleared; the clear is
 //! void if an event came since the look. With a level or one-shot trigger the kernel is asked for
-//! one report at a time, so that readiness nobody waits for never turns into a spinning loop.
+//! one report at a time, so that readiness nobody waits for never turns into a spinning loop. So it
+//! is with an edge trigger where the system has no true edges: who waits after a `WouldBlock` asks
+//! anew, and what came in between is found by that look and not guessed (clause C2).
 
 use std::future::Future;
 use std::io;
@@ -404,7 +406,7 @@ impl Registration {
             io.reopen(look);
             let mut stranded = Vec::new();
             if let Some(facts) = io.facts().as_mut() {
-                if let (Some(armed), Trigger::Edge) = (facts.armed, facts.trigger) {
+                if let (Some(armed), false) = (facts.armed, self.reports_once(facts.trigger)) {
                     // The error itself is met again, and told, by whoever waits next.
                     if self.tell(facts, armed, false).is_err() {
                         Self::unwatched(io, facts, &mut stranded);
@@ -450,7 +452,7 @@ impl Registration {
             .fold(interest, |wanted, side| wanted | side.interest());
         let wanted = of_sides.intersection(facts.interest).unwrap_or(interest);
         // The words first: a report that comes before the call returns must find them.
-        let once = facts.trigger != Trigger::Edge;
+        let once = self.reports_once(facts.trigger);
         for side in Side::of(wanted) {
             io.side(side).set_armed(once);
         }
@@ -480,8 +482,12 @@ impl Registration {
         }
     }
 
+    /// Whether the kernel is asked for one report at a time; see the essay above.
+    fn reports_once(&self, trigger: Trigger) -> bool {
+        trigger != Trigger::Edge || !self.handle.has_true_edges()
+    }
+
     fn tell(&self, facts: &Facts, wanted: Interest, once: bool) -> io::Result<()> {
-        // Level and one-shot are both asked for one report at a time; see the essay above.
         let trigger = if once { Trigger::OneShot } else { Trigger::Edge };
         let backend = &self.handle.shared().backend;
         match facts.armed {

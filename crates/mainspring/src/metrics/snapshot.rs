@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SystemCall {
-    /// The wait for events (`epoll_pwait2`, `epoll_wait`).
+    /// The wait for events (`epoll_pwait2`, `epoll_wait`, `ppoll`, `poll`).
     Wait,
     /// A source added.
     Add,
@@ -18,11 +18,14 @@ pub enum SystemCall {
     Remove,
     /// A write that ends another thread's wait.
     Wake,
+    /// A question about one source: which file its number names, how much has passed through it.
+    /// Only `poll` has to ask.
+    Inspect,
 }
 
 impl SystemCall {
     /// How many there are, for the arrays indexed by them.
-    pub(crate) const COUNT: usize = 5;
+    pub(crate) const COUNT: usize = 6;
 }
 
 /// A histogram with one bucket a power of two: bucket 0 counts zeros, bucket `n` the values from

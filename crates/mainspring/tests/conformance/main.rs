@@ -18,6 +18,7 @@ mod world;
 macro_rules! for_every_kind {
     ($($room:ident::$file:ident { $($test:ident)* })*) => {
         one_kind!(epoll, Epoll, $($($room::$file::$test)*)*);
+        one_kind!(poll, Poll, $($($room::$file::$test)*)*);
         #[cfg(feature = "sim")]
         one_kind!(sim, Sim, $($($room::$file::$test)*)*);
     };
@@ -27,6 +28,7 @@ macro_rules! for_every_kind {
 macro_rules! for_every_kernel_kind {
     ($($room:ident::$file:ident { $($test:ident)* })*) => {
         one_kind!(epoll_on_linux, Epoll, $($($room::$file::$test)*)*);
+        one_kind!(poll_on_unix, Poll, $($($room::$file::$test)*)*);
     };
 }
 
@@ -119,6 +121,7 @@ for_every_kind! {
         c9_a_closed_peer_closes_reading_without_an_error
         c9_a_reset_is_an_error_and_closes_both_directions
         c9_a_refused_connection_is_an_error
+        c9_a_hung_up_source_can_be_modified_and_removed
     }
     poller::edges {
         c1_a_source_that_is_ready_when_added_is_reported
@@ -127,6 +130,7 @@ for_every_kind! {
         c1_modify_looks_for_the_interest_that_is_new
         c1_a_finished_connection_is_reported
         c2_data_after_a_short_read_is_a_new_edge
+        c2_tcp_data_after_a_short_read_is_a_new_edge
         c2_data_after_data_that_nobody_read_is_a_new_edge
         c2_room_after_a_full_buffer_is_a_new_edge
         c2_every_connection_of_a_listener_is_a_new_edge
@@ -137,6 +141,7 @@ for_every_kind! {
         c5_a_source_closed_while_a_duplicate_lives_leaves_stale_events
         c5_a_closed_number_is_usable_again_for_the_same_file
         c5_a_closed_number_is_usable_again_for_another_file
+        c5_the_data_of_a_newcomer_is_not_the_former_owners
         c5_a_number_that_was_given_away_is_added_by_its_new_owner
         c5_modify_follows_a_number_to_its_new_file
         c5_modify_leaves_the_former_file_behind
@@ -179,6 +184,11 @@ for_every_kind! {
 }
 
 for_every_kernel_kind! {
+    machine::changes {
+        c7_changes_do_not_shorten_or_lengthen_a_wait
+        c4_what_was_removed_is_held_by_no_wait
+        c2_data_after_another_thread_has_read_is_a_new_edge
+    }
     machine::kinds_of_source {
         c8_a_regular_file_is_refused_in_words
         c9_a_writer_hears_that_its_reader_has_gone

@@ -44,6 +44,7 @@ pub(crate) fn run(kind: Kind, test: &str, body: fn(&World)) {
 /// The kinds that the suite has tests for in this build.
 const COVERED: &[Kind] = &[
     Kind::Epoll,
+    Kind::Poll,
     #[cfg(feature = "sim")]
     Kind::Sim,
 ];

@@ -5,7 +5,10 @@ pub(crate) mod affinity;
 pub(crate) mod credentials;
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+pub(crate) mod inspect;
 pub(crate) mod message;
+pub(crate) mod notifier;
+pub(crate) mod poll;
 pub(crate) mod reuse_port;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -91,8 +91,16 @@ pub(crate) fn c3_a_cleared_edge_is_silent_until_something_new_comes(world: &Worl
     b.put(b"x");
     let event = turning.ready(&registration, READ);
     registration.clear(event);
-    // The byte still lies there, and that was said.
-    turning.silence(&registration, READ);
+    if world.remembers() {
+        // The byte still lies there, and that was said.
+        turning.silence(&registration, READ);
+    } else {
+        // Whether it is the same byte cannot be told, so who waits is told again; nobody else is.
+        turning.pass();
+        let events = turning.handle().metrics().events;
+        turning.ready(&registration, READ);
+        counted(turning.handle().metrics().events, events + 1);
+    }
     b.put(b"y");
     turning.ready(&registration, READ);
 }

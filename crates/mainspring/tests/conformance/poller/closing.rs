@@ -86,3 +86,26 @@ pub(crate) fn c9_a_refused_connection_is_an_error(world: &World) {
     watch.add(&client, Token(1), Interest::WRITABLE, Trigger::Edge);
     watch.until(Token(1), Ready::ERROR | Ready::WRITE_CLOSED);
 }
+
+/// A source that has hung up is registered like any other, and tells no more than is asked.
+pub(crate) fn c9_a_hung_up_source_can_be_modified_and_removed(world: &World) {
+    for trigger in [Trigger::Edge, Trigger::OneShot] {
+        for (family, pair) in FAMILIES {
+            let (a, b) = pair(world);
+            let mut watch = Watch::new(world);
+            watch.add(&a, Token(1), Interest::READABLE, trigger);
+            drop(b);
+            watch.until(Token(1), Ready::READ_CLOSED);
+            watch.silence();
+            for token in 2..4 {
+                watch.modify(&a, Token(token), BOTH, trigger);
+                watch.until(Token(token), Ready::READ_CLOSED);
+                watch.silence();
+            }
+            watch.registry().remove(&a).unwrap_or_else(|error| panic!("{family}: {error}"));
+            watch.silence();
+            watch.add(&a, Token(4), BOTH, trigger);
+            watch.until(Token(4), Ready::READ_CLOSED);
+        }
+    }
+}

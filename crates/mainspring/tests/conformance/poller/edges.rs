@@ -77,6 +77,19 @@ pub(crate) fn c2_data_after_a_short_read_is_a_new_edge(world: &World) {
     }
 }
 
+/// On TCP, and with the other direction ready all the time.
+pub(crate) fn c2_tcp_data_after_a_short_read_is_a_new_edge(world: &World) {
+    let (a, b) = world.tcp_pair();
+    let mut watch = Watch::new(world);
+    watch.add(&a, Token(1), BOTH, Trigger::Edge);
+    watch.until(Token(1), Ready::WRITABLE);
+    for _ in 0..20 {
+        b.put(b"x");
+        watch.until(Token(1), Ready::READABLE);
+        assert_eq!(a.read(&mut [0; 16]).expect("the byte"), 1);
+    }
+}
+
 pub(crate) fn c2_data_after_data_that_nobody_read_is_a_new_edge(world: &World) {
     let (a, b) = world.pair();
     let mut watch = Watch::new(world);

@@ -64,6 +64,18 @@ impl World {
         self.kind != Kind::Sim
     }
 
+    /// Whether the mechanism remembers the sources from one wait to the next. `poll` is told anew
+    /// each time: what was closed leaves nothing behind, and an edge is made from levels.
+    pub(crate) fn remembers(&self) -> bool {
+        self.kind != Kind::Poll
+    }
+
+    /// How often a source is reported that was closed and lives on in a duplicate: once each time
+    /// it becomes ready, or never.
+    pub(crate) fn leftovers(&self) -> u64 {
+        u64::from(self.remembers())
+    }
+
     /// A poller of this kind.
     pub(crate) fn poller(&self) -> Poller {
         #[cfg(feature = "sim")]

@@ -1,0 +1,90 @@
+//! C2, C4 and C7 while another thread does something to what is waited on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mainspring::{Events, Interest, Ready, Token, Trigger};
+
+use crate::watch::Watch;
+use crate::world::World;
+
+const WAIT: Duration = Duration::from_millis(60);
+
+/// Whatever a change costs inside, a wait is as long as was asked.
+pub(crate) fn c7_changes_do_not_shorten_or_lengthen_a_wait(world: &World) {
+    let (a, _b) = world.pair();
+    let mut poller = world.poller();
+    let registry = poller.registry().clone();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                registry.add(&a, Token(1), Interest::READABLE, Trigger::Edge).expect("a source");
+                registry.modify(&a, Token(2), Interest::READABLE, Trigger::Level).expect("a look");
+                registry.remove(&a).expect("a registered source");
+                thread::sleep(WAIT / 200);
+            }
+        });
+        let mut events = Events::new();
+        let begun = Instant::now();
+        poller.wait(&mut events, Some(WAIT)).expect("a queue that works");
+        let waited = begun.elapsed();
+        over.store(true, Ordering::SeqCst);
+        assert!(events.is_empty() && !events.woken(), "{events:?}");
+        assert!(waited >= WAIT, "ended after {waited:?}");
+        assert!(waited < WAIT * 20, "each change began the wait anew: {waited:?}");
+    });
+}
+
+/// What was removed and closed is closed, although a wait was under way: its peer knows at once.
+pub(crate) fn c4_what_was_removed_is_held_by_no_wait(world: &World) {
+    const ROUNDS: usize = 100;
+    let mut poller = world.poller();
+    let registry = poller.registry().clone();
+    let (begin, begun) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for () in begun {
+                let (a, b) = world.pair();
+                registry.add(&a, Token(1), Interest::READABLE, Trigger::Edge).expect("a source");
+                // The wait is under way, with the source in it, or it begins.
+                thread::sleep(Duration::from_micros(100));
+                registry.remove(&a).expect("a registered source");
+                drop(a);
+                let end = b.read(&mut [0; 1]);
+                assert!(matches!(end, Ok(0)), "somebody holds what was closed: {end:?}");
+                registry.wake().expect("a queue that works");
+            }
+        });
+        let mut events = Events::new();
+        for _ in 0..ROUNDS {
+            begin.send(()).expect("the other thread");
+            poller.wait(&mut events, None).expect("a queue that works");
+            assert!(events.woken() && events.is_empty(), "{events:?}");
+        }
+        drop(begin);
+    });
+}
+
+/// Who waits does not see that another thread reads.
+pub(crate) fn c2_data_after_another_thread_has_read_is_a_new_edge(world: &World) {
+    let (a, b) = world.pair();
+    let mut watch = Watch::new(world);
+    watch.add(&a, Token(1), Interest::READABLE, Trigger::Edge);
+    for _ in 0..5 {
+        b.put(b"x");
+        watch.until(Token(1), Ready::READABLE);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                world.let_pass(Duration::from_micros(200));
+                assert_eq!(a.drain(), 1);
+                world.let_pass(world.moment());
+                b.put(b"y");
+            });
+            watch.until(Token(1), Ready::READABLE);
+        });
+        assert_eq!(a.drain(), 1);
+    }
+}
