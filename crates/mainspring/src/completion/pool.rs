@@ -97,8 +97,7 @@ impl Pool {
     pub(crate) fn new(count: u32) -> Pool {
         assert!((1..=COUNT_MAX).contains(&count), "a pool has 1 to {COUNT_MAX} numbers");
         let next = |number| if number + 1 < count { number + 1 } else { NONE };
-        let entry =
-            |number| Entry { next: AtomicU32::new(next(number)), len: AtomicU32::new(0) };
+        let entry = |number| Entry { next: AtomicU32::new(next(number)), len: AtomicU32::new(0) };
         Pool {
             head: AtomicU64::new(0),
             entries: (0..count).map(entry).collect(),
@@ -346,13 +345,7 @@ fn with_top(head: u64, number: u32) -> u64 {
 
 impl Line {
     fn new() -> Line {
-        Line {
-            places: Vec::new(),
-            free: Vec::new(),
-            first: NOBODY,
-            last: NOBODY,
-            closed: false,
-        }
+        Line { places: Vec::new(), free: Vec::new(), first: NOBODY, last: NOBODY, closed: false }
     }
 
     /// Whether a waiter was served; if not, it waits on with `waker`.
