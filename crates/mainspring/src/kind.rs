@@ -19,13 +19,15 @@ pub enum Kind {
     Epoll,
     /// `poll(2)`, wherever there is a Unix.
     Poll,
+    /// The completion port of Windows, with readiness from the driver behind all sockets.
+    Iocp,
     /// The deterministic simulator (feature `sim`); never chosen by itself.
     Sim,
 }
 
 impl Kind {
     /// Every kind this build knows by name, the preferred first.
-    pub const ALL: &'static [Kind] = &[Kind::Epoll, Kind::Poll, Kind::Sim];
+    pub const ALL: &'static [Kind] = &[Kind::Epoll, Kind::Poll, Kind::Iocp, Kind::Sim];
 
     /// The name used in `MAINSPRING_BACKEND`, on command lines and in reports.
     #[must_use]
@@ -33,6 +35,7 @@ impl Kind {
         match self {
             Kind::Epoll => "epoll",
             Kind::Poll => "poll",
+            Kind::Iocp => "iocp",
             Kind::Sim => "sim",
         }
     }

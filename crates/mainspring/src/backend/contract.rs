@@ -8,7 +8,8 @@
 //! - **C2 no lost edge.** Readiness that appears after the last `WouldBlock` or short transfer is
 //!   reported, also when the user never sees `WouldBlock`.
 //! - **C3 triggers.** Edge, level and one-shot per source: native where the system has them,
-//!   emulated where not; an emulated edge gives no repeat.
+//!   emulated where not; an emulated edge gives no repeat, and a new one after a
+//!   [rearm](Registrar::rearm).
 //! - **C4 no ghost.** After [`Registrar::remove`] returns, no event of that registration is acted
 //!   upon. A token is opaque here; the layer above puts a generation in it and drops what is
 //!   stale. No pointer crosses the kernel boundary unless the system's interface forces it.
@@ -115,6 +116,10 @@ pub(crate) trait Selector: Sized {
     /// Cancels every operation and returns when the kernel holds no memory any more, with the
     /// completions in `events` (C12). Returns how many it could not end in a bounded time: their
     /// memory must never be used again. Without operations there is nothing to do.
+    ///
+    /// It is the end of the queue's operations (C14). One that another thread hands over meanwhile
+    /// is among those that are ended, or its submission fails, or its cancel is answered
+    /// [`Cancel::Withdrawn`].
     fn drain(&mut self, events: &mut Events) -> usize {
         let _ = events;
         0
@@ -149,6 +154,17 @@ pub(crate) trait Registrar: Send + Sync {
         interest: Interest,
         trigger: Trigger,
     ) -> io::Result<()>;
+
+    /// A call on a source with an edge trigger has said `WouldBlock`: the directions of `interest`
+    /// are reported again when they are ready, and what else is watched stays as it is. A backend
+    /// that sees edges without being told has nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`modify`](Self::modify).
+    fn rearm(&self, _source: RawSource, _token: Token, _interest: Interest) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Stops reporting. A source that the kernel forgot by itself, because its descriptor was
     /// closed, is no error; one that belongs to another token by now is left alone (C5).

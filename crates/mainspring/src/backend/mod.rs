@@ -8,6 +8,8 @@ pub(crate) mod choose;
 pub(crate) mod contract;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[cfg(windows)]
+mod iocp;
 #[cfg(unix)]
 mod poll;
 #[cfg(feature = "sim")]
@@ -42,6 +44,8 @@ const PREFERRED: &[Kind] = &[
     Kind::Epoll,
     #[cfg(unix)]
     Kind::Poll,
+    #[cfg(windows)]
+    Kind::Iocp,
 ];
 
 /// The half that waits, of whichever backend.
@@ -50,6 +54,8 @@ pub(crate) enum Backend {
     Epoll(epoll::EpollSelector),
     #[cfg(unix)]
     Poll(poll::PollSelector),
+    #[cfg(windows)]
+    Iocp(iocp::IocpSelector),
     #[cfg(feature = "sim")]
     Sim(sim::SimSelector),
 }
@@ -61,6 +67,8 @@ pub(crate) enum SharedBackend {
     Epoll(epoll::EpollRegistrar),
     #[cfg(unix)]
     Poll(poll::PollRegistrar),
+    #[cfg(windows)]
+    Iocp(iocp::IocpRegistrar),
     #[cfg(feature = "sim")]
     Sim(sim::SimRegistrar),
 }
@@ -73,6 +81,8 @@ macro_rules! each {
             Self::Epoll($variant) => $call,
             #[cfg(unix)]
             Self::Poll($variant) => $call,
+            #[cfg(windows)]
+            Self::Iocp($variant) => $call,
             #[cfg(feature = "sim")]
             Self::Sim($variant) => $call,
         }
@@ -164,6 +174,12 @@ fn open_halves(
             let caps = poll::PollSelector::CAPS;
             Ok((Backend::Poll(selector), SharedBackend::Poll(registrar), caps))
         }
+        #[cfg(windows)]
+        (Kind::Iocp, _) => {
+            let (selector, registrar) = iocp::IocpSelector::open(config)?;
+            let caps = iocp::IocpSelector::CAPS;
+            Ok((Backend::Iocp(selector), SharedBackend::Iocp(registrar), caps))
+        }
         #[cfg(feature = "sim")]
         (Kind::Sim, Some(simulation)) => {
             let (selector, registrar) = sim::SimSelector::open_on(simulation, config)?;
@@ -192,6 +208,8 @@ fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
         Kind::Epoll => epoll::EpollSelector::probe(),
         #[cfg(unix)]
         Kind::Poll => poll::PollSelector::probe(),
+        #[cfg(windows)]
+        Kind::Iocp => iocp::IocpSelector::probe(),
         #[cfg(feature = "sim")]
         Kind::Sim => sim::SimSelector::probe(),
         #[allow(unreachable_patterns, reason = "reached in builds that lack a kind")]
@@ -219,8 +237,18 @@ pub fn probe() -> Vec<(Kind, Result<(), Unavailable>)> {
 fn is_shortage(error: &io::Error) -> bool {
     #[cfg(unix)]
     return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM));
-    #[cfg(not(unix))]
-    return error.kind() == io::ErrorKind::OutOfMemory;
+    #[cfg(windows)]
+    return error.raw_os_error().is_some_and(|code| {
+        use windows_sys::Win32::Foundation as codes;
+        let shortages = [
+            codes::ERROR_TOO_MANY_OPEN_FILES,
+            codes::ERROR_NOT_ENOUGH_MEMORY,
+            codes::ERROR_OUTOFMEMORY,
+            codes::ERROR_NO_SYSTEM_RESOURCES,
+            codes::ERROR_NOT_ENOUGH_QUOTA,
+        ];
+        shortages.contains(&(code as u32))
+    });
 }
 
 impl Backend {
@@ -256,6 +284,15 @@ impl SharedBackend {
         trigger: Trigger,
     ) -> io::Result<()> {
         each!(self, registrar => registrar.modify(source, token, interest, trigger))
+    }
+
+    pub(crate) fn rearm(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        each!(self, registrar => registrar.rearm(source, token, interest))
     }
 
     pub(crate) fn remove(&self, source: RawSource, token: Token) -> io::Result<()> {

@@ -25,8 +25,8 @@
 //!   out of the table (C9).
 //! - **Edges are made from levels**: see [`edge`]. While something that was told lasts, a call that
 //!   would sleep first looks at everything, and sleeps in pieces with a look between them.
-//! - **Regular files** are always ready here. They are refused as by the other mechanisms: a program
-//!   is not to work on one and fail on the next.
+//! - **Regular files** are always ready here. They are refused as by the other mechanisms: a
+//!   program is not to work on one and fail on the next.
 //!
 //! Sources: poll(2), `fs/select.c`.
 

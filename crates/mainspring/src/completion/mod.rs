@@ -11,6 +11,7 @@
 pub(crate) mod buf;
 #[allow(unsafe_code)]
 pub(crate) mod buffer_group;
+pub(crate) mod foreign;
 #[allow(unsafe_code)]
 mod memory;
 pub(crate) mod operation;
@@ -18,3 +19,5 @@ pub(crate) mod operation_set;
 pub(crate) mod pool;
 #[allow(unsafe_code)]
 pub(crate) mod slot;
+#[cfg(all(test, not(loom)))]
+pub(crate) mod testing;

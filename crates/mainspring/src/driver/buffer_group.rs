@@ -24,6 +24,9 @@ const GROUPS_MAX: usize = 1024;
 /// [`Handle::buffer_group`].
 ///
 /// Cheap to clone; the clones are the same group.
+///
+/// A task that keeps leases and awaits more needs a group that has more: tasks that together keep
+/// every buffer and each await another one wait for ever.
 #[derive(Clone)]
 pub struct BufferGroup(Arc<Group>);
 

@@ -189,6 +189,7 @@ impl Handle {
     pub fn metrics(&self) -> Metrics {
         Metrics {
             sources_now: self.0.set.len() as u64,
+            operations_now: self.0.operations.submitted() as u64,
             timers_now: self.0.timers.len() as u64,
             ..self.0.counters.snapshot()
         }

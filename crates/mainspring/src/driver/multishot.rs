@@ -82,10 +82,12 @@ impl<O: Operation> Drop for Running<O> {
     fn drop(&mut self) {
         let Some(token) = self.token.take() else { return };
         let shared = self.handle.shared();
-        let running = shared.operations.abandon(token) == Abandoned::Running;
+        // If it had ended, it is discarded by now.
+        let Abandoned::Running(left) = shared.operations.abandon(token) else { return };
         // Once asked for, a cancel is on its way.
-        if running && !self.cancelled && shared.backend.cancel(token) == Cancel::Withdrawn {
+        if !self.cancelled && shared.backend.cancel(token) == Cancel::Withdrawn {
             shared.operations.discard(token, Err(error::cancelled()));
         }
+        drop(left);
     }
 }

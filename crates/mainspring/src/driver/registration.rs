@@ -456,8 +456,13 @@ impl Registration {
         for side in Side::of(wanted) {
             io.side(side).set_armed(once);
         }
-        let armed_tick = io.side(Side::Read).look().tick();
-        match self.tell(facts, wanted, once) {
+        let read = io.side(Side::Read).look();
+        let armed_tick = read.tick();
+        // What stands there nobody waits for, and it would end the watch for those who wait. Looked
+        // at after the words are set: a clear that comes in between takes the watch away again.
+        let told = once && read.ready().is_priority();
+        let known = if told { wanted.remove(Interest::PRIORITY) } else { None };
+        match self.tell(facts, known.unwrap_or(wanted), once) {
             Ok(()) => {
                 facts.armed = Some(wanted);
                 facts.armed_tick = armed_tick;

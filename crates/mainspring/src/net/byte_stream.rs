@@ -63,6 +63,7 @@ impl ByteStream {
     }
 
     /// Says that this is a Unix stream, whose reads stop where descriptors were sent.
+    #[allow(dead_code, reason = "only Unix streams carry descriptors")]
     pub(crate) fn carrying(self) -> ByteStream {
         ByteStream { carries: true, ..self }
     }

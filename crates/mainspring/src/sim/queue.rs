@@ -127,6 +127,8 @@ pub(super) struct Queue {
     pub(super) running: usize,
     /// The groups of buffers that operations may name.
     pub(super) groups: BTreeMap<u16, Group>,
+    /// The queue was drained: it takes no operation any more.
+    pub(super) drained: bool,
     /// Owners of the queue: it goes with the last.
     holders: usize,
 }
@@ -192,6 +194,7 @@ impl Kernel {
             done: VecDeque::new(),
             running: 0,
             groups: BTreeMap::new(),
+            drained: false,
             holders,
         };
         self.queues.insert(id, queue);

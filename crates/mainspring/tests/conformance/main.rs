@@ -17,18 +17,32 @@ mod world;
 /// Makes every test of the list a test of each kind, called `kind::test`.
 macro_rules! for_every_kind {
     ($($room:ident::$file:ident { $($test:ident)* })*) => {
+        #[cfg(target_os = "linux")]
         one_kind!(epoll, Epoll, $($($room::$file::$test)*)*);
+        #[cfg(unix)]
         one_kind!(poll, Poll, $($($room::$file::$test)*)*);
+        #[cfg(windows)]
+        one_kind!(iocp, Iocp, $($($room::$file::$test)*)*);
         #[cfg(feature = "sim")]
         one_kind!(sim, Sim, $($($room::$file::$test)*)*);
     };
 }
 
-/// Makes every test of the list a test of each kind of the machine's own kernel.
+/// Makes every test of the list a test of each kind of a Unix machine's own kernel.
+#[cfg(unix)]
 macro_rules! for_every_kernel_kind {
     ($($room:ident::$file:ident { $($test:ident)* })*) => {
+        #[cfg(target_os = "linux")]
         one_kind!(epoll_on_linux, Epoll, $($($room::$file::$test)*)*);
         one_kind!(poll_on_unix, Poll, $($($room::$file::$test)*)*);
+    };
+}
+
+/// The same for the kinds of Windows.
+#[cfg(windows)]
+macro_rules! for_every_windows_kind {
+    ($($room:ident::$file:ident { $($test:ident)* })*) => {
+        one_kind!(iocp_on_windows, Iocp, $($($room::$file::$test)*)*);
     };
 }
 
@@ -183,9 +197,11 @@ for_every_kind! {
     }
 }
 
+#[cfg(unix)]
 for_every_kernel_kind! {
     machine::changes {
         c7_changes_do_not_shorten_or_lengthen_a_wait
+        c7_after_a_change_a_wait_goes_on_with_what_is_left
         c4_what_was_removed_is_held_by_no_wait
         c2_data_after_another_thread_has_read_is_a_new_edge
     }
@@ -198,6 +214,21 @@ for_every_kernel_kind! {
         c7_signals_do_not_shorten_a_wait
         c7_signals_do_not_shorten_a_turn
         c2_an_event_is_heard_in_a_storm
+    }
+    machine::urgent {
+        c9_urgent_data_is_heard_alone
+        c9_urgent_data_is_told_apart_from_the_usual
+        c9_a_task_waits_for_urgent_data_alone
+        c2_a_reader_does_not_take_back_urgent_data
+        c8_urgent_data_nobody_reads_does_not_spin
+    }
+}
+
+#[cfg(windows)]
+for_every_windows_kind! {
+    machine::changes {
+        c7_changes_do_not_shorten_or_lengthen_a_wait
+        c4_what_was_removed_is_held_by_no_wait
     }
     machine::urgent {
         c9_urgent_data_is_heard_alone

@@ -1,4 +1,4 @@
-//! Which kinds a run is about: `MAINSPRING_REQUIRE=epoll,sim`, or all that can be had here.
+//! Which kinds a run is about: `MAINSPRING_REQUIRE=epoll,poll,sim`, or all that can be had here.
 //!
 //! A kind that is named and cannot be had fails the run. It is never passed over in silence: a
 //! suite that ran nothing would look like one that found nothing.
@@ -45,6 +45,7 @@ pub(crate) fn run(kind: Kind, test: &str, body: fn(&World)) {
 const COVERED: &[Kind] = &[
     Kind::Epoll,
     Kind::Poll,
+    Kind::Iocp,
     #[cfg(feature = "sim")]
     Kind::Sim,
 ];

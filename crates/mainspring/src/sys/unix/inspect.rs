@@ -64,7 +64,7 @@ pub(crate) fn identity(source: RawSource) -> io::Result<Identity> {
         libc::S_IFREG | libc::S_IFDIR => Sort::Storage,
         _ => Sort::Other,
     };
-    Ok(Identity { device: answer.st_dev as u64, inode: answer.st_ino as u64, sort })
+    Ok(Identity { device: answer.st_dev as _, inode: answer.st_ino as _, sort })
 }
 
 /// How much has passed through a source. Compared with an earlier answer it tells whether something
@@ -83,7 +83,7 @@ pub(crate) enum Progress {
 pub(crate) fn progress(source: RawSource, sort: Sort) -> Progress {
     let descriptor = number(source);
     let tcp = if sort == Sort::Socket { tcp_progress(descriptor) } else { None };
-    tcp.unwrap_or_else(|| Progress::Waiting { received: ask(descriptor, libc::FIONREAD as u64) })
+    tcp.unwrap_or_else(|| Progress::Waiting { received: ask(descriptor, libc::FIONREAD as _) })
 }
 
 fn number(source: RawSource) -> RawFd {
@@ -129,7 +129,7 @@ fn tcp_progress(descriptor: RawFd) -> Option<Progress> {
         let bytes = info[UNACKED..UNACKED + 4].try_into().expect("four bytes of the array");
         return Some(Progress::Waiting { received: u32::from_ne_bytes(bytes).into() });
     }
-    let unacknowledged = ask(descriptor, libc::TIOCOUTQ as u64);
+    let unacknowledged = ask(descriptor, libc::TIOCOUTQ as _);
     let written = word(BYTES_ACKED).wrapping_add(unacknowledged);
     Some(Progress::Totals { received: word(BYTES_RECEIVED), written })
 }
