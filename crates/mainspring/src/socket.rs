@@ -147,6 +147,7 @@ impl Socket {
     }
 
     /// The kernel it is of.
+    #[allow(unreachable_code, reason = "without the simulator there is only one")]
     pub(crate) fn world(&self) -> World {
         match self {
             Socket::Os(_) => World::Os,

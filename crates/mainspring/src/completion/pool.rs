@@ -148,6 +148,7 @@ impl Pool {
     }
 
     /// Takes a number for the kernel.
+    #[allow(dead_code, reason = "called by backends whose kernel fills buffers")]
     pub(crate) fn lend(&self) -> Option<u16> {
         if top(self.head.load(Relaxed)) == NONE {
             return None;
@@ -162,6 +163,7 @@ impl Pool {
     }
 
     /// The kernel has filled a number that was lent to it: it is in use from here on.
+    #[allow(dead_code, reason = "called by backends whose kernel fills buffers")]
     pub(crate) fn filled(&self) {
         let before = self.lent.fetch_sub(1, AcqRel);
         debug_assert_ne!(before, 0, "the kernel fills what was lent to it");
@@ -204,29 +206,37 @@ impl Pool {
         if line.closed {
             return (Poll::Ready(Taken::Closed), Some(waker));
         }
+        let taken = if line.first == NOBODY { self.take_or_close() } else { None };
+        if let Some(taken) = taken {
+            return (Poll::Ready(taken), Some(waker));
+        }
+        self.note_exhausted();
+        *place = Some(line.append(waker));
+        (Poll::Pending, None)
+    }
+
+    /// Under the lock, for the first in the line: a number, or what else is better than waiting.
+    /// Without either the word says from here on that somebody waits.
+    fn take_or_close(&self) -> Option<Taken> {
         let mut head = self.head.load(Acquire);
-        while line.first == NOBODY {
+        loop {
             if top(head) != NONE {
                 match self.pop(head) {
-                    Ok(Some(number)) => return (Poll::Ready(Taken::Number(number)), Some(waker)),
-                    Ok(None) => {}
+                    Ok(number) => return number.map(Taken::Number),
                     Err(now) => head = now,
                 }
                 continue;
             }
             let waited_for = head.wrapping_add(EXCHANGE) | WAITED_FOR;
             match self.head.compare_exchange(head, waited_for, AcqRel, Acquire) {
-                Ok(_) if self.lent.load(Acquire) == 0 => break,
+                Ok(_) if self.lent.load(Acquire) == 0 => return None,
                 Ok(_) => {
                     self.unset();
-                    return (Poll::Ready(Taken::Lent), Some(waker));
+                    return Some(Taken::Lent);
                 }
                 Err(now) => head = now,
             }
         }
-        self.note_exhausted();
-        *place = Some(line.append(waker));
-        (Poll::Pending, None)
     }
 
     /// Leaves the line; a number that was for this waiter goes to the next.

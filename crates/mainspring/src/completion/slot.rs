@@ -214,8 +214,8 @@ impl Slot {
         begun
     }
 
-    /// A completion that is not the last; the collecting thread alone calls this. Returns what is to
-    /// be done next, or `Err` if the operation has ended before.
+    /// A completion that is not the last; the collecting thread alone calls this. Returns what is
+    /// to be done next, or `Err` if the operation has ended before.
     pub(crate) fn part(&self, generation: u64, part: Part) -> Result<AfterPart, Part> {
         let submitted = self.is(generation, SUBMITTED);
         if !submitted && !self.is(generation, ABANDONED) {

@@ -2,23 +2,23 @@
 //!
 //! # Two ways
 //!
-//! Where the kernel carries operations out, one that receives again and again is handed to it: when
-//! data comes, the kernel takes a buffer of the group, fills it and says so, without having been
-//! asked anew. Elsewhere, and where the kernel cannot, the stream waits for readiness, takes a
+//! Where the kernel carries operations out, one that receives again and again is handed to it:
+//! when data comes, the kernel takes a buffer of the group, fills it and says so, without having
+//! been asked anew. Elsewhere, and where the kernel cannot, the stream waits for readiness, takes a
 //! buffer and receives into it. Either way an idle connection has no buffer.
 //!
 //! # When the buffers are used up
 //!
 //! An operation that finds no buffer ends (`ENOBUFS`), and asking for it again at once would only
-//! end it again. So such a stream goes the other way: it waits for readiness, and then in line for a
-//! buffer that is given back; each one that is wakes one stream, the longest waiting. Once there
+//! end it again. So such a stream goes the other way: it waits for readiness, and then in line for
+//! a buffer that is given back; each one that is wakes one stream, the longest waiting. Once there
 //! are buffers to spare, it goes back to the kernel's way.
 //!
 //! # When nobody takes what came
 //!
 //! The kernel goes on receiving into buffers whether or not the program keeps up. So when as many
-//! buffers as the stream's limit hold data that was not taken, the operation is cancelled, and begun
-//! anew when all was taken: meanwhile data waits in the socket, and the peer feels it. What the
+//! buffers as the stream's limit hold data that was not taken, the operation is cancelled, and
+//! begun anew when all was taken: meanwhile data waits in the socket, and the peer feels it. What the
 //! kernel had received before it heard of the cancel is in the queue too, so the limit can be
 //! exceeded by what came in that moment, though never by more than the group has.
 //!

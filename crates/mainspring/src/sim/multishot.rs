@@ -1,8 +1,8 @@
 //! Operations of the simulated kernel that bring many results, and groups of buffers.
 //!
-//! A group's free buffers are the kernel's from the moment they are lent: it takes the next one when
-//! data has come, and one that is lent comes back only with data. An operation that finds none ends
-//! at once, as on Linux also when there was no data to receive.
+//! A group's free buffers are the kernel's from the moment they are lent: it takes the next one
+//! when data has come, and one that is lent comes back only with data. An operation that finds none
+//! ends at once, as on Linux also when there was no data to receive.
 //!
 //! A multishot operation may end whenever it likes: here it does so now and then without a reason,
 //! and when completions are not collected. Cancelled, it may bring one more result before its end.

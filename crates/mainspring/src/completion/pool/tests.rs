@@ -215,7 +215,7 @@ fn arrivals_are_taken_in_the_order_they_came() {
 fn only_the_first_arrival_since_a_look_is_one_to_wake_for() {
     let pool = Pool::new(4);
     let (arrivals, mut in_order) = (Arrivals::new(), InOrder::new());
-    let mut append = || {
+    let append = || {
         let number = pool.take().unwrap();
         matches!(arrivals.append(&pool, number, 0), Appended::Held { first: true, .. })
     };
