@@ -149,6 +149,7 @@ fn make(cache: &Path, system: &Path) -> Result<()> {
 /// What cargo is to read instead of a registry: the folder of sources, by its name inside.
 pub fn source_replacement(inside: &str) -> String {
     format!(
-        "[source.crates-io]\nreplace-with = \"folder\"\n\n[source.folder]\ndirectory = \"{inside}\"\n"
+        "[source.crates-io]\nreplace-with = \"folder\"\n\n\
+         [source.folder]\ndirectory = \"{inside}\"\n"
     )
 }

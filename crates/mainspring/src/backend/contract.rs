@@ -174,6 +174,16 @@ pub(crate) trait Registrar: Send + Sync {
     /// What the system says, after the bookkeeping is done.
     fn remove(&self, source: RawSource, token: Token) -> io::Result<()>;
 
+    /// Lets go, before it returns, of what was removed and waits to be told to the kernel. Only the
+    /// thread that owns a pinned queue leaves anything waiting; on others this does nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the queue itself is unusable.
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Ends the present or the next `select` of this queue.
     ///
     /// # Errors

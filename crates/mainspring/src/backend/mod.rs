@@ -14,6 +14,8 @@ mod iocp;
 mod poll;
 #[cfg(feature = "sim")]
 mod sim;
+#[cfg(target_os = "linux")]
+mod uring;
 
 use std::io;
 use std::time::Duration;
@@ -42,6 +44,8 @@ pub(crate) const EVENT_CAPACITY: usize = 256;
 const PREFERRED: &[Kind] = &[
     #[cfg(target_os = "linux")]
     Kind::Epoll,
+    #[cfg(target_os = "linux")]
+    Kind::Uring,
     #[cfg(unix)]
     Kind::Poll,
     #[cfg(windows)]
@@ -52,6 +56,8 @@ const PREFERRED: &[Kind] = &[
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),
+    #[cfg(target_os = "linux")]
+    Uring(uring::UringSelector),
     #[cfg(unix)]
     Poll(poll::PollSelector),
     #[cfg(windows)]
@@ -65,6 +71,8 @@ pub(crate) enum Backend {
 pub(crate) enum SharedBackend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollRegistrar),
+    #[cfg(target_os = "linux")]
+    Uring(uring::UringRegistrar),
     #[cfg(unix)]
     Poll(poll::PollRegistrar),
     #[cfg(windows)]
@@ -79,6 +87,8 @@ macro_rules! each {
         match $on {
             #[cfg(target_os = "linux")]
             Self::Epoll($variant) => $call,
+            #[cfg(target_os = "linux")]
+            Self::Uring($variant) => $call,
             #[cfg(unix)]
             Self::Poll($variant) => $call,
             #[cfg(windows)]
@@ -168,6 +178,12 @@ fn open_halves(
             let caps = epoll::EpollSelector::CAPS;
             Ok((Backend::Epoll(selector), SharedBackend::Epoll(registrar), caps))
         }
+        #[cfg(target_os = "linux")]
+        (Kind::Uring, _) => {
+            let (selector, registrar) = uring::UringSelector::open(config)?;
+            let caps = uring::UringSelector::CAPS;
+            Ok((Backend::Uring(selector), SharedBackend::Uring(registrar), caps))
+        }
         #[cfg(unix)]
         (Kind::Poll, _) => {
             let (selector, registrar) = poll::PollSelector::open(config)?;
@@ -206,6 +222,8 @@ fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
     match kind {
         #[cfg(target_os = "linux")]
         Kind::Epoll => epoll::EpollSelector::probe(),
+        #[cfg(target_os = "linux")]
+        Kind::Uring => uring::UringSelector::probe(),
         #[cfg(unix)]
         Kind::Poll => poll::PollSelector::probe(),
         #[cfg(windows)]
@@ -297,6 +315,10 @@ impl SharedBackend {
 
     pub(crate) fn remove(&self, source: RawSource, token: Token) -> io::Result<()> {
         each!(self, registrar => registrar.remove(source, token))
+    }
+
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        each!(self, registrar => registrar.flush())
     }
 
     pub(crate) fn wake(&self) -> io::Result<()> {

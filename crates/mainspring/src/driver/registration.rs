@@ -409,7 +409,7 @@ impl Registration {
                 if let (Some(armed), false) = (facts.armed, self.reports_once(facts.trigger)) {
                     // The error itself is met again, and told, by whoever waits next.
                     if self.tell(facts, armed, false).is_err() {
-                        Self::unwatched(io, facts, &mut stranded);
+                        io.unwatched(facts, &mut stranded);
                     }
                 }
             }
@@ -469,21 +469,11 @@ impl Registration {
                 Ok(())
             }
             Err(error) => {
-                Self::unwatched(io, facts, stranded);
+                // It may watch nothing any more also where it did before: the number may name
+                // another file by now.
+                io.unwatched(facts, stranded);
                 Err(error)
             }
-        }
-    }
-
-    /// Under the lock: the kernel refused, so it may watch nothing of this source any more, also
-    /// where it did before (the number names another file by now). Who relied on it asks again.
-    fn unwatched(io: &ScheduledIo, facts: &mut Facts, stranded: &mut Vec<Waker>) {
-        for side in Side::BOTH {
-            io.side(side).clear_armed();
-            stranded.extend(io.side(side).slot.take());
-        }
-        if let Some(waiters) = facts.waiters.as_deref_mut() {
-            waiters.notify(Ready::ALL, stranded);
         }
     }
 

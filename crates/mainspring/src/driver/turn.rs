@@ -127,6 +127,7 @@ impl Driver {
         let looked = &self.events.list;
         let shared = self.handle.shared();
         let stale = shared.set.dispatch(looked, &mut self.wakers);
+        shared.set.refuse(&self.events.refused, &mut self.wakers);
         let events = looked.len() - stale as usize;
         let completions = self.events.completions.len();
         let completed = &mut self.events.completions;

@@ -78,6 +78,15 @@ impl RegistrationSet {
         stale
     }
 
+    /// Tells registrations that the kernel does not watch their sources after all.
+    pub(crate) fn refuse(&self, refused: &[Token], wakers: &mut Vec<Waker>) {
+        for &token in refused {
+            if let Some(slot) = self.get(token) {
+                slot.refuse(generation_of(token), wakers);
+            }
+        }
+    }
+
     /// Takes a slot into use.
     ///
     /// # Errors

@@ -229,6 +229,30 @@ impl ScheduledIo {
         true
     }
 
+    /// The kernel does not watch the source after all: every waiter is woken, asks again, and is
+    /// given the reason. Nothing happens if the registration is gone.
+    pub(crate) fn refuse(&self, generation: u64, wakers: &mut Vec<Waker>) {
+        let mut facts = self.facts();
+        if self.generation() != generation {
+            return;
+        }
+        if let Some(facts) = facts.as_mut() {
+            self.unwatched(facts, wakers);
+        }
+    }
+
+    /// Under the lock: the kernel watches nothing of this source any more. Who relied on it asks
+    /// again.
+    pub(crate) fn unwatched(&self, facts: &mut Facts, stranded: &mut Vec<Waker>) {
+        for side in Side::BOTH {
+            self.side(side).clear_armed();
+            stranded.extend(self.side(side).slot.take());
+        }
+        if let Some(waiters) = facts.waiters.as_deref_mut() {
+            waiters.notify(Ready::ALL, stranded);
+        }
+    }
+
     fn notify(&self, ready: Ready, wakers: &mut Vec<Waker>) {
         let mut facts = self.facts();
         let Some(waiters) = facts.as_mut().and_then(|facts| facts.waiters.as_deref_mut()) else {
