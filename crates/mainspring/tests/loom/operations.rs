@@ -52,7 +52,7 @@ impl Operation for Probe {
 
     fn part(&mut self, _part: Part) -> AfterPart {
         self.touch();
-        true
+        AfterPart::Wake
     }
 
     fn finish(self, _result: io::Result<u64>) {
