@@ -4,6 +4,7 @@
 //! error that names the cause; `cargo xtask ci` runs them all in order.
 
 mod debian;
+mod kernels;
 mod mutants;
 mod process;
 mod steps;
@@ -45,6 +46,11 @@ const STEPS: &[Step] = &[
         name: "mutants",
         about: "broken code that our tests must catch [--list] [NAME]…",
         run: mutants::run,
+    },
+    Step {
+        name: "kernels",
+        about: "the clauses on older and newer kernels [--kernel VERSION]… [FILTER]",
+        run: kernels::run,
     },
     Step { name: "msrv", about: "the oldest compiler we promise", run: steps::msrv::run },
     Step {

@@ -28,11 +28,30 @@ const TRANSFER_MAX: usize = 1 << 30;
 
 /// An owned stream socket: TCP or Unix, listening or not.
 #[derive(Debug)]
-pub(crate) enum Socket {
+pub enum Socket {
     /// A descriptor of the operating system.
     Os(socket2::Socket),
     /// A number of the simulated kernel; no value of it exists in a build without one.
     Sim(sim::Socket),
+}
+
+/// The kernel that a socket is of, for numbers of it that have no owner yet.
+#[derive(Clone, Debug)]
+pub(crate) enum World {
+    /// The machine's.
+    Os,
+    /// A simulated one.
+    Sim(sim::Simulation),
+}
+
+impl World {
+    /// Takes over a number that an accept has just made.
+    pub(crate) fn accepted(&self, number: u64) -> io::Result<Socket> {
+        match self {
+            World::Os => os::accepted(number).map(Socket::Os),
+            World::Sim(simulation) => simulation.accepted(number).map(Socket::Sim),
+        }
+    }
 }
 
 /// How far a connection attempt has come.
@@ -124,6 +143,15 @@ impl Socket {
         match self {
             Socket::Os(socket) => os::source_of(socket),
             Socket::Sim(socket) => socket.raw_source(),
+        }
+    }
+
+    /// The kernel it is of.
+    #[allow(unreachable_code, reason = "without the simulator there is only one")]
+    pub(crate) fn world(&self) -> World {
+        match self {
+            Socket::Os(_) => World::Os,
+            Socket::Sim(socket) => World::Sim(socket.simulation()),
         }
     }
 

@@ -18,6 +18,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("features", &[]),
     ("deny", &[]),
     ("mutants", &[]),
+    ("kernels", &[]),
     ("msrv", &[]),
     ("windows", &[]),
     // A whole campaign is `cargo xtask repeat`; here a few runs show what fails often.

@@ -23,7 +23,7 @@ const VARIABLES: &[&str] = &[
     "CARGO_TARGET_DIR=/products",
     "CARGO_TERM_COLOR=never",
     "CARGO_INCREMENTAL=0",
-    "MAINSPRING_REQUIRE=epoll,sim",
+    "MAINSPRING_REQUIRE=epoll,poll,sim",
 ];
 
 pub fn run(args: &[String]) -> Result<()> {
@@ -31,7 +31,7 @@ pub fn run(args: &[String]) -> Result<()> {
     if let Some(reason) = debian::obstacle() {
         return left_out("msrv", &reason);
     }
-    let debian = Debian::open(&debian::cache()?)?;
+    let debian = Debian::open(&workspace::cache()?)?;
     let dependencies = dependencies(&debian)?;
     let old = Old { debian, dependencies, products: workspace::target().join("msrv") };
     fs::create_dir_all(&old.products)?;

@@ -91,7 +91,7 @@ struct Windows {
 
 impl Windows {
     fn open() -> Result<Windows> {
-        let cache = debian::cache()?;
+        let cache = workspace::cache()?;
         let debian = Debian::open(&cache)?;
         debian.install(PACKAGES)?;
         let rooms = cache.join("windows");

@@ -14,23 +14,28 @@ mod iocp;
 mod poll;
 #[cfg(feature = "sim")]
 mod sim;
+#[cfg(target_os = "linux")]
+mod uring;
 
 use std::io;
 use std::time::Duration;
 
+use crate::completion::buffer_group::Buffers;
+use crate::completion::operation::{Operation, RawOperation};
+use crate::completion::operation_set::OperationSet;
 use crate::event::Events;
 use crate::interest::Interest;
 use crate::kind::{Kind, Unavailable};
 use crate::metrics::Counters;
 use crate::sim::Simulation;
 use crate::source::RawSource;
-use crate::sync::Arc;
+use crate::sync::{Arc, Owner};
 use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
 use choose::{Choice, Chosen};
-use contract::{Caps, Config, Registrar, Selector};
+use contract::{Cancel, Caps, Completer, Config, Registrar, Selector};
 
 /// Events taken in the first look, unless the builder says otherwise: three kilobytes.
 pub(crate) const EVENT_CAPACITY: usize = 256;
@@ -39,6 +44,8 @@ pub(crate) const EVENT_CAPACITY: usize = 256;
 const PREFERRED: &[Kind] = &[
     #[cfg(target_os = "linux")]
     Kind::Epoll,
+    #[cfg(target_os = "linux")]
+    Kind::Uring,
     #[cfg(unix)]
     Kind::Poll,
     #[cfg(windows)]
@@ -49,6 +56,8 @@ const PREFERRED: &[Kind] = &[
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),
+    #[cfg(target_os = "linux")]
+    Uring(uring::UringSelector),
     #[cfg(unix)]
     Poll(poll::PollSelector),
     #[cfg(windows)]
@@ -62,6 +71,8 @@ pub(crate) enum Backend {
 pub(crate) enum SharedBackend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollRegistrar),
+    #[cfg(target_os = "linux")]
+    Uring(uring::UringRegistrar),
     #[cfg(unix)]
     Poll(poll::PollRegistrar),
     #[cfg(windows)]
@@ -76,6 +87,8 @@ macro_rules! each {
         match $on {
             #[cfg(target_os = "linux")]
             Self::Epoll($variant) => $call,
+            #[cfg(target_os = "linux")]
+            Self::Uring($variant) => $call,
             #[cfg(unix)]
             Self::Poll($variant) => $call,
             #[cfg(windows)]
@@ -104,6 +117,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) counters: &'a Arc<Counters>,
     /// The world to join, for the simulated kind; a world of its own without one.
     pub(crate) simulation: Option<Simulation>,
+    /// The thread the queue is pinned to, once it is turned.
+    pub(crate) owner: Option<Arc<Owner>>,
 }
 
 /// Opens the first backend of the choice that can be had.
@@ -145,6 +160,7 @@ fn open_kind(kind: Kind, opening: &Opening<'_>) -> io::Result<impl FnOnce(Chosen
         clock: clock.clone(),
         counters: opening.counters.clone(),
         event_capacity: opening.event_capacity,
+        owner: opening.owner.clone(),
     };
     let (backend, shared, caps) = open_halves(kind, config, simulation.as_ref())?;
     Ok(move |chosen| Opened { backend, shared, caps, chosen, clock, simulation })
@@ -161,6 +177,12 @@ fn open_halves(
             let (selector, registrar) = epoll::EpollSelector::open(config)?;
             let caps = epoll::EpollSelector::CAPS;
             Ok((Backend::Epoll(selector), SharedBackend::Epoll(registrar), caps))
+        }
+        #[cfg(target_os = "linux")]
+        (Kind::Uring, _) => {
+            let (selector, registrar) = uring::UringSelector::open(config)?;
+            let caps = uring::UringSelector::CAPS;
+            Ok((Backend::Uring(selector), SharedBackend::Uring(registrar), caps))
         }
         #[cfg(unix)]
         (Kind::Poll, _) => {
@@ -200,6 +222,8 @@ fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
     match kind {
         #[cfg(target_os = "linux")]
         Kind::Epoll => epoll::EpollSelector::probe(),
+        #[cfg(target_os = "linux")]
+        Kind::Uring => uring::UringSelector::probe(),
         #[cfg(unix)]
         Kind::Poll => poll::PollSelector::probe(),
         #[cfg(windows)]
@@ -253,6 +277,10 @@ impl Backend {
     ) -> io::Result<()> {
         each!(self, selector => selector.select(events, timeout))
     }
+
+    pub(crate) fn drain(&mut self, events: &mut Events) -> usize {
+        each!(self, selector => selector.drain(events))
+    }
 }
 
 impl SharedBackend {
@@ -289,8 +317,53 @@ impl SharedBackend {
         each!(self, registrar => registrar.remove(source, token))
     }
 
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        each!(self, registrar => registrar.flush())
+    }
+
     pub(crate) fn wake(&self) -> io::Result<()> {
         each!(self, registrar => registrar.wake())
+    }
+
+    /// Puts an operation into a slot of `operations` and hands it to the kernel; with the error it
+    /// comes back. The completions of this backend are to be dispatched to that set.
+    pub(crate) fn begin<O: Operation>(
+        &self,
+        operations: &OperationSet,
+        operation: O,
+    ) -> Result<Token, (io::Error, O)> {
+        let (token, raw) = operations.insert(operation)?;
+        // SAFETY: the operation lies in its slot, whose address is stable, and the set neither
+        // moves, touches nor frees it before its terminal completion was dispatched or it was
+        // withdrawn; should the driver go without the one and the other, the set leaks its slots.
+        match unsafe { self.submit(token, raw) } {
+            Ok(()) => Ok(token),
+            Err(error) => Err((error, operations.withdraw(token))),
+        }
+    }
+
+    /// Hands an operation to the kernel; see [`contract::Completer::submit`].
+    ///
+    /// # Safety
+    ///
+    /// The memory of `operation` is valid for it, and neither freed, moved nor touched until the
+    /// terminal completion of `token` has come or its cancel was answered `Withdrawn`.
+    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
+        // SAFETY: the caller keeps what the trait asks for.
+        each!(self, registrar => unsafe { registrar.submit(token, operation) })
+    }
+
+    /// Ends an operation early; see [`contract::Completer::cancel`].
+    pub(crate) fn cancel(&self, token: Token) -> Cancel {
+        each!(self, registrar => registrar.cancel(token))
+    }
+
+    pub(crate) fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        each!(self, registrar => registrar.add_group(group, buffers))
+    }
+
+    pub(crate) fn remove_group(&self, group: u16) {
+        each!(self, registrar => registrar.remove_group(group));
     }
 
     /// Adds a source with the mechanism's own flags.

@@ -25,8 +25,8 @@
 //!   out of the table (C9).
 //! - **Edges are made from levels**: see [`edge`]. While something that was told lasts, a call that
 //!   would sleep first looks at everything, and sleeps in pieces with a look between them.
-//! - **Regular files** are always ready here. They are refused as by the other mechanisms: a program
-//!   is not to work on one and fail on the next.
+//! - **Regular files** are always ready here. They are refused as by the other mechanisms: a
+//!   program is not to work on one and fail on the next.
 //!
 //! Sources: poll(2), `fs/select.c`.
 
@@ -48,7 +48,7 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
-use super::contract::{Caps, Config, Registrar, Selector, Support};
+use super::contract::{Caps, Completer, Config, Registrar, Selector, Support};
 
 mod edge;
 mod table;
@@ -104,7 +104,7 @@ struct State {
 }
 
 impl Selector for PollSelector {
-    const CAPS: Caps = Caps { edge: Support::Emulated, completion: Support::Absent };
+    const CAPS: Caps = Caps { edge: Support::Emulated, completion: Support::Emulated };
     type Registrar = PollRegistrar;
 
     fn probe() -> Result<(), Unavailable> {
@@ -314,6 +314,8 @@ impl Queue {
         self.notifier.raise()
     }
 }
+
+impl Completer for PollRegistrar {}
 
 impl Registrar for PollRegistrar {
     fn add(

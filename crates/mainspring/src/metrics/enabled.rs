@@ -45,6 +45,8 @@ pub(crate) struct Counters {
     wakes_elided: AtomicU64,
     waker_panics: AtomicU64,
     sources_ever: AtomicU64,
+    operations_leaked: AtomicU64,
+    operation_panics: AtomicU64,
     timers_fired: AtomicU64,
     parked_total_ns: AtomicU64,
     working_total_ns: AtomicU64,
@@ -71,6 +73,12 @@ impl Counters {
         self.events_per_turn.record(events);
     }
 
+    /// A backend itself dropped an event that outlived its registration.
+    #[allow(dead_code, reason = "some backends leave that to the layer above")]
+    pub(crate) fn stale_event(&self) {
+        self.stale_events.fetch_add(1, Relaxed);
+    }
+
     /// The driver slept, after it had worked; only the turning thread calls this.
     pub(crate) fn park(&self, worked_ns: u64, slept_ns: u64) {
         add_alone(&self.parks, 1);
@@ -93,6 +101,18 @@ impl Counters {
         self.sources_ever.fetch_add(1, Relaxed);
     }
 
+    /// Operations whose memory the kernel did not give back when the driver was dropped.
+    pub(crate) fn leaked(&self, operations: u64) {
+        self.operations_leaked.fetch_add(operations, Relaxed);
+    }
+
+    /// Panics of operations whose completion was told.
+    pub(crate) fn operation_panics(&self, panics: u64) {
+        if panics != 0 {
+            self.operation_panics.fetch_add(panics, Relaxed);
+        }
+    }
+
     pub(crate) fn system_call(&self, call: SystemCall) {
         self.system_calls[call as usize].fetch_add(1, Relaxed);
     }
@@ -107,6 +127,8 @@ impl Counters {
             wakes_elided: self.wakes_elided.load(Relaxed),
             waker_panics: self.waker_panics.load(Relaxed),
             sources_ever: self.sources_ever.load(Relaxed),
+            operations_leaked: self.operations_leaked.load(Relaxed),
+            operation_panics: self.operation_panics.load(Relaxed),
             timers_fired: self.timers_fired.load(Relaxed),
             parked: Duration::from_nanos(self.parked_total_ns.load(Relaxed)),
             working: Duration::from_nanos(self.working_total_ns.load(Relaxed)),

@@ -22,6 +22,47 @@ macro_rules! read_methods {
                 self.bytes().read(buffer).await
             }
 
+            /// Receives into a buffer that the operation owns meanwhile, and that comes back with
+            /// the result: where the backend carries operations out, one call of the kernel's
+            /// queue does all of it. 0 is the end of the stream, or a buffer without memory.
+            ///
+            /// # Errors
+            ///
+            /// Those of [`read`](Self::read), and `QuotaExceeded` at the limit of operations.
+            ///
+            /// # Cancel safety
+            ///
+            /// What a dropped future received after all is lost;
+            /// [`Submission::cancel`](crate::Submission::cancel) loses nothing.
+            pub fn recv<B: crate::completion::buf::IoBufMut>(
+                &self,
+                buffer: B,
+            ) -> crate::driver::Prepared<'_, crate::op::recv::Recv<B>> {
+                let bytes = self.bytes();
+                crate::op::recv::Recv::on(bytes.registration(), bytes.socket(), buffer)
+            }
+
+            /// What comes, in buffers of `group` that give themselves back, until the end of the
+            /// stream or an error. Where the kernel can, it fills them without being asked each
+            /// time; a connection on which nothing comes has no buffer.
+            ///
+            /// Received is what is awaited and not much more: when [`limit`] buffers hold what was
+            /// not taken, receiving pauses until it was, and when the group has no free buffer,
+            /// until one is given back.
+            ///
+            /// # Errors
+            ///
+            /// The items': those of [`read`](Self::read), and `InvalidInput` if the group is of
+            /// another driver. The stream ends with the first.
+            ///
+            /// [`limit`]: crate::net::RecvMulti::limit
+            pub fn recv_multi(
+                &self,
+                group: &crate::driver::BufferGroup,
+            ) -> crate::net::RecvMulti<'_> {
+                crate::net::RecvMulti::new(self.bytes(), group)
+            }
+
             /// Like [`read`](Self::read), into several buffers, each filled before the next. More
             /// than 1024 buffers are used from the first on.
             ///
@@ -143,6 +184,25 @@ macro_rules! write_methods {
             /// A future that is dropped has written nothing.
             pub async fn write(&self, bytes: &[u8]) -> std::io::Result<usize> {
                 self.bytes().write(bytes).await
+            }
+
+            /// Sends from a buffer that the operation owns meanwhile, and that comes back with the
+            /// result: what there is room for, which may be less than all.
+            ///
+            /// # Errors
+            ///
+            /// Those of [`write`](Self::write), and `QuotaExceeded` at the limit of operations.
+            ///
+            /// # Cancel safety
+            ///
+            /// A dropped future may have sent; [`Submission::cancel`](crate::Submission::cancel)
+            /// tells.
+            pub fn send<B: crate::completion::buf::IoBuf>(
+                &self,
+                buffer: B,
+            ) -> crate::driver::Prepared<'_, crate::op::send::Send<B>> {
+                let bytes = self.bytes();
+                crate::op::send::Send::on(bytes.registration(), bytes.socket(), buffer)
             }
 
             /// Like [`write`](Self::write), from several buffers, one after the other. More than

@@ -126,6 +126,7 @@ impl Poller {
             event_capacity: backend::EVENT_CAPACITY,
             counters: &counters,
             simulation,
+            owner: None,
         })?;
         let shared = Shared {
             backend: opened.shared,

@@ -175,7 +175,7 @@ where
     let stop = Arc::clone(&core.stop);
     let name = format!("mainspring-{}", core.index);
     let thread = thread::Builder::new().name(name).spawn(move || {
-        let driver = affinity::pin(core.processor).and_then(|()| builder.build());
+        let driver = affinity::pin(core.processor).and_then(|()| builder.pinned().build());
         let (driver, told) = match driver {
             Ok(driver) => (Some(driver), Ok(())),
             Err(error) => (None, Err(error)),

@@ -21,6 +21,10 @@ macro_rules! for_every_kind {
         one_kind!(epoll, Epoll, $($($room::$file::$test)*)*);
         #[cfg(unix)]
         one_kind!(poll, Poll, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
+        one_kind!(uring, Uring, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
+        one_kind!(uring_pinned, Uring pinned, $($($room::$file::$test)*)*);
         #[cfg(windows)]
         one_kind!(iocp, Iocp, $($($room::$file::$test)*)*);
         #[cfg(feature = "sim")]
@@ -35,6 +39,8 @@ macro_rules! for_every_kernel_kind {
         #[cfg(target_os = "linux")]
         one_kind!(epoll_on_linux, Epoll, $($($room::$file::$test)*)*);
         one_kind!(poll_on_unix, Poll, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
+        one_kind!(uring_on_linux, Uring, $($($room::$file::$test)*)*);
     };
 }
 
@@ -47,13 +53,17 @@ macro_rules! for_every_windows_kind {
 }
 
 macro_rules! one_kind {
-    ($name:ident, $kind:ident, $($room:ident::$file:ident::$test:ident)*) => {
+    ($name:ident, $kind:ident $($pinned:ident)?, $($room:ident::$file:ident::$test:ident)*) => {
         mod $name {
+            use crate::world::Plan;
+
+            const PLAN: Plan = Plan::new(mainspring::Kind::$kind)$(.$pinned())?;
+
             $(
                 #[test]
                 fn $test() {
                     let name = concat!(stringify!($name), "::", stringify!($test));
-                    crate::required::run(mainspring::Kind::$kind, name, crate::$room::$file::$test);
+                    crate::required::run(PLAN, name, crate::$room::$file::$test);
                 }
             )*
         }
@@ -201,6 +211,7 @@ for_every_kind! {
 for_every_kernel_kind! {
     machine::changes {
         c7_changes_do_not_shorten_or_lengthen_a_wait
+        c7_after_a_change_a_wait_goes_on_with_what_is_left
         c4_what_was_removed_is_held_by_no_wait
         c2_data_after_another_thread_has_read_is_a_new_edge
     }
@@ -219,6 +230,7 @@ for_every_kernel_kind! {
         c9_urgent_data_is_told_apart_from_the_usual
         c9_a_task_waits_for_urgent_data_alone
         c2_a_reader_does_not_take_back_urgent_data
+        c8_urgent_data_nobody_reads_does_not_spin
     }
 }
 

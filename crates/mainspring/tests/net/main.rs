@@ -3,6 +3,8 @@
 #[cfg(unix)]
 mod auto_traits;
 mod both_ways;
+mod multishot;
+mod operations;
 mod support;
 mod tcp;
 #[cfg(unix)]

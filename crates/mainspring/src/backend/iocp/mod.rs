@@ -3,15 +3,15 @@
 //! # How the mechanism behaves
 //!
 //! A port delivers packets: "this operation has ended". Readiness is made of an operation that
-//! ends when a socket becomes ready: a request to the driver behind all sockets, which
-//! `sys/windows/afd.rs` tells about. A request is good for one answer, so watching a socket is a cycle
+//! ends when a socket becomes ready: a request to the driver behind all sockets, whose ways
+//! `sys/windows/afd.rs` tells. A request is good for one answer, so watching a socket is a cycle
 //! (`afd.rs` beside this file): request, packet, event, request for what is still wanted.
 //!
 //! # What we rely on, and what we guard against
 //!
-//! - **Requests are renewed once a turn**, right before the wait, for all that has changed since;
-//!   of a socket that was reported, read empty and rearmed in between, that is one call and one
-//!   packet a message. Only what is new, or changes while the port is waited on, is asked for at once.
+//! - **Requests are renewed once a turn**, right before the wait, for all that has changed since:
+//!   of a socket that was reported, read empty and rearmed in between, one call and one packet a
+//!   message. Only what is new, or changes while the port is waited on, is asked for at once.
 //! - **Edges are emulated**, a direction at a time: what was reported is not asked for again until
 //!   the source is rearmed, everything else still is.
 //! - **Never two requests for one socket**: they get each other's answers. Who wants another
@@ -42,7 +42,7 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
-use super::contract::{Caps, Config, Registrar, Selector, Support};
+use super::contract::{Caps, Completer, Config, Registrar, Selector, Support};
 
 use afd::Sockets;
 use port::{Queue, milliseconds};
@@ -67,7 +67,7 @@ struct Shared {
 }
 
 impl Selector for IocpSelector {
-    const CAPS: Caps = Caps { edge: Support::Emulated, completion: Support::Absent };
+    const CAPS: Caps = Caps { edge: Support::Emulated, completion: Support::Emulated };
     type Registrar = IocpRegistrar;
 
     fn probe() -> Result<(), Unavailable> {
@@ -178,6 +178,8 @@ impl Drop for IocpSelector {
 const DRAIN_WAIT_MS: u32 = 100;
 /// And how often in vain: after five seconds the kernel keeps the memory.
 const DRAIN_WAITS_MAX: u32 = 50;
+
+impl Completer for IocpRegistrar {}
 
 impl Registrar for IocpRegistrar {
     fn add(

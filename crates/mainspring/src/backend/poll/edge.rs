@@ -17,8 +17,9 @@ use crate::sys::inspect::Progress;
 use crate::sys::poll::{ERR, HUP, IN, OUT, PRI, RDHUP};
 
 /// How long a doubt is borne before what was told is told again, in looks; a millisecond asleep
-/// counts as one. Thirty times what a program that keeps its tasks apart needs between two looks,
-/// a quarter of a second for one that sleeps.
+/// counts as one. So it is a quarter of a second for a program that sleeps, and much less for one
+/// that is busy: long enough that a source which is left alone costs nothing one would notice, and
+/// short enough that a person hardly would, should there have been an edge.
 pub(super) const PATIENCE_MIN: u64 = 256;
 /// The longest: every repeat doubles it up to here. Four seconds asleep.
 pub(super) const PATIENCE_MAX: u64 = 4096;

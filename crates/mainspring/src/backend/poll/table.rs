@@ -39,8 +39,11 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) enum Watch {
     Level,
-    OneShot { spent: bool },
-    Edge(Edge),
+    OneShot {
+        spent: bool,
+    },
+    /// Boxed, because a driver has none: it arms for one report at a time.
+    Edge(Box<Edge>),
 }
 
 impl Entry {
@@ -65,7 +68,7 @@ impl Entry {
         self.watch = match trigger {
             Trigger::Level => Watch::Level,
             Trigger::OneShot => Watch::OneShot { spent: false },
-            Trigger::Edge => Watch::Edge(Edge::default()),
+            Trigger::Edge => Watch::Edge(Box::default()),
         };
     }
 }

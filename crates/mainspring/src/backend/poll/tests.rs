@@ -4,14 +4,19 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
+use crate::sys::inspect::Progress;
 use crate::sys::raw_source;
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
 const READ: Interest = Interest::READABLE;
 
 fn open() -> (PollSelector, PollRegistrar) {
-    let config =
-        Config { clock: Clock::real(), counters: Arc::new(Counters::default()), event_capacity: 1 };
+    let config = Config {
+        clock: Clock::real(),
+        counters: Arc::new(Counters::default()),
+        event_capacity: 1,
+        owner: None,
+    };
     PollSelector::open(config).unwrap()
 }
 
@@ -38,22 +43,6 @@ fn c9_flags_map_to_ready() {
     assert_eq!(ready(ERR), Ready::ERROR | Ready::WRITE_CLOSED);
     assert_eq!(ready(PRI), Ready::PRIORITY);
     assert_eq!(ready(OUT), Ready::WRITABLE);
-}
-
-/// The flags are epoll's, so that what is proven of one mapping holds for the other.
-#[cfg(target_os = "linux")]
-#[test]
-fn c9_the_flags_are_those_of_epoll() {
-    let flags = [IN, OUT, PRI, ERR, HUP, RDHUP].map(i32::from);
-    let of_epoll = [
-        libc::EPOLLIN,
-        libc::EPOLLOUT,
-        libc::EPOLLPRI,
-        libc::EPOLLERR,
-        libc::EPOLLHUP,
-        libc::EPOLLRDHUP,
-    ];
-    assert_eq!(flags, of_epoll);
 }
 
 #[test]
@@ -142,7 +131,7 @@ fn c2_as_much_new_data_as_was_read_is_told() {
     }
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
+/// Where the system counts what a connection received.
 #[test]
 fn c2_tcp_is_exact() {
     use std::net::{TcpListener, TcpStream};
@@ -150,6 +139,9 @@ fn c2_tcp_is_exact() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut b = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (mut a, _) = listener.accept().unwrap();
+    if matches!(progress(raw_source(&a), Sort::Socket), Progress::Waiting { .. }) {
+        return;
+    }
     let (mut selector, registrar) = open();
     let both = READ | Interest::WRITABLE;
     registrar.add(raw_source(&a), Token(1), both, Trigger::Edge).unwrap();

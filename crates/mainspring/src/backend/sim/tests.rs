@@ -17,7 +17,8 @@ const WRITE: Interest = Interest::WRITABLE;
 const BOTH: Interest = READ.add(WRITE);
 
 fn config(simulation: &Simulation) -> Config {
-    Config { clock: simulation.clock(), counters: Arc::default(), event_capacity: 0 }
+    let (clock, counters) = (simulation.clock(), Arc::default());
+    Config { clock, counters, event_capacity: 0, owner: None }
 }
 
 fn open_on(simulation: &Simulation) -> (SimSelector, SimRegistrar) {

@@ -33,6 +33,14 @@ impl Identity {
     pub(crate) fn sort(&self) -> Sort {
         self.sort
     }
+
+    /// The identity in 32 bits, never zero, for tables: two files in four billion share one.
+    #[allow(dead_code, reason = "kept by the mechanisms that have a table of all descriptors")]
+    pub(crate) fn fingerprint(&self) -> u32 {
+        // The odd constant is 2^64 divided by the golden ratio: neighbours end up far apart.
+        let mixed = (self.inode ^ self.device.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 32) as u32 | 1
+    }
 }
 
 /// Which file a number names. Sockets and pipes have a number of their own that is not given out
@@ -64,7 +72,7 @@ pub(crate) fn identity(source: RawSource) -> io::Result<Identity> {
         libc::S_IFREG | libc::S_IFDIR => Sort::Storage,
         _ => Sort::Other,
     };
-    Ok(Identity { device: answer.st_dev as u64, inode: answer.st_ino as u64, sort })
+    Ok(Identity { device: answer.st_dev as _, inode: answer.st_ino as _, sort })
 }
 
 /// How much has passed through a source. Compared with an earlier answer it tells whether something
@@ -83,7 +91,7 @@ pub(crate) enum Progress {
 pub(crate) fn progress(source: RawSource, sort: Sort) -> Progress {
     let descriptor = number(source);
     let tcp = if sort == Sort::Socket { tcp_progress(descriptor) } else { None };
-    tcp.unwrap_or_else(|| Progress::Waiting { received: ask(descriptor, libc::FIONREAD as u64) })
+    tcp.unwrap_or_else(|| Progress::Waiting { received: ask(descriptor, libc::FIONREAD as _) })
 }
 
 fn number(source: RawSource) -> RawFd {
@@ -129,7 +137,7 @@ fn tcp_progress(descriptor: RawFd) -> Option<Progress> {
         let bytes = info[UNACKED..UNACKED + 4].try_into().expect("four bytes of the array");
         return Some(Progress::Waiting { received: u32::from_ne_bytes(bytes).into() });
     }
-    let unacknowledged = ask(descriptor, libc::TIOCOUTQ as u64);
+    let unacknowledged = ask(descriptor, libc::TIOCOUTQ as _);
     let written = word(BYTES_ACKED).wrapping_add(unacknowledged);
     Some(Progress::Totals { received: word(BYTES_RECEIVED), written })
 }

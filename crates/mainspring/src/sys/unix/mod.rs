@@ -5,6 +5,8 @@ pub(crate) mod affinity;
 pub(crate) mod credentials;
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+#[cfg(target_os = "linux")]
+pub(crate) mod fork;
 pub(crate) mod inspect;
 pub(crate) mod message;
 pub(crate) mod notifier;
@@ -14,6 +16,8 @@ pub(crate) mod signal;
 pub(crate) mod socket;
 mod source;
 pub(crate) mod tcp;
+#[cfg(target_os = "linux")]
+pub(crate) mod uring;
 
 pub use source::AsSource;
 pub(crate) use source::raw_source;

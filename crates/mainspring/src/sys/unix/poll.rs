@@ -121,6 +121,15 @@ mod tests {
         assert_eq!(milliseconds(Some(Duration::MAX)), i32::MAX);
     }
 
+    /// What is proven of one mechanism's flags holds for the other's.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn c9_the_flags_are_those_of_epoll() {
+        use libc::{EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP};
+        let flags = [IN, OUT, PRI, ERR, HUP, RDHUP].map(i32::from);
+        assert_eq!(flags, [EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLERR, EPOLLHUP, EPOLLRDHUP]);
+    }
+
     #[test]
     fn c8_a_number_that_names_nothing_says_so_and_a_line_of_nothing_is_passed_over() {
         let mut lines = [Polled::new(RawSource(i32::MAX as u64), IN), Polled::nothing()];

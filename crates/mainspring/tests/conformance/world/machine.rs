@@ -22,8 +22,8 @@ pub(crate) struct Socket(OwnedFd);
 /// greatest number, so it is not the limit of a machine that has none.
 const APART_END: u64 = 1 << 16;
 
-/// The number after the next that belongs to one test: each is given out once in a run, from the top
-/// down, and the kernel gives out the lowest.
+/// The number after the next that belongs to one test: each is given out once in a run, from the
+/// top down, and the kernel gives out the lowest.
 static APART: LazyLock<AtomicI32> = LazyLock::new(|| {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
@@ -94,6 +94,14 @@ impl Socket {
     pub(crate) fn put_urgent(&self, byte: u8) {
         let sent = rustix::net::send(&self.0, &[byte], rustix::net::SendFlags::OOB);
         assert_eq!(sent.expect("room to send"), 1);
+    }
+
+    /// Takes the byte of urgent data, if there is one.
+    pub(crate) fn receive_urgent(&self) -> Option<u8> {
+        let mut byte = [0; 1];
+        let flags = rustix::net::RecvFlags::OOB;
+        let (count, _) = rustix::net::recv(&self.0, &mut byte, flags).ok()?;
+        (count == 1).then_some(byte[0])
     }
 
     pub(crate) fn apart(self) -> Socket {

@@ -22,9 +22,34 @@ use windows as machine;
 /// How long a test waits for what has to come, on the clock of its world.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a world is to be like.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    kind: Kind,
+    pinned: bool,
+}
+
+impl Plan {
+    pub(crate) const fn new(kind: Kind) -> Plan {
+        Plan { kind, pinned: false }
+    }
+
+    /// With drivers that belong to the thread that turns them.
+    #[allow(dead_code, reason = "not every system has a kind that such drivers are different on")]
+    pub(crate) const fn pinned(mut self) -> Plan {
+        self.pinned = true;
+        self
+    }
+
+    pub(crate) const fn kind(self) -> Kind {
+        self.kind
+    }
+}
+
 /// Sockets, queues and time of one kind.
 pub(crate) struct World {
     kind: Kind,
+    pinned: bool,
     base: Instant,
     #[cfg(feature = "sim")]
     simulation: Option<mainspring::Simulation>,
@@ -56,9 +81,10 @@ impl AsSource for Number {
 }
 
 impl World {
-    pub(crate) fn open(kind: Kind) -> World {
+    pub(crate) fn open(Plan { kind, pinned }: Plan) -> World {
         World {
             kind,
+            pinned,
             base: Instant::now(),
             #[cfg(feature = "sim")]
             simulation: (kind == Kind::Sim).then(|| mainspring::Simulation::new(SEED)),
@@ -107,7 +133,18 @@ impl World {
     /// How often a source is reported that was closed and lives on in a duplicate: once each time
     /// it becomes ready, or never.
     pub(crate) fn leftovers(&self) -> u64 {
-        u64::from(self.remembers())
+        u64::from(self.remembers() && self.kind != Kind::Uring)
+    }
+
+    /// Whether a removed source is let go of before the removal returns, also while another thread
+    /// waits; a ring is only asked to, and does so a moment later.
+    pub(crate) fn lets_go_at_once(&self) -> bool {
+        self.kind != Kind::Uring
+    }
+
+    /// Whether adding and modifying are system calls of their own.
+    pub(crate) fn calls_to_change(&self) -> bool {
+        !(self.pinned && self.kind == Kind::Uring)
     }
 
     /// A poller of this kind.
@@ -131,6 +168,7 @@ impl World {
             return builder.simulation(simulation).build().expect("a driver in the simulation");
         }
         let builder = builder.choice(Choice::Exactly(self.kind));
+        let builder = if self.pinned { builder.pinned() } else { builder };
         builder.build().expect("a driver of a kind that is available")
     }
 
@@ -318,6 +356,15 @@ impl Socket {
             Socket::Machine(socket) => socket.put_urgent(byte),
             #[cfg(feature = "sim")]
             Socket::Simulated(_) => panic!("the simulated network has no urgent data"),
+        }
+    }
+
+    /// Takes the byte of urgent data, if there is one.
+    pub(crate) fn receive_urgent(&self) -> Option<u8> {
+        match self {
+            Socket::Machine(socket) => socket.receive_urgent(),
+            #[cfg(feature = "sim")]
+            Socket::Simulated(_) => None,
         }
     }
 
