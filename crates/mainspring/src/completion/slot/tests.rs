@@ -13,6 +13,11 @@ fn placed<const BYTES: usize>(fates: &Arc<Fates>) -> Slot {
     slot
 }
 
+fn take_back<const BYTES: usize>(slot: &Slot) {
+    let _: Probe<BYTES> = slot.withdraw();
+    drop(slot.release());
+}
+
 fn part() -> Part {
     Part { result: Ok(1), buffer: None }
 }
@@ -61,7 +66,7 @@ fn c11_an_abandoned_operation_stays_until_its_last_completion() {
         assert!(slot.poll::<Probe<BYTES>>(0, &waker).is_pending());
         assert!(slot.abandon(0).expect("it runs").is_some(), "the waker is given back");
         assert!(slot.is_submitted());
-        assert!(slot.part(0, part()).expect("it has not ended"));
+        assert_eq!(slot.part(0, part()).expect("it has not ended"), AfterPart::Wake);
         assert_eq!(fates.count(), [1, 0, 0], "a part may still come");
         assert!(matches!(slot.complete(0, Ok(3)), Ended::Abandoned));
         assert_eq!(fates.count(), [1, 0, 0]);
@@ -94,13 +99,12 @@ fn c4_completions_of_another_generation_are_stale() {
         assert!(matches!(slot.complete(generation, Ok(0)), Ended::Stale));
         assert!(slot.part(generation, part()).is_err());
     }
-    let _: Small = slot.withdraw();
-    drop(slot.release());
+    take_back::<8>(&slot);
     assert!(matches!(slot.complete(0, Ok(0)), Ended::Stale), "free");
     slot.place(Small::new(&fates, Panics::Never), Operation::raw);
     assert!(matches!(slot.complete(0, Ok(0)), Ended::Stale), "the next one's");
     assert!(slot.is_submitted());
-    let _: Small = slot.withdraw();
+    take_back::<8>(&slot);
 }
 
 #[test]
@@ -124,7 +128,7 @@ fn an_operation_that_cannot_be_begun_is_dropped() {
     assert!(!slot.is_submitted());
     slot.place(Small::new(&fates, Panics::Never), Operation::raw);
     assert!(slot.is_submitted());
-    let _: Small = slot.withdraw();
+    take_back::<8>(&slot);
 }
 
 #[test]
@@ -157,9 +161,9 @@ fn an_operation_is_begun_where_it_stays() {
             crate::completion::operation::RawOperation::Nop
         }
 
-        fn part(&mut self, _part: Part) -> bool {
+        fn part(&mut self, _part: Part) -> AfterPart {
             assert_eq!(self.0, std::ptr::from_ref(self).addr());
-            false
+            AfterPart::Nothing
         }
 
         fn finish(self, _result: io::Result<u64>) {}
@@ -169,10 +173,11 @@ fn an_operation_is_begun_where_it_stays() {
 
     let slot = Slot::new();
     slot.place(Located(0), Operation::raw);
-    assert!(!slot.part(0, part()).expect("it has not ended"));
+    assert_eq!(slot.part(0, part()).expect("it has not ended"), AfterPart::Nothing);
     let inside =
         std::ptr::from_ref(&slot).addr()..std::ptr::from_ref(&slot).addr() + size_of::<Slot>();
     let located: Located = slot.withdraw();
+    drop(slot.release());
     assert!(inside.contains(&located.0), "small enough to lie in the slot");
 }
 
