@@ -55,12 +55,7 @@ impl Events {
     /// An empty list that allocates when the first events arrive.
     #[must_use]
     pub const fn new() -> Events {
-        Events {
-            list: Vec::new(),
-            woken: false,
-            completions: Vec::new(),
-            refused: Vec::new(),
-        }
+        Events { list: Vec::new(), woken: false, completions: Vec::new(), refused: Vec::new() }
     }
 
     /// An empty list with room for `capacity` events. Zero is as good as any other number: the

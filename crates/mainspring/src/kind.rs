@@ -29,8 +29,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind this build knows by name, the preferred first.
-    pub const ALL: &'static [Kind] =
-        &[Kind::Epoll, Kind::Uring, Kind::Poll, Kind::Iocp, Kind::Sim];
+    pub const ALL: &'static [Kind] = &[Kind::Epoll, Kind::Uring, Kind::Poll, Kind::Iocp, Kind::Sim];
 
     /// The name used in `MAINSPRING_BACKEND`, on command lines and in reports.
     #[must_use]
