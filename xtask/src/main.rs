@@ -3,6 +3,7 @@
 //! One file a step. A step runs a program or reads the tree, says what it does, and ends with an
 //! error that names the cause; `cargo xtask ci` runs them all in order.
 
+mod debian;
 mod kernels;
 mod mutants;
 mod process;
@@ -52,6 +53,11 @@ const STEPS: &[Step] = &[
         run: kernels::run,
     },
     Step { name: "msrv", about: "the oldest compiler we promise", run: steps::msrv::run },
+    Step {
+        name: "windows",
+        about: "the suite under Wine, and other Windows targets type-checked [FILTER]",
+        run: steps::windows::run,
+    },
     Step {
         name: "repeat",
         about: "the concurrent tests over and over [COUNT] [FILTER]",

@@ -27,12 +27,15 @@ struct Kernel {
 }
 
 const KERNELS: &[Kernel] = &[
-    // Neither epoll_pwait2 nor multishot polls.
-    Kernel { version: "5.10", suite: "bullseye", kinds: &["epoll", "sim"] },
+    // No epoll_pwait2. Its io_uring is that of 5.15, as in all later updates of 5.10.
+    Kernel { version: "5.10", suite: "bullseye", kinds: ALL_KINDS },
     // The first of the long-lived ones with SINGLE_ISSUER and DEFER_TASKRUN.
-    Kernel { version: "6.1", suite: "bookworm", kinds: &["epoll", "sim"] },
-    Kernel { version: "6.12", suite: "trixie", kinds: &["epoll", "sim"] },
+    Kernel { version: "6.1", suite: "bookworm", kinds: ALL_KINDS },
+    // With NO_SQARRAY, and the switch kernel.io_uring_disabled.
+    Kernel { version: "6.12", suite: "trixie", kinds: ALL_KINDS },
 ];
+
+const ALL_KINDS: &[&str] = &["epoll", "uring", "poll", "sim"];
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 

@@ -20,6 +20,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("mutants", &[]),
     ("kernels", &[]),
     ("msrv", &[]),
+    ("windows", &[]),
     // A whole campaign is `cargo xtask repeat`; here a few runs show what fails often.
     ("repeat", &["20"]),
 ];

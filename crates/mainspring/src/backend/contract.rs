@@ -120,6 +120,10 @@ pub(crate) trait Selector: Sized {
     /// Cancels every operation and returns when the kernel holds no memory any more, with the
     /// completions in `events` (C12). Returns how many it could not end in a bounded time: their
     /// memory must never be used again. Without operations there is nothing to do.
+    ///
+    /// It is the end of the queue's operations (C14). One that another thread hands over meanwhile
+    /// is among those that are ended, or its submission fails, or its cancel is answered
+    /// [`Cancel::Withdrawn`].
     fn drain(&mut self, events: &mut Events) -> usize {
         let _ = events;
         0

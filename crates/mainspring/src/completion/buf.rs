@@ -39,7 +39,8 @@ pub trait IoBufMut: Send + 'static {
     ///
     /// # Safety
     ///
-    /// They were, since [`memory`](Self::memory) was called, and `len` is not more than its length.
+    /// They were, since [`memory`](Self::memory) was last called, in the memory it then lent, and
+    /// `len` is not more than its length.
     unsafe fn set_filled(&mut self, len: usize);
 }
 
@@ -57,7 +58,8 @@ impl IoBufMut for Vec<u8> {
 
     unsafe fn set_filled(&mut self, len: usize) {
         // SAFETY: `memory` lent the capacity from its beginning, and the caller promises that the
-        // first `len` bytes of it were written.
+        // first `len` bytes of it were written. Nothing has changed the capacity since: that would
+        // take the vector.
         unsafe { self.set_len(len) };
     }
 }
@@ -114,33 +116,40 @@ impl IoBuf for Arc<Vec<u8>> {
 
 /// A buffer on its way through an operation that fills it.
 #[derive(Debug)]
-pub(crate) struct Filling<B>(B);
+pub(crate) struct Filling<B> {
+    buffer: B,
+    /// The length of the memory when it was last lent. A buffer may lend other memory each time it
+    /// is asked, so it is not asked again once something was written.
+    room: usize,
+}
 
 impl<B: IoBufMut> Filling<B> {
     pub(crate) fn new(buffer: B) -> Filling<B> {
-        Filling(buffer)
+        Filling { buffer, room: 0 }
     }
 
     /// The memory, for a call that fills it and says how far.
     pub(crate) fn memory(&mut self) -> &mut [MaybeUninit<u8>] {
-        self.0.memory()
+        self.room = 0;
+        let memory = self.buffer.memory();
+        self.room = memory.len();
+        memory
     }
 
     /// The memory as the kernel is to see it.
     pub(crate) fn raw(&mut self) -> RawMemory {
-        let memory = self.0.memory();
+        let memory = self.memory();
         RawMemory { start: memory.as_mut_ptr().cast(), len: memory.len() }
     }
 
     /// The buffer, filled as far as the call that was given the memory said; after an error, not
     /// at all. Only the end of an operation calls this, with the kernel's own answer.
     pub(crate) fn into_filled(mut self, result: &io::Result<u64>) -> B {
-        let room = self.0.memory().len();
-        let filled = result.as_ref().map_or(0, |&count| (count as usize).min(room));
-        // SAFETY: the call that had the memory said that it has written so many bytes of it, from
-        // the beginning; `memory` lends the same memory each time and moves nothing.
-        unsafe { self.0.set_filled(filled) };
-        self.0
+        let filled = result.as_ref().map_or(0, |&count| count.min(self.room as u64) as usize);
+        // SAFETY: the call that was lent the memory last said that it has written so many bytes of
+        // it, from the beginning, and nobody asked the buffer for memory since.
+        unsafe { self.buffer.set_filled(filled) };
+        self.buffer
     }
 
     /// The buffer of an operation that moved nothing.

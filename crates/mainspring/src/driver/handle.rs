@@ -141,6 +141,7 @@ impl Handle {
 
     /// Whether both are handles of one driver.
     #[must_use]
+    #[inline]
     pub fn is_same(&self, other: &Handle) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -186,6 +187,7 @@ impl Handle {
     pub fn metrics(&self) -> Metrics {
         Metrics {
             sources_now: self.0.set.len() as u64,
+            operations_now: self.0.operations.submitted() as u64,
             timers_now: self.0.timers.len() as u64,
             ..self.0.counters.snapshot()
         }
@@ -222,6 +224,7 @@ impl Handle {
     }
 
     /// Whether a short transfer on a stream may be taken for `WouldBlock` (clause C2).
+    #[inline]
     pub(crate) fn has_true_edges(&self) -> bool {
         self.0.caps.edge == Support::Native
     }
@@ -242,6 +245,7 @@ impl Handle {
         self.0.backend.begin(&self.0.operations, operation)
     }
 
+    #[inline]
     pub(super) fn shared(&self) -> &Shared {
         &self.0
     }

@@ -25,6 +25,8 @@ impl Counters {
 
     pub(crate) fn leaked(&self, _operations: u64) {}
 
+    pub(crate) fn operation_panics(&self, _panics: u64) {}
+
     pub(crate) fn system_call(&self, _call: SystemCall) {}
 
     pub(crate) fn snapshot(&self) -> Metrics {
@@ -48,6 +50,7 @@ mod tests {
         counters.waker_panic();
         counters.source_registered();
         counters.leaked(1);
+        counters.operation_panics(1);
         counters.system_call(SystemCall::Wait);
         assert_eq!(counters.snapshot(), Metrics::default());
     }

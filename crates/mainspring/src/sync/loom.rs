@@ -6,6 +6,18 @@ pub(crate) use ::loom::sync::atomic;
 
 use ::std::time::Duration;
 
+/// Counts threads, from 1 on; not under loom's eyes, because every run of a model counts on.
+static THREADS: ::std::sync::atomic::AtomicU64 = ::std::sync::atomic::AtomicU64::new(1);
+
+::loom::thread_local! {
+    static NUMBER: u64 = THREADS.fetch_add(1, ::std::sync::atomic::Ordering::Relaxed);
+}
+
+/// A number of this thread of the model that no other has, or ever had, or ever gets; never 0.
+pub(crate) fn thread_number() -> u64 {
+    NUMBER.with(|number| *number)
+}
+
 /// A lock without poisoning.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(::loom::sync::Mutex<T>);

@@ -5,7 +5,21 @@ pub(crate) use ::std::sync::MutexGuard;
 pub(crate) use ::std::sync::atomic;
 
 use ::std::sync::PoisonError;
+use ::std::sync::atomic::{AtomicU64, Ordering};
 use ::std::time::Duration;
+
+/// Counts threads, from 1 on.
+static THREADS: AtomicU64 = AtomicU64::new(1);
+
+::std::thread_local! {
+    static NUMBER: u64 = THREADS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A number of this thread that no other has, or ever had, or ever gets; never 0.
+#[inline]
+pub(crate) fn thread_number() -> u64 {
+    NUMBER.with(|number| *number)
+}
 
 /// A lock without poisoning.
 #[derive(Debug, Default)]

@@ -211,6 +211,7 @@ for_every_kind! {
 for_every_kernel_kind! {
     machine::changes {
         c7_changes_do_not_shorten_or_lengthen_a_wait
+        c7_after_a_change_a_wait_goes_on_with_what_is_left
         c4_what_was_removed_is_held_by_no_wait
         c2_data_after_another_thread_has_read_is_a_new_edge
     }
@@ -235,6 +236,10 @@ for_every_kernel_kind! {
 
 #[cfg(windows)]
 for_every_windows_kind! {
+    machine::changes {
+        c7_changes_do_not_shorten_or_lengthen_a_wait
+        c4_what_was_removed_is_held_by_no_wait
+    }
     machine::urgent {
         c9_urgent_data_is_heard_alone
         c9_urgent_data_is_told_apart_from_the_usual

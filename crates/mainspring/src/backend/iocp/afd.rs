@@ -222,11 +222,16 @@ impl Sockets {
         cancelled
     }
 
-    fn find(&self, source: RawSource, token: Token) -> io::Result<usize> {
+    fn find(&mut self, source: RawSource, token: Token) -> io::Result<usize> {
         let index = self.by_source.get(&source).copied();
-        index
-            .filter(|&index| self.slots[index].token() == Some(token))
-            .ok_or_else(|| not_owned(source))
+        let index = index.filter(|&index| self.slots[index].token() == Some(token));
+        let index = index.ok_or_else(|| not_owned(source))?;
+        if self.slots[index].is_alive() {
+            return Ok(index);
+        }
+        // Closed; the packet that says so was not taken yet, and then finds nobody to tell.
+        self.slots[index].registered = None;
+        Err(not_owned(source))
     }
 
     /// Something about a slot has changed: it is looked at before the next wait, or now, if

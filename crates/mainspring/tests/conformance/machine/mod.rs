@@ -1,6 +1,5 @@
 //! What only a machine's kernel has: signals, urgent data, pipes, files.
 
-#[cfg(unix)]
 pub(crate) mod changes;
 #[cfg(unix)]
 pub(crate) mod kinds_of_source;

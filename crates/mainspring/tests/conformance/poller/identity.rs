@@ -162,6 +162,9 @@ pub(crate) fn c5_modify_leaves_the_former_file_behind(world: &World) {
     let (c, d) = world.pair();
     let mut number = world.apart(a);
     let _twin = number.duplicate();
+    if !world.knows_files() {
+        return;
+    }
     let mut watch = Watch::new(world);
     watch.add(&number, OLD, Interest::READABLE, Trigger::Edge);
     c.duplicate_onto(&mut number);

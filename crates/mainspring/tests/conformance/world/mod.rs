@@ -115,6 +115,18 @@ impl World {
         self.kind != Kind::Iocp
     }
 
+    /// Whether the end of a stream is told although there is data before it that nobody has read.
+    pub(crate) fn looks_behind_data(&self) -> bool {
+        // Windows itself does; Wine, under which the suite is run, does not.
+        self.kind != Kind::Iocp
+    }
+
+    /// Whether a number is known to name another file than before, although the former file lives
+    /// on in a duplicate. Windows tells of a socket's end with its last handle only.
+    pub(crate) fn knows_files(&self) -> bool {
+        self.kind != Kind::Iocp
+    }
+
     /// Whether an edge is silent until the source is rearmed.
     pub(crate) fn rearms(&self) -> bool {
         self.kind == Kind::Iocp
