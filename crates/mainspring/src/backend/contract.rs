@@ -43,6 +43,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::RawOperation;
 use crate::event::Events;
 use crate::interest::Interest;
@@ -231,5 +232,28 @@ pub(crate) trait Completer: Send + Sync {
     fn cancel(&self, token: Token) -> Cancel {
         let _ = token;
         Cancel::Withdrawn
+    }
+
+    /// Lets the kernel fill the buffers of a group, for operations that name it. From the next look
+    /// on, free numbers are [lent](crate::completion::pool::Pool::lend) to the kernel at each look,
+    /// and each that comes back with data is noted as
+    /// [filled](crate::completion::pool::Pool::filled). An operation that finds none ends with
+    /// [`error::no_buffers`](crate::error::no_buffers).
+    ///
+    /// The backend keeps the buffers until the group was removed and, if the kernel did not let go
+    /// of it in a bounded time, for ever.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when this kernel fills no groups: the layer above takes from it instead.
+    fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        let _ = (group, buffers);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes a group back from the kernel. No operation that names it is under way, and none will
+    /// be before the number is added again.
+    fn remove_group(&self, group: u16) {
+        let _ = group;
     }
 }

@@ -20,6 +20,7 @@ mod uring;
 use std::io;
 use std::time::Duration;
 
+use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::{Operation, RawOperation};
 use crate::completion::operation_set::OperationSet;
 use crate::event::Events;
@@ -363,6 +364,14 @@ impl SharedBackend {
     /// Ends an operation early; see [`contract::Completer::cancel`].
     pub(crate) fn cancel(&self, token: Token) -> Cancel {
         each!(self, registrar => registrar.cancel(token))
+    }
+
+    pub(crate) fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        each!(self, registrar => registrar.add_group(group, buffers))
+    }
+
+    pub(crate) fn remove_group(&self, group: u16) {
+        each!(self, registrar => registrar.remove_group(group));
     }
 
     /// Adds a source with the mechanism's own flags.

@@ -21,6 +21,7 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
+use super::buffer_group::Groups;
 use super::context;
 use super::registration::Registration;
 use super::timers::Timers;
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(super) backend: SharedBackend,
     pub(super) timers: Timers,
     pub(super) operations: OperationSet,
+    pub(super) groups: Groups,
     /// The thread that turns a pinned driver, once it does.
     pub(super) owner: Arc<Owner>,
     /// Whether only the owner may turn it.
@@ -76,6 +78,7 @@ impl Handle {
             backend: opened.shared,
             timers: Timers::new(),
             operations: OperationSet::new(owner.clone()),
+            groups: Groups::new(),
             owner,
             pinned,
             counters,
@@ -264,6 +267,7 @@ impl Handle {
         self.0.set.shutdown(&mut wakers);
         while self.0.timers.advance(u64::MAX, usize::MAX, &mut wakers).more {}
         wake_all(&mut wakers, &self.0.counters);
+        self.0.groups.shutdown();
         self.unpark();
     }
 }

@@ -6,6 +6,7 @@
 //! ```
 
 pub(crate) mod budget;
+mod buffer_group;
 mod builder;
 mod context;
 #[cfg(unix)]
@@ -13,6 +14,7 @@ mod descriptor;
 mod emulation;
 mod handle;
 mod listing;
+mod multishot;
 mod owned;
 mod registration;
 #[cfg(feature = "sim")]
@@ -22,12 +24,14 @@ mod timers;
 mod turn;
 mod wake;
 
+pub use buffer_group::BufferGroup;
 pub use builder::Builder;
 pub use context::Entered;
 pub use emulation::Emulation;
 pub(crate) use emulation::{Attempt, Subject};
 pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
+pub(crate) use multishot::Running;
 pub use owned::Async;
 pub use registration::{ReadyEvent, ReadyFuture, Registration};
 pub use submission::{Cancelling, Outcome, Prepared, Submission};

@@ -42,6 +42,27 @@ macro_rules! read_methods {
                 crate::op::recv::Recv::on(bytes.registration(), bytes.socket(), buffer)
             }
 
+            /// What comes, in buffers of `group` that give themselves back, until the end of the
+            /// stream or an error. Where the kernel can, it fills them without being asked each
+            /// time; a connection on which nothing comes has no buffer.
+            ///
+            /// Received is what is awaited and not much more: when [`limit`] buffers hold what was
+            /// not taken, receiving pauses until it was, and when the group has no free buffer,
+            /// until one is given back.
+            ///
+            /// # Errors
+            ///
+            /// The items': those of [`read`](Self::read), and `InvalidInput` if the group is of
+            /// another driver. The stream ends with the first.
+            ///
+            /// [`limit`]: crate::net::RecvMulti::limit
+            pub fn recv_multi(
+                &self,
+                group: &crate::driver::BufferGroup,
+            ) -> crate::net::RecvMulti<'_> {
+                crate::net::RecvMulti::new(self.bytes(), group)
+            }
+
             /// Like [`read`](Self::read), into several buffers, each filled before the next. More
             /// than 1024 buffers are used from the first on.
             ///

@@ -5,6 +5,7 @@
 //! be used from any thread and under any executor; only the driver has to be turned by somebody,
 //! which a background thread does when the program has none of its own.
 
+mod accept_multi;
 mod acceptor;
 mod byte_stream;
 mod connect;
@@ -18,6 +19,7 @@ mod futures_io;
 mod hyper_io;
 mod methods;
 mod open;
+mod recv_multi;
 mod resolve;
 mod shortages;
 mod split;
@@ -30,6 +32,7 @@ mod udp;
 pub mod unix;
 
 pub use datagram::Datagram;
+pub use recv_multi::RecvMulti;
 pub use resolve::{Addresses, Resolve, ToSocketAddrs, lookup_host};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;

@@ -5,8 +5,10 @@
 //! backend carries operations out, the kernel has the buffer meanwhile; elsewhere the same calls
 //! work through readiness, or on the pool of blocking threads.
 
+pub(crate) mod accept_multi;
 mod nop;
 pub(crate) mod recv;
+pub(crate) mod recv_multi;
 pub(crate) mod send;
 
 pub use nop::{Nop, nop};

@@ -35,6 +35,10 @@ impl Simulation {
     pub(crate) fn unix_pair(&self) -> io::Result<(Socket, Socket)> {
         match *self {}
     }
+
+    pub(crate) fn accepted(&self, _number: u64) -> io::Result<Socket> {
+        match *self {}
+    }
 }
 
 /// Stands for a simulated socket; there is none.
@@ -43,6 +47,10 @@ pub(crate) enum Socket {}
 
 impl Socket {
     pub(crate) fn raw_source(&self) -> RawSource {
+        match *self {}
+    }
+
+    pub(crate) fn simulation(&self) -> Simulation {
         match *self {}
     }
 

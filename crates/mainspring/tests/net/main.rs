@@ -2,6 +2,7 @@
 
 mod auto_traits;
 mod both_ways;
+mod multishot;
 mod operations;
 mod support;
 mod tcp;

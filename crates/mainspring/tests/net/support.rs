@@ -83,6 +83,24 @@ fn on_simulated_kernels<F: Future<Output = ()>>(test: &impl Fn(Handle) -> F) {
     }
 }
 
+/// Runs `test` with a driver of its own on each of those kernels.
+pub fn on_each_kernel_with(test: impl Fn(Driver)) {
+    test(driver());
+    with_simulated_kernels(&test);
+}
+
+#[cfg(feature = "sim")]
+fn with_simulated_kernels(test: &impl Fn(Driver)) {
+    for seed in 0..20 {
+        let simulation = mainspring::Simulation::new(seed);
+        let builder = mainspring::Builder::new().simulation(&simulation);
+        test(builder.build().expect("a driver"));
+    }
+}
+
+#[cfg(not(feature = "sim"))]
+fn with_simulated_kernels(_test: &impl Fn(Driver)) {}
+
 #[cfg(not(feature = "sim"))]
 fn on_simulated_kernels<F: Future<Output = ()>>(_test: &impl Fn(Handle) -> F) {}
 
