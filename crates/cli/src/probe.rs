@@ -123,6 +123,16 @@ impl Chosen {
 }
 
 impl System {
+    #[cfg(not(unix))]
+    fn this() -> System {
+        System {
+            name: std::env::consts::OS.to_string(),
+            release: "of a release it does not tell".to_string(),
+            machine: std::env::consts::ARCH.to_string(),
+        }
+    }
+
+    #[cfg(unix)]
     fn this() -> System {
         let uname = rustix::system::uname();
         let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
