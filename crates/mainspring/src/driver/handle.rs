@@ -232,8 +232,8 @@ impl Handle {
         self.0.caps.edge == Support::Native
     }
 
-    /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says so
-    /// at its next turn, and by then has let go of everything.
+    /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says
+    /// so at its next turn, and by then has let go of everything.
     pub(crate) fn flush(&self) {
         let _ = self.0.backend.flush();
     }

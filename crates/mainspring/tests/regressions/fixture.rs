@@ -56,6 +56,12 @@ pub(crate) fn remembers(driver: &Driver) -> bool {
     driver.handle().backend().kind() != Kind::Poll
 }
 
+/// How often a source is reported that was closed and lives on in a duplicate: once where the
+/// kernel cannot be told of its end. A ring can, and what nobody remembers has none.
+pub(crate) fn leftovers(driver: &Driver) -> u64 {
+    u64::from(driver.handle().backend().kind() == Kind::Epoll)
+}
+
 /// Turns until the future is done; one that has nothing to wait for is a failure.
 #[track_caller]
 pub(crate) fn drive<F: Future>(driver: &mut Driver, future: F) -> F::Output {
