@@ -19,6 +19,8 @@ mod owned;
 mod registration;
 #[cfg(feature = "sim")]
 mod simulated;
+#[cfg(windows)]
+mod socket;
 mod submission;
 mod timers;
 mod turn;

@@ -205,6 +205,29 @@ macro_rules! write_methods {
                 crate::op::send::Send::on(bytes.registration(), bytes.socket(), buffer)
             }
 
+            /// Like [`send`](Self::send) without copying, where the kernel can: it sends from the
+            /// buffer itself, which therefore comes back only when the peer has the bytes.
+            /// Elsewhere, and on sockets that cannot, this is [`send`](Self::send).
+            ///
+            /// Worth it from some kilobytes on, over a network card that can do it too.
+            ///
+            /// # Errors
+            ///
+            /// Those of [`send`](Self::send).
+            ///
+            /// # Cancel safety
+            ///
+            /// That of [`send`](Self::send). A dropped future's buffer is freed when the kernel has
+            /// let go of it.
+            pub fn send_zero_copy<B: crate::completion::buf::IoBuf>(
+                &self,
+                buffer: B,
+            ) -> crate::driver::Prepared<'_, crate::op::send_zero_copy::SendZeroCopy<B>> {
+                let bytes = self.bytes();
+                let (registration, socket) = (bytes.registration(), bytes.socket());
+                crate::op::send_zero_copy::SendZeroCopy::on(registration, socket, buffer)
+            }
+
             /// Like [`write`](Self::write), from several buffers, one after the other. More than
             /// 1024 buffers are used from the first on.
             ///

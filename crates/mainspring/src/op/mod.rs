@@ -10,7 +10,9 @@ mod nop;
 pub(crate) mod recv;
 pub(crate) mod recv_multi;
 pub(crate) mod send;
+pub(crate) mod send_zero_copy;
 
 pub use nop::{Nop, nop};
 pub use recv::Recv;
 pub use send::Send;
+pub use send_zero_copy::SendZeroCopy;
