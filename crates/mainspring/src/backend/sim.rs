@@ -15,7 +15,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::contract::{Cancel, Caps, Completer, Config, Registrar, Selector, Support};
+use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
 use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::{RawMemory, RawOperation};
 use crate::event::{Completion, Event, Events};
@@ -94,6 +94,12 @@ impl Selector for SimSelector {
             Simulation::new(0)
         };
         SimSelector::open_on(&simulation, config)
+    }
+
+    fn in_force(&self) -> InForce {
+        let operations =
+            vec!["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+        InForce { operations, ..InForce::default() }
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {

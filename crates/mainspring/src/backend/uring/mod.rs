@@ -48,7 +48,7 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
-use super::contract::{Caps, Completer, Config, Registrar, Selector, Support};
+use super::contract::{Caps, Completer, Config, InForce, Registrar, Selector, Support};
 use features::Features;
 use key::Key;
 use readiness::Watches;
@@ -115,9 +115,10 @@ impl Selector for UringSelector {
         Ok((UringSelector { shared, clock: config.clock, hears_bell: false }, registrar))
     }
 
-    fn describe(&self) -> String {
+    fn in_force(&self) -> InForce {
         let ring = self.shared.ring.lock();
-        format!("{} ({})", ring.rung().name(), ring.features().names().join(", "))
+        let (setup, features) = (ring.rung().name(), ring.features().names());
+        InForce { setup, features, operations: Vec::new() }
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
