@@ -231,8 +231,8 @@ pub(crate) trait Completer: Send + Sync {
 
     /// Lets the kernel fill the buffers of a group, for operations that name it. From the next look
     /// on, free numbers are [lent](crate::completion::pool::Pool::lend) to the kernel at each look,
-    /// and each that comes back with data is noted as
-    /// [filled](crate::completion::pool::Pool::filled). An operation that finds none ends with
+    /// which takes them in that order; the operation notes which were
+    /// [filled](crate::completion::pool::Pool::filled). One that finds none ends with
     /// [`error::no_buffers`](crate::error::no_buffers).
     ///
     /// The backend keeps the buffers until the group was removed and, if the kernel did not let go
