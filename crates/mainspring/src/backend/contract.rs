@@ -104,6 +104,11 @@ pub(crate) trait Selector: Sized {
     /// Whatever the system says: out of descriptors, out of memory, or not available here.
     fn open(config: Config) -> io::Result<(Self, Self::Registrar)>;
 
+    /// What of the mechanism is in force, in words, for reports; nothing if there is no choice.
+    fn describe(&self) -> String {
+        String::new()
+    }
+
     /// Waits for events, a wake, or the end of `timeout` (`None`: no end), and appends what came
     /// to `events`, which the caller has cleared.
     ///

@@ -163,7 +163,11 @@ fn open_kind(kind: Kind, opening: &Opening<'_>) -> io::Result<impl FnOnce(Chosen
         owner: opening.owner.clone(),
     };
     let (backend, shared, caps) = open_halves(kind, config, simulation.as_ref())?;
-    Ok(move |chosen| Opened { backend, shared, caps, chosen, clock, simulation })
+    let detail = backend.describe();
+    Ok(move |chosen: Chosen| {
+        let chosen = chosen.with_detail(detail);
+        Opened { backend, shared, caps, chosen, clock, simulation }
+    })
 }
 
 fn open_halves(
@@ -276,6 +280,10 @@ impl Backend {
         timeout: Option<Duration>,
     ) -> io::Result<()> {
         each!(self, selector => selector.select(events, timeout))
+    }
+
+    fn describe(&self) -> String {
+        each!(self, selector => selector.describe())
     }
 
     pub(crate) fn drain(&mut self, events: &mut Events) -> usize {

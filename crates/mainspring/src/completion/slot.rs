@@ -359,6 +359,10 @@ impl Slot {
 impl Drop for Slot {
     /// Of a future that was forgotten, what it never took is ended here.
     fn drop(&mut self) {
+        debug_assert!(
+            !self.is_submitted() || std::thread::panicking(),
+            "a slot whose memory the kernel may have is never freed",
+        );
         if self.word.load(Acquire) & STATE_MASK == COMPLETED {
             contain(|| self.discard());
         }

@@ -144,6 +144,7 @@ impl Handle {
 
     /// Whether both are handles of one driver.
     #[must_use]
+    #[inline]
     pub fn is_same(&self, other: &Handle) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -226,12 +227,13 @@ impl Handle {
     }
 
     /// Whether a short transfer on a stream may be taken for `WouldBlock` (clause C2).
+    #[inline]
     pub(crate) fn has_true_edges(&self) -> bool {
         self.0.caps.edge == Support::Native
     }
 
-    /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says so
-    /// at its next turn, and by then has let go of everything.
+    /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says
+    /// so at its next turn, and by then has let go of everything.
     pub(crate) fn flush(&self) {
         let _ = self.0.backend.flush();
     }
@@ -246,6 +248,7 @@ impl Handle {
         self.0.backend.begin(&self.0.operations, operation)
     }
 
+    #[inline]
     pub(super) fn shared(&self) -> &Shared {
         &self.0
     }

@@ -19,6 +19,8 @@ mod owned;
 mod registration;
 #[cfg(feature = "sim")]
 mod simulated;
+#[cfg(windows)]
+mod socket;
 mod submission;
 mod timers;
 mod turn;
@@ -33,7 +35,6 @@ pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
 pub(crate) use multishot::Running;
 pub use owned::Async;
-pub(crate) use registration::Transferred;
 pub use registration::{ReadyEvent, ReadyFuture, Registration};
 pub use submission::{Cancelling, Outcome, Prepared, Submission};
 pub(crate) use timers::Timer;

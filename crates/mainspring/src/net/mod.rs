@@ -22,6 +22,8 @@ mod open;
 mod recv_multi;
 mod resolve;
 mod shortages;
+#[cfg(windows)]
+mod sockets;
 mod split;
 pub mod tcp;
 #[cfg(feature = "tokio")]

@@ -292,6 +292,6 @@ fn a_stale_completion_does_not_touch_the_next_operation() {
             assert!(slot.poll::<Probe>(1, waker).is_pending());
         }
         assert!(kernel.join().is_ok());
-        drop(slot.withdraw::<Probe>());
+        drop((slot.withdraw::<Probe>(), slot.release()));
     });
 }

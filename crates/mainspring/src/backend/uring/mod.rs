@@ -115,6 +115,11 @@ impl Selector for UringSelector {
         Ok((UringSelector { shared, clock: config.clock, hears_bell: false }, registrar))
     }
 
+    fn describe(&self) -> String {
+        let ring = self.shared.ring.lock();
+        format!("{} ({})", ring.rung().name(), ring.features().names().join(", "))
+    }
+
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let shared = self.shared.clone();
         let mut ring = shared.ring.lock();
@@ -210,6 +215,7 @@ impl UringSelector {
             let mut watches = shared.watches.lock();
             let (filled, ends) = watches.fill(ring);
             watches.tell_refused(events);
+            watches.end_look();
             drop(watches);
             if filled {
                 return Ok(if ring.is_pinned() { ends } else { 0 });

@@ -5,12 +5,12 @@
 //! A ring that one thread turns can leave out what a kernel does for several. From the best rung
 //! down, each where the kernel refuses (`EINVAL`) the one above:
 //!
-//! | rung            | flags                           | Linux | completions are worked on            |
-//! |-----------------|---------------------------------|-------|--------------------------------------|
-//! | `Deferred`      | `SINGLE_ISSUER` `DEFER_TASKRUN` | 6.1   | in our own wait, and nowhere else    |
-//! | `SingleIssuer`  | `SINGLE_ISSUER` `COOP_TASKRUN`  | 6.0   | at the thread's next way into kernel |
-//! | `Cooperative`   | `COOP_TASKRUN`                  | 5.19  | the same                             |
-//! | `Plain`         |                                 | 5.13  | at once, by an interruption          |
+//! | rung           | flags                           | Linux | completions are worked on         |
+//! |----------------|---------------------------------|-------|-----------------------------------|
+//! | `Deferred`     | `SINGLE_ISSUER` `DEFER_TASKRUN` | 6.1   | in our own wait, and nowhere else |
+//! | `SingleIssuer` | `SINGLE_ISSUER` `COOP_TASKRUN`  | 6.0   | at the thread's next kernel entry |
+//! | `Cooperative`  | `COOP_TASKRUN`                  | 5.19  | the same                          |
+//! | `Plain`        |                                 | 5.13  | at once, by an interruption       |
 //!
 //! A ring that several threads may turn is `Plain`. Its requests belong to the threads that
 //! submitted them, and their completions are worked on there: with `COOP_TASKRUN` they would wait

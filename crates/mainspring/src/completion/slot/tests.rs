@@ -13,6 +13,11 @@ fn placed<const BYTES: usize>(fates: &Arc<Fates>) -> Slot {
     slot
 }
 
+fn take_back<const BYTES: usize>(slot: &Slot) {
+    let _: Probe<BYTES> = slot.withdraw();
+    drop(slot.release());
+}
+
 fn part() -> Part {
     Part { result: Ok(1), buffer: None }
 }
@@ -94,13 +99,12 @@ fn c4_completions_of_another_generation_are_stale() {
         assert!(matches!(slot.complete(generation, Ok(0)), Ended::Stale));
         assert!(slot.part(generation, part()).is_err());
     }
-    let _: Small = slot.withdraw();
-    drop(slot.release());
+    take_back::<8>(&slot);
     assert!(matches!(slot.complete(0, Ok(0)), Ended::Stale), "free");
     slot.place(Small::new(&fates, Panics::Never), Operation::raw);
     assert!(matches!(slot.complete(0, Ok(0)), Ended::Stale), "the next one's");
     assert!(slot.is_submitted());
-    let _: Small = slot.withdraw();
+    take_back::<8>(&slot);
 }
 
 #[test]
@@ -124,7 +128,7 @@ fn an_operation_that_cannot_be_begun_is_dropped() {
     assert!(!slot.is_submitted());
     slot.place(Small::new(&fates, Panics::Never), Operation::raw);
     assert!(slot.is_submitted());
-    let _: Small = slot.withdraw();
+    take_back::<8>(&slot);
 }
 
 #[test]
@@ -173,6 +177,7 @@ fn an_operation_is_begun_where_it_stays() {
     let inside =
         std::ptr::from_ref(&slot).addr()..std::ptr::from_ref(&slot).addr() + size_of::<Slot>();
     let located: Located = slot.withdraw();
+    drop(slot.release());
     assert!(inside.contains(&located.0), "small enough to lie in the slot");
 }
 
