@@ -251,6 +251,25 @@ pub(crate) trait Completer: Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Shows memory to the kernel beforehand, from the next look on: operations on it need not have
+    /// it looked up. Which operations are on it is for the backend to see, and it keeps the buffers
+    /// until the memory was taken back. That it comes to nothing, for want of lockable memory, is
+    /// no error: then the memory is like any other.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when this kernel registers none.
+    fn register_memory(&self, number: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        let _ = (number, buffers);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes memory back from the kernel. Operations on it may be under way, and end as they would
+    /// have.
+    fn unregister_memory(&self, number: u16) {
+        let _ = number;
+    }
+
     /// Takes a group back from the kernel. No operation that names it is under way, and none will
     /// be before the number is added again.
     fn remove_group(&self, group: u16) {
