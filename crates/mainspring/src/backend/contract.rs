@@ -251,8 +251,8 @@ pub(crate) trait Completer: Send + Sync {
 
     /// Lets the kernel fill the buffers of a group, for operations that name it. From the next look
     /// on, free numbers are [lent](crate::completion::pool::Pool::lend) to the kernel at each look,
-    /// and each that comes back with data is noted as
-    /// [filled](crate::completion::pool::Pool::filled). An operation that finds none ends with
+    /// which takes them in that order; the operation notes which were
+    /// [filled](crate::completion::pool::Pool::filled). One that finds none ends with
     /// [`error::no_buffers`](crate::error::no_buffers).
     ///
     /// The backend keeps the buffers until the group was removed and, if the kernel did not let go
@@ -264,6 +264,25 @@ pub(crate) trait Completer: Send + Sync {
     fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
         let _ = (group, buffers);
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Shows memory to the kernel beforehand, from the next look on: operations on it need not have
+    /// it looked up. Which operations are on it is for the backend to see, and it keeps the buffers
+    /// until the memory was taken back. That it comes to nothing, for want of lockable memory, is
+    /// no error: then the memory is like any other.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when this kernel registers none.
+    fn register_memory(&self, number: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        let _ = (number, buffers);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes memory back from the kernel. Operations on it may be under way, and end as they would
+    /// have.
+    fn unregister_memory(&self, number: u16) {
+        let _ = number;
     }
 
     /// Takes a group back from the kernel. No operation that names it is under way, and none will

@@ -370,6 +370,14 @@ impl SharedBackend {
         each!(self, registrar => registrar.add_group(group, buffers))
     }
 
+    pub(crate) fn register_memory(&self, number: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        each!(self, registrar => registrar.register_memory(number, buffers))
+    }
+
+    pub(crate) fn unregister_memory(&self, number: u16) {
+        each!(self, registrar => registrar.unregister_memory(number));
+    }
+
     pub(crate) fn remove_group(&self, group: u16) {
         each!(self, registrar => registrar.remove_group(group));
     }

@@ -249,9 +249,8 @@ impl GroupMemory for HeldGroup {
         let count = bytes.len().min(self.0.bytes());
         let start = self.0.address(number);
         // SAFETY: a whole buffer begins there; who has its number has its memory, and the kernel
-        // had it lent until the line below. `bytes` is the kernel's own.
+        // has it lent, until it says so in a completion. `bytes` is the kernel's own.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start, count) };
-        self.0.pool().filled();
     }
 }
 
@@ -273,8 +272,8 @@ impl Completer for SimRegistrar {
             RawOperation::AcceptMulti { source } => {
                 Request::AcceptMulti { number: source.simulated_number() }
             }
-            RawOperation::RecvMulti { source, group, .. } => {
-                Request::RecvMulti { number: source.simulated_number(), group }
+            RawOperation::RecvMulti { source, group, bundle } => {
+                Request::RecvMulti { number: source.simulated_number(), group, bundle }
             }
             RawOperation::SendZeroCopy { source, memory, flags: 0 } => Request::SendZeroCopy {
                 number: source.simulated_number(),
