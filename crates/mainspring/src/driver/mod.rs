@@ -25,7 +25,7 @@ mod wake;
 pub use builder::Builder;
 pub use context::Entered;
 pub use emulation::Emulation;
-pub(crate) use emulation::{Attempt, Subject};
+pub(crate) use emulation::{Attempt, Subject, wrong_subject};
 pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
 pub use owned::Async;

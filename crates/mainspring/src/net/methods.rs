@@ -37,9 +37,8 @@ macro_rules! read_methods {
             pub fn recv<B: crate::completion::buf::IoBufMut>(
                 &self,
                 buffer: B,
-            ) -> crate::driver::Prepared<'_, crate::op::recv::Recv<B>> {
-                let bytes = self.bytes();
-                crate::op::recv::Recv::on(bytes.registration(), bytes.socket(), buffer)
+            ) -> crate::driver::Prepared<'_, crate::op::Recv<B>> {
+                crate::op::recv(self.bytes(), buffer)
             }
 
             /// Like [`read`](Self::read), into several buffers, each filled before the next. More
@@ -179,9 +178,8 @@ macro_rules! write_methods {
             pub fn send<B: crate::completion::buf::IoBuf>(
                 &self,
                 buffer: B,
-            ) -> crate::driver::Prepared<'_, crate::op::send::Send<B>> {
-                let bytes = self.bytes();
-                crate::op::send::Send::on(bytes.registration(), bytes.socket(), buffer)
+            ) -> crate::driver::Prepared<'_, crate::op::Send<B>> {
+                crate::op::send(self.bytes(), buffer)
             }
 
             /// Like [`write`](Self::write), from several buffers, one after the other. More than

@@ -18,6 +18,7 @@ mod futures_io;
 mod hyper_io;
 mod methods;
 mod open;
+pub(crate) mod operations;
 mod resolve;
 mod shortages;
 mod split;

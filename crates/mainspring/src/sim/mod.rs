@@ -53,7 +53,7 @@ pub(crate) use self::absent::{Simulation, Socket};
 #[cfg(feature = "sim")]
 pub(crate) use self::{
     operation::{Memory, Request},
-    queue::{Mask, QueueId, Report},
+    queue::{QueueId, Report},
 };
 #[cfg(feature = "sim")]
 pub use self::{simulation::Simulation, socket::Socket, trace::TraceEntry};

@@ -3,6 +3,7 @@
 mod auto_traits;
 mod both_ways;
 mod operations;
+mod operations_on_unix;
 mod support;
 mod tcp;
 mod tcp_limits;

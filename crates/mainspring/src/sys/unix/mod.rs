@@ -2,9 +2,12 @@
 
 pub(crate) mod address;
 pub(crate) mod affinity;
+pub(crate) mod child;
 pub(crate) mod credentials;
+pub(crate) mod descriptor;
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+pub(crate) mod header;
 pub(crate) mod inspect;
 pub(crate) mod message;
 pub(crate) mod notifier;
@@ -13,7 +16,9 @@ pub(crate) mod reuse_port;
 pub(crate) mod signal;
 pub(crate) mod socket;
 mod source;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod splice;
 pub(crate) mod tcp;
 
 pub use source::AsSource;
-pub(crate) use source::raw_source;
+pub(crate) use source::{BorrowedSource, raw_source};
