@@ -8,7 +8,7 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::process::{Program, Result};
+use crate::process::{self, Program, Result};
 
 pub const SUITE: &str = "trixie";
 /// What every step needs.
@@ -55,13 +55,9 @@ pub fn obstacle() -> Option<String> {
             "it needs root, to make a Debian in a folder and to mount into it".to_string(),
         );
     }
-    let missing = ["debootstrap", "unshare", "chroot"].into_iter().find(|name| !in_path(name));
+    let missing =
+        ["debootstrap", "unshare", "chroot"].into_iter().find(|name| !process::is_installed(name));
     missing.map(|name| format!("it needs `{name}` (apt-get install debootstrap util-linux)"))
-}
-
-fn in_path(name: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
 /// The Debian.
@@ -149,6 +145,7 @@ fn make(cache: &Path, system: &Path) -> Result<()> {
 /// What cargo is to read instead of a registry: the folder of sources, by its name inside.
 pub fn source_replacement(inside: &str) -> String {
     format!(
-        "[source.crates-io]\nreplace-with = \"folder\"\n\n[source.folder]\ndirectory = \"{inside}\"\n"
+        "[source.crates-io]\nreplace-with = \"folder\"\n\n\
+         [source.folder]\ndirectory = \"{inside}\"\n"
     )
 }

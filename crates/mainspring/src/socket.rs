@@ -37,6 +37,25 @@ pub enum Socket {
     Sim(sim::Socket),
 }
 
+/// The kernel that a socket is of, for numbers of it that have no owner yet.
+#[derive(Clone, Debug)]
+pub(crate) enum World {
+    /// The machine's.
+    Os,
+    /// A simulated one.
+    Sim(sim::Simulation),
+}
+
+impl World {
+    /// Takes over a number that an accept has just made.
+    pub(crate) fn accepted(&self, number: u64) -> io::Result<Socket> {
+        match self {
+            World::Os => os::accepted(number).map(Socket::Os),
+            World::Sim(simulation) => simulation.accepted(number).map(Socket::Sim),
+        }
+    }
+}
+
 /// How far a connection attempt has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Connect {
@@ -126,6 +145,15 @@ impl Socket {
         match self {
             Socket::Os(socket) => os::source_of(socket),
             Socket::Sim(socket) => socket.raw_source(),
+        }
+    }
+
+    /// The kernel it is of.
+    #[allow(unreachable_code, reason = "without the simulator there is only one")]
+    pub(crate) fn world(&self) -> World {
+        match self {
+            Socket::Os(_) => World::Os,
+            Socket::Sim(socket) => World::Sim(socket.simulation()),
         }
     }
 

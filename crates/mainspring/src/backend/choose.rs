@@ -42,6 +42,7 @@ pub(crate) const VARIABLE: &str = "MAINSPRING_BACKEND";
 pub struct Chosen {
     kind: Kind,
     reason: String,
+    detail: String,
     passed_over: Vec<(Kind, Unavailable)>,
 }
 
@@ -51,7 +52,13 @@ impl Chosen {
         reason: impl Into<String>,
         passed_over: Vec<(Kind, Unavailable)>,
     ) -> Chosen {
-        Chosen { kind, reason: reason.into(), passed_over }
+        Chosen { kind, reason: reason.into(), detail: String::new(), passed_over }
+    }
+
+    /// With what of the mechanism is in force.
+    pub(crate) fn with_detail(mut self, detail: String) -> Chosen {
+        self.detail = detail;
+        self
     }
 
     /// The mechanism in use.
@@ -64,6 +71,13 @@ impl Chosen {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// What of the mechanism is in force, in words; empty for one that has no choices. For a ring:
+    /// how it was set up, and which features of the kernel are used.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// The mechanisms that would have been preferred, each with what stood in the way.

@@ -43,6 +43,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::RawOperation;
 use crate::event::Events;
 use crate::interest::Interest;
@@ -102,6 +103,11 @@ pub(crate) trait Selector: Sized {
     ///
     /// Whatever the system says: out of descriptors, out of memory, or not available here.
     fn open(config: Config) -> io::Result<(Self, Self::Registrar)>;
+
+    /// What of the mechanism is in force, in words, for reports; nothing if there is no choice.
+    fn describe(&self) -> String {
+        String::new()
+    }
 
     /// Waits for events, a wake, or the end of `timeout` (`None`: no end), and appends what came
     /// to `events`, which the caller has cleared.
@@ -173,6 +179,16 @@ pub(crate) trait Registrar: Send + Sync {
     /// What the system says, after the bookkeeping is done.
     fn remove(&self, source: RawSource, token: Token) -> io::Result<()>;
 
+    /// Lets go, before it returns, of what was removed and waits to be told to the kernel. Only the
+    /// thread that owns a pinned queue leaves anything waiting; on others this does nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the queue itself is unusable.
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Ends the present or the next `select` of this queue.
     ///
     /// # Errors
@@ -216,5 +232,28 @@ pub(crate) trait Completer: Send + Sync {
     fn cancel(&self, token: Token) -> Cancel {
         let _ = token;
         Cancel::Withdrawn
+    }
+
+    /// Lets the kernel fill the buffers of a group, for operations that name it. From the next look
+    /// on, free numbers are [lent](crate::completion::pool::Pool::lend) to the kernel at each look,
+    /// and each that comes back with data is noted as
+    /// [filled](crate::completion::pool::Pool::filled). An operation that finds none ends with
+    /// [`error::no_buffers`](crate::error::no_buffers).
+    ///
+    /// The backend keeps the buffers until the group was removed and, if the kernel did not let go
+    /// of it in a bounded time, for ever.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when this kernel fills no groups: the layer above takes from it instead.
+    fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        let _ = (group, buffers);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes a group back from the kernel. No operation that names it is under way, and none will
+    /// be before the number is added again.
+    fn remove_group(&self, group: u16) {
+        let _ = group;
     }
 }

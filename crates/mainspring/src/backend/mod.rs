@@ -14,10 +14,13 @@ mod iocp;
 mod poll;
 #[cfg(feature = "sim")]
 mod sim;
+#[cfg(target_os = "linux")]
+mod uring;
 
 use std::io;
 use std::time::Duration;
 
+use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::{Operation, RawOperation};
 use crate::completion::operation_set::OperationSet;
 use crate::event::Events;
@@ -41,6 +44,8 @@ pub(crate) const EVENT_CAPACITY: usize = 256;
 const PREFERRED: &[Kind] = &[
     #[cfg(target_os = "linux")]
     Kind::Epoll,
+    #[cfg(target_os = "linux")]
+    Kind::Uring,
     #[cfg(unix)]
     Kind::Poll,
     #[cfg(windows)]
@@ -51,6 +56,8 @@ const PREFERRED: &[Kind] = &[
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),
+    #[cfg(target_os = "linux")]
+    Uring(uring::UringSelector),
     #[cfg(unix)]
     Poll(poll::PollSelector),
     #[cfg(windows)]
@@ -64,6 +71,8 @@ pub(crate) enum Backend {
 pub(crate) enum SharedBackend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollRegistrar),
+    #[cfg(target_os = "linux")]
+    Uring(uring::UringRegistrar),
     #[cfg(unix)]
     Poll(poll::PollRegistrar),
     #[cfg(windows)]
@@ -78,6 +87,8 @@ macro_rules! each {
         match $on {
             #[cfg(target_os = "linux")]
             Self::Epoll($variant) => $call,
+            #[cfg(target_os = "linux")]
+            Self::Uring($variant) => $call,
             #[cfg(unix)]
             Self::Poll($variant) => $call,
             #[cfg(windows)]
@@ -152,7 +163,11 @@ fn open_kind(kind: Kind, opening: &Opening<'_>) -> io::Result<impl FnOnce(Chosen
         owner: opening.owner.clone(),
     };
     let (backend, shared, caps) = open_halves(kind, config, simulation.as_ref())?;
-    Ok(move |chosen| Opened { backend, shared, caps, chosen, clock, simulation })
+    let detail = backend.describe();
+    Ok(move |chosen: Chosen| {
+        let chosen = chosen.with_detail(detail);
+        Opened { backend, shared, caps, chosen, clock, simulation }
+    })
 }
 
 fn open_halves(
@@ -166,6 +181,12 @@ fn open_halves(
             let (selector, registrar) = epoll::EpollSelector::open(config)?;
             let caps = epoll::EpollSelector::CAPS;
             Ok((Backend::Epoll(selector), SharedBackend::Epoll(registrar), caps))
+        }
+        #[cfg(target_os = "linux")]
+        (Kind::Uring, _) => {
+            let (selector, registrar) = uring::UringSelector::open(config)?;
+            let caps = uring::UringSelector::CAPS;
+            Ok((Backend::Uring(selector), SharedBackend::Uring(registrar), caps))
         }
         #[cfg(unix)]
         (Kind::Poll, _) => {
@@ -205,6 +226,8 @@ fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
     match kind {
         #[cfg(target_os = "linux")]
         Kind::Epoll => epoll::EpollSelector::probe(),
+        #[cfg(target_os = "linux")]
+        Kind::Uring => uring::UringSelector::probe(),
         #[cfg(unix)]
         Kind::Poll => poll::PollSelector::probe(),
         #[cfg(windows)]
@@ -259,6 +282,10 @@ impl Backend {
         each!(self, selector => selector.select(events, timeout))
     }
 
+    fn describe(&self) -> String {
+        each!(self, selector => selector.describe())
+    }
+
     pub(crate) fn drain(&mut self, events: &mut Events) -> usize {
         each!(self, selector => selector.drain(events))
     }
@@ -298,6 +325,10 @@ impl SharedBackend {
         each!(self, registrar => registrar.remove(source, token))
     }
 
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        each!(self, registrar => registrar.flush())
+    }
+
     pub(crate) fn wake(&self) -> io::Result<()> {
         each!(self, registrar => registrar.wake())
     }
@@ -333,6 +364,14 @@ impl SharedBackend {
     /// Ends an operation early; see [`contract::Completer::cancel`].
     pub(crate) fn cancel(&self, token: Token) -> Cancel {
         each!(self, registrar => registrar.cancel(token))
+    }
+
+    pub(crate) fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        each!(self, registrar => registrar.add_group(group, buffers))
+    }
+
+    pub(crate) fn remove_group(&self, group: u16) {
+        each!(self, registrar => registrar.remove_group(group));
     }
 
     /// Adds a source with the mechanism's own flags.

@@ -16,12 +16,13 @@ use std::io;
 use std::time::Duration;
 
 use super::contract::{Cancel, Caps, Completer, Config, Registrar, Selector, Support};
+use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::{RawMemory, RawOperation};
 use crate::event::{Completion, Event, Events};
 use crate::interest::Interest;
 use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
-use crate::sim::{Memory, QueueId, Report, Request, Simulation};
+use crate::sim::{GroupMemory, Memory, QueueId, Report, Request, Simulation};
 use crate::source::RawSource;
 use crate::sync::Arc;
 use crate::token::Token;
@@ -97,6 +98,7 @@ impl Selector for SimSelector {
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         self.counters.system_call(SystemCall::Wait);
         self.reports.clear();
+        self.simulation.lend_buffers(self.queue);
         let woken = self.simulation.wait(self.queue, timeout, &mut self.reports);
         events.woken |= woken;
         self.collect(events);
@@ -121,8 +123,8 @@ impl SimSelector {
         events.completions.extend(done.map(|done| Completion {
             token: done.token,
             result: done.result,
-            more: false,
-            buffer: None,
+            more: done.more,
+            buffer: done.buffer,
         }));
     }
 }
@@ -211,6 +213,28 @@ impl Memory for HeldMemory {
     }
 }
 
+/// The buffers of a group, those that are lent to the simulated kernel among them.
+struct HeldGroup(Arc<Buffers>);
+
+impl GroupMemory for HeldGroup {
+    fn len(&self) -> usize {
+        self.0.bytes()
+    }
+
+    fn lend(&mut self) -> Option<u16> {
+        self.0.pool().lend()
+    }
+
+    fn fill(&mut self, number: u16, bytes: &[u8]) {
+        let count = bytes.len().min(self.0.bytes());
+        let start = self.0.address(number);
+        // SAFETY: a whole buffer begins there; who has its number has its memory, and the kernel
+        // had it lent until the line below. `bytes` is the kernel's own.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start, count) };
+        self.0.pool().filled();
+    }
+}
+
 impl Completer for SimRegistrar {
     unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
         let request = match operation {
@@ -226,6 +250,17 @@ impl Completer for SimRegistrar {
                 number: source.simulated_number(),
                 memory: Box::new(HeldMemory(memory)),
             },
+            RawOperation::AcceptMulti { source } => {
+                Request::AcceptMulti { number: source.simulated_number() }
+            }
+            RawOperation::RecvMulti { source, group, .. } => {
+                Request::RecvMulti { number: source.simulated_number(), group }
+            }
+            RawOperation::SendZeroCopy { source, memory, flags: 0 } => Request::SendZeroCopy {
+                number: source.simulated_number(),
+                memory: Box::new(HeldMemory(memory)),
+                sent: false,
+            },
             _ => return Err(io::ErrorKind::Unsupported.into()),
         };
         self.simulation.submit(self.queue, token, request)
@@ -234,5 +269,13 @@ impl Completer for SimRegistrar {
     fn cancel(&self, token: Token) -> Cancel {
         self.simulation.cancel(self.queue, token);
         Cancel::Requested
+    }
+
+    fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        self.simulation.add_group(self.queue, group, Box::new(HeldGroup(buffers.clone())))
+    }
+
+    fn remove_group(&self, group: u16) {
+        self.simulation.remove_group(self.queue, group);
     }
 }

@@ -21,6 +21,7 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
+use super::buffer_group::Groups;
 use super::context;
 use super::registration::Registration;
 use super::timers::Timers;
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(super) backend: SharedBackend,
     pub(super) timers: Timers,
     pub(super) operations: OperationSet,
+    pub(super) groups: Groups,
     /// The thread that turns a pinned driver, once it does.
     pub(super) owner: Arc<Owner>,
     /// Whether only the owner may turn it.
@@ -76,6 +78,7 @@ impl Handle {
             backend: opened.shared,
             timers: Timers::new(),
             operations: OperationSet::new(owner.clone()),
+            groups: Groups::new(),
             owner,
             pinned,
             counters,
@@ -141,6 +144,7 @@ impl Handle {
 
     /// Whether both are handles of one driver.
     #[must_use]
+    #[inline]
     pub fn is_same(&self, other: &Handle) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -223,8 +227,15 @@ impl Handle {
     }
 
     /// Whether a short transfer on a stream may be taken for `WouldBlock` (clause C2).
+    #[inline]
     pub(crate) fn has_true_edges(&self) -> bool {
         self.0.caps.edge == Support::Native
+    }
+
+    /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says
+    /// so at its next turn, and by then has let go of everything.
+    pub(crate) fn flush(&self) {
+        let _ = self.0.backend.flush();
     }
 
     /// How operations are carried out.
@@ -237,6 +248,7 @@ impl Handle {
         self.0.backend.begin(&self.0.operations, operation)
     }
 
+    #[inline]
     pub(super) fn shared(&self) -> &Shared {
         &self.0
     }
@@ -255,6 +267,7 @@ impl Handle {
         self.0.set.shutdown(&mut wakers);
         while self.0.timers.advance(u64::MAX, usize::MAX, &mut wakers).more {}
         wake_all(&mut wakers, &self.0.counters);
+        self.0.groups.shutdown();
         self.unpark();
     }
 }

@@ -322,13 +322,12 @@ impl<'a, O: Emulation> Submission<'a, O> {
         loop {
             if let State::Native(token) = self.state {
                 // The state stays until there is another: the task's waker may panic.
-                let (operation, result) = ready!(self.poll_native(token, cx));
-                self.state = match result {
-                    // The kernel would not wait, as it does for a pipe in non-blocking mode.
-                    Err(error) if error::would_block(&error) && !self.cancelled => {
+                let (mut operation, last) = ready!(self.poll_native(token, cx));
+                self.state = match operation.result(last) {
+                    Err(error) if is_left_to_us(&error) && !self.cancelled => {
                         State::Trying { operation, waits: None, seen: None }
                     }
-                    Err(error) if error::would_block(&error) => {
+                    Err(error) if is_left_to_us(&error) => {
                         State::Ended(operation, Err(error::cancelled()))
                     }
                     result => State::Ended(operation, result),
@@ -559,6 +558,12 @@ impl<O: Emulation> Drop for Carried<O> {
             operation.discard(result);
         }
     }
+}
+
+/// Whether the kernel did nothing, and the submission is to do it instead: it would not wait, as
+/// for a pipe in non-blocking mode, or cannot do this to this source.
+fn is_left_to_us(error: &io::Error) -> bool {
+    error::would_block(error) || error.kind() == io::ErrorKind::Unsupported
 }
 
 fn nothing_to_wait_for() -> io::Error {

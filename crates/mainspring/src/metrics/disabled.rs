@@ -12,6 +12,9 @@ impl Counters {
 
     pub(crate) fn turn(&self, _events: u64, _stale: u64, _timers: u64) {}
 
+    #[allow(dead_code, reason = "some backends leave that to the layer above")]
+    pub(crate) fn stale_event(&self) {}
+
     pub(crate) fn park(&self, _worked_ns: u64, _slept_ns: u64) {}
 
     pub(crate) fn wake(&self, _sent: bool) {}
@@ -41,6 +44,7 @@ mod tests {
         assert_eq!(size_of::<Counters>(), 0);
         let counters = Counters::default();
         counters.turn(1, 1, 1);
+        counters.stale_event();
         counters.park(1, 1);
         counters.wake(true);
         counters.waker_panic();

@@ -73,6 +73,12 @@ impl Counters {
         self.events_per_turn.record(events);
     }
 
+    /// A backend itself dropped an event that outlived its registration.
+    #[allow(dead_code, reason = "some backends leave that to the layer above")]
+    pub(crate) fn stale_event(&self) {
+        self.stale_events.fetch_add(1, Relaxed);
+    }
+
     /// The driver slept, after it had worked; only the turning thread calls this.
     pub(crate) fn park(&self, worked_ns: u64, slept_ns: u64) {
         add_alone(&self.parks, 1);

@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SystemCall {
-    /// The wait for events (`epoll_pwait2`, `epoll_wait`, `ppoll`, `poll`).
+    /// The wait for events (`io_uring_enter`, `epoll_pwait2`, `epoll_wait`, `ppoll`, `poll`).
     Wait,
     /// A source added.
     Add,
@@ -19,7 +19,7 @@ pub enum SystemCall {
     /// A write that ends another thread's wait.
     Wake,
     /// A question about one source: which file its number names, how much has passed through it.
-    /// Only `poll` has to ask.
+    /// Only `poll` and `uring` have to ask.
     Inspect,
 }
 

@@ -8,7 +8,7 @@ use socket2::SockAddr;
 
 use crate::driver::{Handle, Subject};
 use crate::op::connect::{Registered, Unconnected};
-use crate::op::{Arrived, Datagrams, Endpoint, Source, Stream, Target};
+use crate::op::{Arrived, Datagrams, Endpoint, Listener, Source, Stream, Taken, Target};
 
 use super::byte_stream::ByteStream;
 use super::datagram::Datagram;
@@ -47,6 +47,18 @@ impl Stream for ByteStream {}
 impl Source for TcpListener {
     fn target(&self) -> Target<'_> {
         Target::new(self.registration(), Subject::Socket(self.socket()))
+    }
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    fn accepted(
+        handle: &Handle,
+        socket: Taken,
+        location: &'static Location<'static>,
+    ) -> io::Result<TcpStream> {
+        Ok(TcpStream::new(ByteStream::new(handle, socket.0, location)?))
     }
 }
 

@@ -5,6 +5,8 @@
 //! backend carries operations out, the kernel has the buffer meanwhile; elsewhere the same calls
 //! work through readiness, or on the pool of blocking threads.
 
+mod accept;
+pub(crate) mod accept_multi;
 pub(crate) mod connect;
 #[cfg(unix)]
 mod descriptor;
@@ -14,8 +16,10 @@ mod nop;
 mod poll;
 mod recv;
 mod recv_from;
+pub(crate) mod recv_multi;
 mod send;
 mod send_to;
+pub(crate) mod send_zero_copy;
 mod shutdown;
 mod source;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -24,6 +28,8 @@ mod timeout;
 #[cfg(unix)]
 mod wait_child;
 
+pub(crate) use accept::Taken;
+pub use accept::{Accept, Listener, accept};
 pub use connect::{Connect, Unconnected, connect};
 #[cfg(unix)]
 pub use descriptor::{Read, Write};
@@ -37,6 +43,7 @@ pub use recv::{Recv, recv};
 pub use recv_from::{RecvFrom, recv_from};
 pub use send::{Send, send};
 pub use send_to::{SendTo, send_to};
+pub use send_zero_copy::SendZeroCopy;
 pub use shutdown::{Shutdown, shutdown};
 pub(crate) use source::{Arrived, Target};
 pub use source::{Datagrams, Endpoint, Source, Stream};

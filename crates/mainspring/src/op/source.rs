@@ -92,12 +92,10 @@ impl<'a> Target<'a> {
         self.replaced
     }
 
-    #[allow(dead_code, reason = "asked where there are operations on two")]
     pub(crate) fn registration(&self) -> &'a Registration {
         self.registration
     }
 
-    #[allow(dead_code, reason = "asked where there are operations on two")]
     pub(crate) fn subject(&self) -> Subject<'a> {
         self.subject
     }

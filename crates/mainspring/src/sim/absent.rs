@@ -37,6 +37,10 @@ impl Simulation {
     pub(crate) fn unix_pair(&self) -> io::Result<(Socket, Socket)> {
         match *self {}
     }
+
+    pub(crate) fn accepted(&self, _number: u64) -> io::Result<Socket> {
+        match *self {}
+    }
 }
 
 /// Stands for a simulated socket; there is none.
@@ -49,6 +53,10 @@ impl Socket {
     }
 
     pub(crate) fn ready(&self, _interest: Interest) -> io::Result<Ready> {
+        match *self {}
+    }
+
+    pub(crate) fn simulation(&self) -> Simulation {
         match *self {}
     }
 

@@ -21,6 +21,7 @@ use std::io;
 use std::ops::BitOr;
 
 use super::kernel::{FileId, Kernel, NO_FIGURE};
+use super::multishot::Group;
 use super::operation::Done;
 use super::trace::Actor;
 use crate::interest::Interest;
@@ -145,6 +146,8 @@ pub(super) struct Queue {
     pub(super) done: VecDeque<Done>,
     /// Operations not yet done.
     pub(super) running: usize,
+    /// The groups of buffers that operations may name.
+    pub(super) groups: BTreeMap<u16, Group>,
     /// The queue was drained: it takes no operation any more.
     pub(super) drained: bool,
     /// Owners of the queue: it goes with the last.
@@ -152,6 +155,11 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// Whether so much was not collected that no more is to be added where it can be helped.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.done.len() >= super::operation::LIMIT
+    }
+
     /// Puts a registration in the ready list if `mask` concerns it; an empty mask always does.
     pub(super) fn report_later(&mut self, key: Key, mask: Mask) {
         let Some(entry) = self.registrations.get_mut(&key) else { return };
@@ -206,6 +214,7 @@ impl Kernel {
             looks: (0, 0),
             done: VecDeque::new(),
             running: 0,
+            groups: BTreeMap::new(),
             drained: false,
             holders,
         };

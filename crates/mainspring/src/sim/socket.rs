@@ -41,6 +41,11 @@ impl Socket {
         self.number.into()
     }
 
+    /// The kernel it is of.
+    pub(crate) fn simulation(&self) -> Simulation {
+        self.simulation.clone()
+    }
+
     /// The number, for a registration.
     pub(crate) fn raw_source(&self) -> RawSource {
         RawSource::simulated(self.number)

@@ -21,6 +21,10 @@ macro_rules! for_every_kind {
         one_kind!(epoll, Epoll, $($($room::$file::$test)*)*);
         #[cfg(unix)]
         one_kind!(poll, Poll, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
+        one_kind!(uring, Uring, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
+        one_kind!(uring_pinned, Uring pinned, $($($room::$file::$test)*)*);
         #[cfg(windows)]
         one_kind!(iocp, Iocp, $($($room::$file::$test)*)*);
         #[cfg(feature = "sim")]
@@ -35,6 +39,8 @@ macro_rules! for_every_kernel_kind {
         #[cfg(target_os = "linux")]
         one_kind!(epoll_on_linux, Epoll, $($($room::$file::$test)*)*);
         one_kind!(poll_on_unix, Poll, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
+        one_kind!(uring_on_linux, Uring, $($($room::$file::$test)*)*);
     };
 }
 
@@ -47,13 +53,17 @@ macro_rules! for_every_windows_kind {
 }
 
 macro_rules! one_kind {
-    ($name:ident, $kind:ident, $($room:ident::$file:ident::$test:ident)*) => {
+    ($name:ident, $kind:ident $($pinned:ident)?, $($room:ident::$file:ident::$test:ident)*) => {
         mod $name {
+            use crate::world::Plan;
+
+            const PLAN: Plan = Plan::new(mainspring::Kind::$kind)$(.$pinned())?;
+
             $(
                 #[test]
                 fn $test() {
                     let name = concat!(stringify!($name), "::", stringify!($test));
-                    crate::required::run(mainspring::Kind::$kind, name, crate::$room::$file::$test);
+                    crate::required::run(PLAN, name, crate::$room::$file::$test);
                 }
             )*
         }

@@ -3,15 +3,15 @@
 //! # How the mechanism behaves
 //!
 //! A port delivers packets: "this operation has ended". Readiness is made of an operation that
-//! ends when a socket becomes ready: a request to the driver behind all sockets (`sys/windows/afd.rs`
-//! tells how it behaves). A request is good for one answer, so watching a socket is a cycle
+//! ends when a socket becomes ready: a request to the driver behind all sockets, whose ways
+//! `sys/windows/afd.rs` tells. A request is good for one answer, so watching a socket is a cycle
 //! (`afd.rs` beside this file): request, packet, event, request for what is still wanted.
 //!
 //! # What we rely on, and what we guard against
 //!
-//! - **Requests are renewed once a turn**, right before the wait, for all that has changed since; of
-//!   a socket that was reported, read empty and rearmed in between, that is one call and one packet
-//!   a message. Only what is new, or changes while the port is waited on, is asked for at once.
+//! - **Requests are renewed once a turn**, right before the wait, for all that has changed since:
+//!   of a socket that was reported, read empty and rearmed in between, one call and one packet a
+//!   message. Only what is new, or changes while the port is waited on, is asked for at once.
 //! - **Edges are emulated**, a direction at a time: what was reported is not asked for again until
 //!   the source is rearmed, everything else still is.
 //! - **Never two requests for one socket**: they get each other's answers. Who wants another

@@ -19,7 +19,7 @@ mod ucred;
 pub use super::shortages::Shortages;
 pub use address::SocketAddr;
 pub use datagram::UnixDatagram;
-pub use listener::{Incoming, UnixListener};
+pub use listener::{AcceptMulti, Incoming, UnixListener};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::UnixStream;
 pub use ucred::UCred;

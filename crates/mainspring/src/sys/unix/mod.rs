@@ -7,6 +7,8 @@ pub(crate) mod credentials;
 pub(crate) mod descriptor;
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+#[cfg(target_os = "linux")]
+pub(crate) mod fork;
 pub(crate) mod header;
 pub(crate) mod inspect;
 pub(crate) mod message;
@@ -19,6 +21,8 @@ mod source;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod splice;
 pub(crate) mod tcp;
+#[cfg(target_os = "linux")]
+pub(crate) mod uring;
 
 pub use source::AsSource;
 pub(crate) use source::{BorrowedSource, raw_source};

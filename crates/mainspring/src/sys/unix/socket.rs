@@ -16,6 +16,7 @@ use std::ffi::OsStr;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
+use std::os::fd::{FromRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::io::{Errno, retry_on_intr};
@@ -105,6 +106,15 @@ fn accept_once(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     let (socket, address) = listener.accept()?;
     socket.set_nonblocking(true)?;
     Ok((socket, address))
+}
+
+/// Takes over a connection that the kernel's queue of operations has accepted. `number` is the
+/// result of that operation, and is taken over once.
+pub(crate) fn accepted(number: u64) -> io::Result<Socket> {
+    let number = RawFd::try_from(number).map_err(|_| io::Error::from(Errno::BADF))?;
+    // SAFETY: the kernel made this number for the operation whose result it is, and the callers,
+    // which are the ends of those operations, hand each result over once.
+    Ok(unsafe { Socket::from_raw_fd(number) })
 }
 
 /// What an error of [`accept`] is about.

@@ -14,7 +14,8 @@ use std::net::Shutdown;
 use socket2::{Domain, SockAddr, Socket, Type};
 use windows_sys::Win32::Networking::WinSock::{
     MSG_PEEK, SD_BOTH, SD_RECEIVE, SD_SEND, WSA_NOT_ENOUGH_MEMORY, WSAEALREADY, WSAECONNABORTED,
-    WSAECONNRESET, WSAEINPROGRESS, WSAEISCONN, WSAEMFILE, WSAENOBUFS, WSAENOTCONN, WSAEWOULDBLOCK,
+    WSAECONNRESET, WSAEINPROGRESS, WSAEISCONN, WSAEMFILE, WSAENOBUFS, WSAENOTCONN, WSAESHUTDOWN,
+    WSAEWOULDBLOCK,
 };
 
 use super::message::uninit;
@@ -142,12 +143,21 @@ pub(crate) fn recv_unix_uninit(
 
 /// Writes from `buffer`.
 pub(crate) fn send(socket: &Socket, buffer: &[u8]) -> io::Result<usize> {
-    socket.send(buffer)
+    socket.send(buffer).map_err(broken)
 }
 
 /// Writes from several buffers, one after the other.
 pub(crate) fn send_vectored(socket: &Socket, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-    socket.send_vectored(&buffers[..buffers.len().min(BUFFERS_MAX)])
+    let some = buffers.len().min(BUFFERS_MAX);
+    socket.send_vectored(&buffers[..some]).map_err(broken)
+}
+
+/// A write after the end is a broken pipe, as everywhere.
+fn broken(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(WSAESHUTDOWN) => io::Error::new(io::ErrorKind::BrokenPipe, error),
+        _ => error,
+    }
 }
 
 /// The bytes of a Unix address. Only the simulated kernel has such sockets here.

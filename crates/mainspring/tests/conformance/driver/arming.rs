@@ -71,8 +71,8 @@ pub(crate) fn c1_the_second_direction_is_heard_when_it_is_waited_for(world: &Wor
     let event = turning.ready(&registration, READ);
     assert_eq!(event.ready(), Ready::READABLE);
     if !world.rearms() {
-        counted(turning.handle().metrics().system_calls(SystemCall::Add), 1);
-        counted(turning.handle().metrics().system_calls(SystemCall::Modify), 1);
+        world.change_cost(turning.handle().metrics().system_calls(SystemCall::Add), 1);
+        world.change_cost(turning.handle().metrics().system_calls(SystemCall::Modify), 1);
     }
 }
 

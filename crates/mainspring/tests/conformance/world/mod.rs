@@ -16,15 +16,42 @@ use std::time::{Duration, Instant};
 
 use mainspring::{AsSource, Builder, Choice, Driver, Kind, Poller};
 
+use crate::counts::counted;
+
 #[cfg(windows)]
 use windows as machine;
 
 /// How long a test waits for what has to come, on the clock of its world.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a world is to be like.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    kind: Kind,
+    pinned: bool,
+}
+
+impl Plan {
+    pub(crate) const fn new(kind: Kind) -> Plan {
+        Plan { kind, pinned: false }
+    }
+
+    /// With drivers that belong to the thread that turns them.
+    #[allow(dead_code, reason = "not every system has a kind that such drivers are different on")]
+    pub(crate) const fn pinned(mut self) -> Plan {
+        self.pinned = true;
+        self
+    }
+
+    pub(crate) const fn kind(self) -> Kind {
+        self.kind
+    }
+}
+
 /// Sockets, queues and time of one kind.
 pub(crate) struct World {
     kind: Kind,
+    pinned: bool,
     base: Instant,
     #[cfg(feature = "sim")]
     simulation: Option<mainspring::Simulation>,
@@ -56,9 +83,10 @@ impl AsSource for Number {
 }
 
 impl World {
-    pub(crate) fn open(kind: Kind) -> World {
+    pub(crate) fn open(Plan { kind, pinned }: Plan) -> World {
         World {
             kind,
+            pinned,
             base: Instant::now(),
             #[cfg(feature = "sim")]
             simulation: (kind == Kind::Sim).then(|| mainspring::Simulation::new(SEED)),
@@ -104,10 +132,30 @@ impl World {
         self.kind == Kind::Iocp
     }
 
-    /// How often a source is reported that was closed and lives on in a duplicate: once each time
-    /// it becomes ready, or never.
-    pub(crate) fn leftovers(&self) -> u64 {
-        u64::from(self.remembers())
+    /// So often was a source reported that had been closed and lived on in a duplicate: once where
+    /// the kernel cannot be told of its end, never where nothing is remembered, and on a ring once
+    /// if the report was faster than the end.
+    #[track_caller]
+    pub(crate) fn left_over(&self, stale: u64) {
+        let expected = match self.kind {
+            Kind::Uring => stale.min(1),
+            _ => u64::from(self.remembers()),
+        };
+        counted(stale, expected);
+    }
+
+    /// Whether a removed source is let go of before the removal returns, also while another thread
+    /// waits; a ring is only asked to, and does so a moment later.
+    pub(crate) fn lets_go_at_once(&self) -> bool {
+        self.kind != Kind::Uring
+    }
+
+    /// So many changes of a source cost this many system calls of their own: one each, or none
+    /// where they go with the next turn, on a kernel that has all that takes.
+    #[track_caller]
+    pub(crate) fn change_cost(&self, calls: u64, changes: u64) {
+        let leaves_it = self.pinned && self.kind == Kind::Uring && calls == 0;
+        counted(calls, if leaves_it { 0 } else { changes });
     }
 
     /// A poller of this kind.
@@ -131,6 +179,7 @@ impl World {
             return builder.simulation(simulation).build().expect("a driver in the simulation");
         }
         let builder = builder.choice(Choice::Exactly(self.kind));
+        let builder = if self.pinned { builder.pinned() } else { builder };
         builder.build().expect("a driver of a kind that is available")
     }
 
