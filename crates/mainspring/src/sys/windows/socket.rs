@@ -9,12 +9,14 @@
 
 use std::io::{self, IoSlice, IoSliceMut, Read as _};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::os::windows::io::{FromRawSocket, RawSocket};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use windows_sys::Win32::Networking::WinSock::{
-    MSG_PEEK, WSA_NOT_ENOUGH_MEMORY, WSAEALREADY, WSAECONNABORTED, WSAECONNRESET, WSAEINPROGRESS,
-    WSAEISCONN, WSAEMFILE, WSAENOBUFS, WSAENOTCONN, WSAENOTSOCK, WSAESHUTDOWN, WSAEWOULDBLOCK,
+    MSG_PEEK, SD_BOTH, SD_RECEIVE, SD_SEND, WSA_NOT_ENOUGH_MEMORY, WSAEALREADY, WSAECONNABORTED,
+    WSAECONNRESET, WSAEINPROGRESS, WSAEISCONN, WSAEMFILE, WSAENOBUFS, WSAENOTCONN, WSAENOTSOCK,
+    WSAESHUTDOWN, WSAEWOULDBLOCK,
 };
 
 use super::message::uninit;
@@ -107,6 +109,15 @@ pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<bool> {
             Some(WSAEISCONN) => Ok(true),
             _ => Err(error),
         },
+    }
+}
+
+/// Winsock's number of a shutdown.
+pub(crate) fn shutdown_number(how: Shutdown) -> i32 {
+    match how {
+        Shutdown::Read => SD_RECEIVE,
+        Shutdown::Write => SD_SEND,
+        Shutdown::Both => SD_BOTH,
     }
 }
 
