@@ -114,33 +114,46 @@ impl IoBuf for Arc<Vec<u8>> {
 
 /// A buffer on its way through an operation that fills it.
 #[derive(Debug)]
-pub(crate) struct Filling<B>(B);
+pub(crate) struct Filling<B> {
+    buffer: B,
+    /// Bytes at the beginning that are filled already, and stay.
+    done: usize,
+}
 
 impl<B: IoBufMut> Filling<B> {
     pub(crate) fn new(buffer: B) -> Filling<B> {
-        Filling(buffer)
+        Filling { buffer, done: 0 }
+    }
+
+    /// Goes on with a buffer of which an earlier operation has filled the first `done` bytes and
+    /// which nobody has touched since.
+    pub(crate) fn go_on(buffer: B, done: usize) -> Filling<B> {
+        Filling { buffer, done }
     }
 
     /// The memory, for a call that fills it and says how far.
     pub(crate) fn memory(&mut self) -> &mut [MaybeUninit<u8>] {
-        self.0.memory()
+        let memory = self.buffer.memory();
+        let done = self.done.min(memory.len());
+        &mut memory[done..]
     }
 
     /// The memory as the kernel is to see it.
     pub(crate) fn raw(&mut self) -> RawMemory {
-        let memory = self.0.memory();
+        let memory = self.memory();
         RawMemory { start: memory.as_mut_ptr().cast(), len: memory.len() }
     }
 
     /// The buffer, filled as far as the call that was given the memory said; after an error, not
     /// at all. Only the end of an operation calls this, with the kernel's own answer.
     pub(crate) fn into_filled(mut self, result: &io::Result<u64>) -> B {
-        let room = self.0.memory().len();
-        let filled = result.as_ref().map_or(0, |&count| (count as usize).min(room));
+        let room = self.buffer.memory().len();
+        let count = result.as_ref().map_or(0, |&count| count as usize);
+        let filled = self.done.saturating_add(count).min(room);
         // SAFETY: the call that had the memory said that it has written so many bytes of it, from
-        // the beginning; `memory` lends the same memory each time and moves nothing.
-        unsafe { self.0.set_filled(filled) };
-        self.0
+        // where the earlier ones ended; `memory` lends the same memory each time and moves nothing.
+        unsafe { self.buffer.set_filled(filled) };
+        self.buffer
     }
 
     /// The buffer of an operation that moved nothing.

@@ -226,6 +226,11 @@ impl Handle {
         self.0.caps.edge == Support::Native
     }
 
+    /// Whether the kernel carries operations out: a chain of them then costs no thread.
+    pub(crate) fn has_operations(&self) -> bool {
+        self.completion() == Support::Native
+    }
+
     /// How operations are carried out.
     pub(super) fn completion(&self) -> Support {
         self.0.caps.completion

@@ -7,6 +7,6 @@
 mod unix;
 
 #[cfg(unix)]
-pub use unix::AsSource;
-#[cfg(unix)]
 pub(crate) use unix::*;
+#[cfg(unix)]
+pub use unix::{Alignment, AsSource, FileType, Metadata};

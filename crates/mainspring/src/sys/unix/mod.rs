@@ -2,15 +2,21 @@
 
 pub(crate) mod address;
 pub(crate) mod affinity;
+pub(crate) mod copy;
 pub(crate) mod credentials;
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
+pub(crate) mod file;
 pub(crate) mod message;
+pub(crate) mod path;
+pub(crate) mod pieces;
 pub(crate) mod reuse_port;
 pub(crate) mod signal;
 pub(crate) mod socket;
 mod source;
+pub(crate) mod stat;
 pub(crate) mod tcp;
 
 pub use source::AsSource;
 pub(crate) use source::raw_source;
+pub use stat::{Alignment, FileType, Metadata};
