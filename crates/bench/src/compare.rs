@@ -1,75 +1,127 @@
-//! The measurement: servers as processes, rounds that interleave them, medians and ratios.
+//! The measurement: every contender's server at once, short slices in turns, ratios within a turn.
+//!
+//! A machine that others use too drifts within seconds, by more than what is to be told apart.
+//! Two slices of some milliseconds, one right after the other, meet the same machine. So what is
+//! compared is never one contender's sum to another's, but the slices of one turn, A B C, then
+//! B C A; the median of many such ratios does not mind the turns that something broke into.
+//!
+//! A process also has a fate of its own: where its memory came to lie, in which order it
+//! accepted. So the servers are started anew several times, and the interval of the median is
+//! found by drawing whole generations of servers, not single turns, with replacement: it says
+//! what another run of this program would find, not only what more turns of this one would.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::io;
 use std::time::Duration;
 
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::load::Load;
+use crate::server::{Server, pin};
 use crate::servers::Contender;
 
 /// What to measure.
 pub(crate) struct Plan {
     pub(crate) connections: Vec<usize>,
-    pub(crate) rounds: usize,
-    pub(crate) load: Duration,
+    pub(crate) generations: usize,
+    pub(crate) turns: usize,
+    pub(crate) slice: Duration,
     pub(crate) bytes: usize,
     pub(crate) contenders: Vec<Contender>,
 }
 
-struct Server {
-    process: Child,
-    address: SocketAddr,
-}
+/// Nanoseconds of server time for each message, a value a contender: the slices of one turn.
+type Turn = Vec<f64>;
 
 /// Measures and prints one table for each number of connections.
 pub(crate) fn run(plan: &Plan) -> io::Result<()> {
     pin(1)?;
+    raise_descriptor_limit()?;
     for &connections in &plan.connections {
-        let rows = measure(plan, connections)?;
-        print(plan, connections, &rows);
+        let generations: Vec<Vec<Turn>> = (0..plan.generations)
+            .map(|generation| measure(plan, connections, generation))
+            .collect::<io::Result<_>>()?;
+        print(plan, connections, &generations)?;
     }
     Ok(())
 }
 
-/// For each contender, nanoseconds of server time for each message, a value a round.
-fn measure(plan: &Plan, connections: usize) -> io::Result<Vec<Vec<f64>>> {
-    let mut rows = vec![Vec::new(); plan.contenders.len()];
-    for round in 0..=plan.rounds {
-        for (contender, row) in plan.contenders.iter().zip(&mut rows) {
-            let server = Server::start(*contender)?;
-            let mut load = Load::connect(server.address, connections, plan.bytes)?;
-            load.run(Duration::from_millis(100))?;
-            let before = server.on_processor_ns()?;
-            let messages = load.run(plan.load)?;
-            let spent = server.on_processor_ns()? - before;
-            // The first round warms the machine.
-            if round > 0 {
-                row.push(spent as f64 / messages as f64);
-            }
-        }
+/// The turns of one generation of servers.
+fn measure(plan: &Plan, connections: usize, generation: usize) -> io::Result<Vec<Turn>> {
+    let count = plan.contenders.len();
+    let mut pairs = Vec::new();
+    for &contender in &plan.contenders {
+        let server = Server::start(contender)?;
+        let mut load = Load::connect(server.address(), connections, plan.bytes)?;
+        load.run(Duration::from_millis(100))?;
+        pairs.push((server, load));
     }
-    Ok(rows)
+    let mut turns = Vec::new();
+    for turn in 0..plan.turns {
+        let mut slices = vec![0.0; count];
+        for place in 0..count {
+            let which = (generation + turn + place) % count;
+            let (server, load) = &mut pairs[which];
+            // The caches are the last contender's.
+            load.run(plan.slice / 8)?;
+            let before = server.on_processor_ns()?;
+            let messages = load.run(plan.slice)?;
+            let spent = server.on_processor_ns()? - before;
+            slices[which] = spent as f64 / messages as f64;
+        }
+        turns.push(slices);
+    }
+    Ok(turns)
 }
 
-fn print(plan: &Plan, connections: usize, rows: &[Vec<f64>]) {
-    println!("{connections} connections, {} bytes, {} rounds", plan.bytes, plan.rounds);
-    for (contender, row) in plan.contenders.iter().zip(rows) {
-        let mut ratios: Vec<f64> =
-            row.iter().zip(&rows[0]).map(|(own, first)| own / first).collect();
-        let mut times = row.clone();
-        println!(
-            "  {contender:<12} {:>8.0} ns a message   ratio to {}: median {:.3} ({:.3} to {:.3})",
+fn print(plan: &Plan, connections: usize, generations: &[Vec<Turn>]) -> io::Result<()> {
+    let load = fs::read_to_string("/proc/loadavg")?;
+    println!(
+        "{connections} connections, {} bytes, {} generations of {} turns, load average {}",
+        plan.bytes,
+        plan.generations,
+        plan.turns,
+        load.split_whitespace().next().unwrap_or_default(),
+    );
+    let least = |which: usize| {
+        generations.iter().flatten().map(|turn| turn[which]).fold(f64::INFINITY, f64::min)
+    };
+    for (which, contender) in plan.contenders.iter().enumerate() {
+        let mut times: Vec<f64> = generations.iter().flatten().map(|turn| turn[which]).collect();
+        print!(
+            "  {contender:<12} {:>7.0} ns a message, least {:>7.0}",
             median(&mut times),
-            plan.contenders[0],
-            median(&mut ratios),
-            ratios.first().copied().unwrap_or_default(),
-            ratios.last().copied().unwrap_or_default(),
+            least(which)
         );
+        for (other, name) in plan.contenders.iter().enumerate().take(which) {
+            let ratios = |turns: &Vec<Turn>| turns.iter().map(|t| t[which] / t[other]).collect();
+            let ratios: Vec<Vec<f64>> = generations.iter().map(ratios).collect();
+            let (low, middle, high) = interval(&ratios);
+            let least = least(which) / least(other);
+            print!("   / {name}: {middle:.3} ({low:.3} to {high:.3}), of the least {least:.3}");
+        }
+        println!();
     }
+    Ok(())
+}
+
+/// The median of all ratios, between the bounds of its 95 % interval.
+fn interval(generations: &[Vec<f64>]) -> (f64, f64, f64) {
+    const DRAWS: usize = 1000;
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        &generations[(state >> 33) as usize % generations.len()]
+    };
+    let mut medians: Vec<f64> = (0..DRAWS)
+        .map(|_| {
+            let drawn = (0..generations.len()).flat_map(|_| draw()).copied();
+            median(&mut drawn.collect::<Vec<f64>>())
+        })
+        .collect();
+    medians.sort_by(f64::total_cmp);
+    let middle = median(&mut generations.concat());
+    (medians[DRAWS / 40], middle, medians[DRAWS - 1 - DRAWS / 40])
 }
 
 /// The middle value; sorts on the way.
@@ -78,41 +130,8 @@ fn median(values: &mut [f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-impl Server {
-    fn start(contender: Contender) -> io::Result<Server> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .args(["serve", &contender.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        if let Some(output) = process.stdout.as_mut() {
-            BufReader::new(output).read_line(&mut line)?;
-        }
-        let address = line.trim().parse().map_err(io::Error::other)?;
-        Ok(Server { process, address })
-    }
-
-    /// Time its one thread has run, from the scheduler's own account.
-    fn on_processor_ns(&self) -> io::Result<u64> {
-        let account = fs::read_to_string(format!("/proc/{}/schedstat", self.process.id()))?;
-        let first = account.split_whitespace().next().unwrap_or_default();
-        first.parse().map_err(io::Error::other)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The server is ours and has nothing to lose; it may also have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Keeps this thread on one processor; on a machine with fewer, on the last.
-pub(crate) fn pin(processor: usize) -> io::Result<()> {
-    let count = std::thread::available_parallelism()?.get();
-    let mut set = CpuSet::new();
-    set.set(processor.min(count - 1));
-    Ok(sched_setaffinity(None, &set)?)
+/// All contenders' connections are open at once; the servers inherit the limit.
+fn raise_descriptor_limit() -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?)
 }

@@ -1,12 +1,13 @@
 //! Mainspring beside hand-written loops and its peers.
 //!
 //! `mainspring-bench echo` starts one echo server a contender, each in a process of its own pinned
-//! to the first processor, and drives them in turn from the second: A B C A B C …, so that a
-//! machine whose speed drifts drifts for all of them. What is compared is the server's processor
+//! to the first processor, and drives them in short turns from the second: A B C, B C A …, so that
+//! a machine whose speed drifts drifts for all of them. What is compared is the server's processor
 //! time for each message, which the load generator's own speed does not touch.
 
 mod compare;
 mod load;
+mod server;
 mod servers;
 
 use std::io;
@@ -33,12 +34,15 @@ enum Command {
         /// Connections, a list.
         #[arg(long, value_delimiter = ',', default_values_t = [1, 100, 1000])]
         connections: Vec<usize>,
-        /// Rounds; in each, every contender is measured once.
-        #[arg(long, default_value_t = 7)]
-        rounds: usize,
-        /// Seconds of load a measurement.
-        #[arg(long, default_value_t = 1.0)]
-        seconds: f64,
+        /// How often the servers are started anew.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        generations: u32,
+        /// Turns of one generation; in each, every contender is measured for one slice.
+        #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
+        turns: u32,
+        /// Milliseconds of a slice.
+        #[arg(long, default_value_t = 40)]
+        slice_ms: u64,
         /// Bytes a message.
         #[arg(long, default_value_t = 64)]
         bytes: usize,
@@ -76,9 +80,10 @@ fn main() -> io::Result<()> {
             println!("{done} messages");
             Ok(())
         }
-        Command::Echo { connections, rounds, seconds, bytes, contenders } => {
-            let load = Duration::from_secs_f64(seconds);
-            compare::run(&Plan { connections, rounds, load, bytes, contenders })
+        Command::Echo { connections, generations, turns, slice_ms, bytes, contenders } => {
+            let slice = Duration::from_millis(slice_ms);
+            let (generations, turns) = (generations as usize, turns as usize);
+            compare::run(&Plan { connections, generations, turns, slice, bytes, contenders })
         }
     }
 }

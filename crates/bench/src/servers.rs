@@ -39,7 +39,7 @@ pub(crate) const BUFFER: usize = 4096;
 
 /// Binds, says where, and serves for ever.
 pub(crate) fn serve(contender: Contender, address: SocketAddr) -> io::Result<()> {
-    crate::compare::pin(0)?;
+    crate::server::pin(0)?;
     let listener = TcpListener::bind(address)?;
     rustix::net::listen(&listener, 4096)?;
     listener.set_nonblocking(true)?;

@@ -46,13 +46,16 @@ pub struct Events {
     pub(crate) list: Vec<Event>,
     pub(crate) woken: bool,
     pub(crate) completions: Vec<Completion>,
+    /// Sources that the backend agreed to watch and does not: who waits for them asks again, and is
+    /// given the reason as an error.
+    pub(crate) refused: Vec<Token>,
 }
 
 impl Events {
     /// An empty list that allocates when the first events arrive.
     #[must_use]
     pub const fn new() -> Events {
-        Events { list: Vec::new(), woken: false, completions: Vec::new() }
+        Events { list: Vec::new(), woken: false, completions: Vec::new(), refused: Vec::new() }
     }
 
     /// An empty list with room for `capacity` events. Zero is as good as any other number: the
@@ -67,6 +70,7 @@ impl Events {
         self.list.clear();
         self.woken = false;
         self.completions.clear();
+        self.refused.clear();
     }
 
     /// The number of events.

@@ -54,24 +54,28 @@ impl Interest {
 
     /// Whether every interest in `other` is in `self`.
     #[must_use]
+    #[inline]
     pub const fn contains(self, other: Interest) -> bool {
         self.0 & other.0 == other.0
     }
 
     /// Whether [`READABLE`](Self::READABLE) is asked for.
     #[must_use]
+    #[inline]
     pub const fn is_readable(self) -> bool {
         self.0 & Self::READABLE.0 != 0
     }
 
     /// Whether [`WRITABLE`](Self::WRITABLE) is asked for.
     #[must_use]
+    #[inline]
     pub const fn is_writable(self) -> bool {
         self.0 & Self::WRITABLE.0 != 0
     }
 
     /// Whether [`PRIORITY`](Self::PRIORITY) is asked for.
     #[must_use]
+    #[inline]
     pub const fn is_priority(self) -> bool {
         self.0 & Self::PRIORITY.0 != 0
     }
@@ -85,6 +89,7 @@ impl Interest {
     }
 
     /// The interest as bits, for packing; never zero.
+    #[inline]
     pub(crate) const fn bits(self) -> u8 {
         self.0
     }

@@ -44,24 +44,28 @@ impl Ready {
 
     /// Both sets together.
     #[must_use]
+    #[inline]
     pub const fn add(self, other: Ready) -> Ready {
         Ready(self.0 | other.0)
     }
 
     /// Whether the set is empty.
     #[must_use]
+    #[inline]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// Whether every bit of `other` is in `self`.
     #[must_use]
+    #[inline]
     pub const fn contains(self, other: Ready) -> bool {
         self.0 & other.0 == other.0
     }
 
     /// Whether any bit of `other` is in `self`.
     #[must_use]
+    #[inline]
     pub const fn intersects(self, other: Ready) -> bool {
         self.0 & other.0 != 0
     }
@@ -92,6 +96,7 @@ impl Ready {
 
     /// Whether an exceptional condition was reported.
     #[must_use]
+    #[inline]
     pub const fn is_priority(self) -> bool {
         self.intersects(Self::PRIORITY)
     }
@@ -103,11 +108,13 @@ impl Ready {
     }
 
     /// The set as bits, for packing.
+    #[inline]
     pub(crate) const fn bits(self) -> u8 {
         self.0
     }
 
     /// The set packed in the low six bits of `bits`.
+    #[inline]
     pub(crate) const fn from_bits(bits: u8) -> Ready {
         Ready(bits & 63)
     }
@@ -116,12 +123,14 @@ impl Ready {
 impl BitOr for Ready {
     type Output = Ready;
 
+    #[inline]
     fn bitor(self, other: Ready) -> Ready {
         self.add(other)
     }
 }
 
 impl BitOrAssign for Ready {
+    #[inline]
     fn bitor_assign(&mut self, other: Ready) {
         *self = self.add(other);
     }
@@ -130,6 +139,7 @@ impl BitOrAssign for Ready {
 impl BitAnd for Ready {
     type Output = Ready;
 
+    #[inline]
     fn bitand(self, other: Ready) -> Ready {
         Ready(self.0 & other.0)
     }
@@ -138,6 +148,7 @@ impl BitAnd for Ready {
 impl Sub for Ready {
     type Output = Ready;
 
+    #[inline]
     fn sub(self, other: Ready) -> Ready {
         Ready(self.0 & !other.0)
     }

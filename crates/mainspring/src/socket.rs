@@ -51,6 +51,7 @@ impl Socket {
     }
 
     /// Two connected Unix sockets of the operating system.
+    #[allow(dead_code, reason = "only systems with Unix sockets have pairs")]
     pub(crate) fn pair_os() -> io::Result<(Socket, Socket)> {
         let (a, b) = os::stream_pair()?;
         Ok((Socket::Os(a), Socket::Os(b)))
@@ -66,6 +67,7 @@ impl Socket {
     }
 
     /// Two connected Unix sockets of the simulated kernel.
+    #[allow(dead_code, reason = "only systems with Unix sockets have pairs")]
     pub(crate) fn pair_sim(simulation: &sim::Simulation) -> io::Result<(Socket, Socket)> {
         let (a, b) = simulation.unix_pair()?;
         Ok((Socket::Sim(a), Socket::Sim(b)))

@@ -15,6 +15,8 @@
 #![cfg(loom)]
 #![allow(dead_code)]
 
+#[path = "../src/completion/mod.rs"]
+mod completion;
 #[path = "../src/error.rs"]
 mod error;
 #[path = "../src/event.rs"]
@@ -38,6 +40,10 @@ mod trigger;
 mod arming;
 #[path = "loom/ending.rs"]
 mod ending;
+#[path = "loom/operations.rs"]
+mod operations;
+#[path = "loom/owning.rs"]
+mod owning;
 #[path = "loom/parking.rs"]
 mod parking;
 #[path = "loom/polling.rs"]

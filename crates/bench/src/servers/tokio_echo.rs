@@ -14,7 +14,7 @@ pub(super) fn serve(listener: TcpListener) -> io::Result<()> {
             let (mut stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
             tokio::task::spawn_local(async move {
-                let mut buffer = [0; super::BUFFER];
+                let mut buffer = vec![0; super::BUFFER];
                 while let Ok(n @ 1..) = stream.read(&mut buffer).await {
                     if stream.write_all(&buffer[..n]).await.is_err() {
                         break;

@@ -8,7 +8,8 @@
 //! - **C2 no lost edge.** Readiness that appears after the last `WouldBlock` or short transfer is
 //!   reported, also when the user never sees `WouldBlock`.
 //! - **C3 triggers.** Edge, level and one-shot per source: native where the system has them,
-//!   emulated where not; an emulated edge gives no repeat.
+//!   emulated where not; an emulated edge gives no repeat, and a new one after a
+//!   [rearm](Registrar::rearm).
 //! - **C4 no ghost.** After [`Registrar::remove`] returns, no event of that registration is acted
 //!   upon. A token is opaque here; the layer above puts a generation in it and drops what is
 //!   stale. No pointer crosses the kernel boundary unless the system's interface forces it.
@@ -58,7 +59,7 @@ use crate::trigger::Trigger;
 pub(crate) enum Support {
     /// The kernel does it.
     Native,
-    /// The layer above does it, with what the kernel has.
+    /// Made above the kernel from what it does; an edge made so is not quite the same.
     Emulated,
 }
 
@@ -114,6 +115,10 @@ pub(crate) trait Selector: Sized {
     /// Cancels every operation and returns when the kernel holds no memory any more, with the
     /// completions in `events` (C12). Returns how many it could not end in a bounded time: their
     /// memory must never be used again. Without operations there is nothing to do.
+    ///
+    /// It is the end of the queue's operations (C14). One that another thread hands over meanwhile
+    /// is among those that are ended, or its submission fails, or its cancel is answered
+    /// [`Cancel::Withdrawn`].
     fn drain(&mut self, events: &mut Events) -> usize {
         let _ = events;
         0
@@ -149,6 +154,17 @@ pub(crate) trait Registrar: Send + Sync {
         trigger: Trigger,
     ) -> io::Result<()>;
 
+    /// A call on a source with an edge trigger has said `WouldBlock`: the directions of `interest`
+    /// are reported again when they are ready, and what else is watched stays as it is. A backend
+    /// that sees edges without being told has nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`modify`](Self::modify).
+    fn rearm(&self, _source: RawSource, _token: Token, _interest: Interest) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Stops reporting. A source that the kernel forgot by itself, because its descriptor was
     /// closed, is no error; one that belongs to another token by now is left alone (C5).
     ///
@@ -156,6 +172,16 @@ pub(crate) trait Registrar: Send + Sync {
     ///
     /// What the system says, after the bookkeeping is done.
     fn remove(&self, source: RawSource, token: Token) -> io::Result<()>;
+
+    /// Lets go, before it returns, of what was removed and waits to be told to the kernel. Only the
+    /// thread that owns a pinned queue leaves anything waiting; on others this does nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the queue itself is unusable.
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Ends the present or the next `select` of this queue.
     ///
@@ -177,9 +203,8 @@ pub(crate) enum Cancel {
     Requested,
 }
 
-/// The shared half of a backend that carries out whole operations. Their completions come with
-/// [`Selector::select`].
-#[allow(dead_code, reason = "implemented where there are operations")]
+/// The shared half, as far as the backend carries out whole operations; as it stands here, it
+/// carries out none. Completions come with [`Selector::select`].
 pub(crate) trait Completer: Send + Sync {
     /// Hands an operation to the kernel, with the next look at the latest.
     ///
@@ -192,8 +217,14 @@ pub(crate) trait Completer: Send + Sync {
     ///
     /// The memory of `operation` is valid for it, and neither freed, moved nor touched until the
     /// terminal completion of `token` has come or its cancel was answered `Withdrawn`.
-    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()>;
+    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
+        let _ = (token, operation);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Ends an operation early. Never lost, also with a full queue (C11).
-    fn cancel(&self, token: Token) -> Cancel;
+    fn cancel(&self, token: Token) -> Cancel {
+        let _ = token;
+        Cancel::Withdrawn
+    }
 }

@@ -42,7 +42,7 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
-use super::contract::{Caps, Config, Registrar, Selector, Support};
+use super::contract::{Caps, Completer, Config, Registrar, Selector, Support};
 
 /// The largest buffer a look uses: 12 bytes an event, so 192 KiB.
 const EVENTS_MAX: usize = 16 * 1024;
@@ -230,6 +230,8 @@ impl Registrar for EpollRegistrar {
         self.queue.wake.raise()
     }
 }
+
+impl Completer for EpollRegistrar {}
 
 impl EpollRegistrar {
     /// Adds a source with the mechanism's own flags.

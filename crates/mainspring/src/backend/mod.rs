@@ -8,8 +8,14 @@ pub(crate) mod choose;
 pub(crate) mod contract;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[cfg(windows)]
+mod iocp;
+#[cfg(unix)]
+mod poll;
 #[cfg(feature = "sim")]
 mod sim;
+#[cfg(target_os = "linux")]
+mod uring;
 
 use std::io;
 use std::time::Duration;
@@ -28,9 +34,7 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use choose::{Choice, Chosen};
-#[cfg(feature = "sim")]
-use contract::Completer;
-use contract::{Cancel, Caps, Config, Registrar, Selector};
+use contract::{Cancel, Caps, Completer, Config, Registrar, Selector};
 
 /// Events taken in the first look, unless the builder says otherwise: three kilobytes.
 pub(crate) const EVENT_CAPACITY: usize = 256;
@@ -39,12 +43,24 @@ pub(crate) const EVENT_CAPACITY: usize = 256;
 const PREFERRED: &[Kind] = &[
     #[cfg(target_os = "linux")]
     Kind::Epoll,
+    #[cfg(target_os = "linux")]
+    Kind::Uring,
+    #[cfg(unix)]
+    Kind::Poll,
+    #[cfg(windows)]
+    Kind::Iocp,
 ];
 
 /// The half that waits, of whichever backend.
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),
+    #[cfg(target_os = "linux")]
+    Uring(uring::UringSelector),
+    #[cfg(unix)]
+    Poll(poll::PollSelector),
+    #[cfg(windows)]
+    Iocp(iocp::IocpSelector),
     #[cfg(feature = "sim")]
     Sim(sim::SimSelector),
 }
@@ -54,6 +70,12 @@ pub(crate) enum Backend {
 pub(crate) enum SharedBackend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollRegistrar),
+    #[cfg(target_os = "linux")]
+    Uring(uring::UringRegistrar),
+    #[cfg(unix)]
+    Poll(poll::PollRegistrar),
+    #[cfg(windows)]
+    Iocp(iocp::IocpRegistrar),
     #[cfg(feature = "sim")]
     Sim(sim::SimRegistrar),
 }
@@ -64,6 +86,12 @@ macro_rules! each {
         match $on {
             #[cfg(target_os = "linux")]
             Self::Epoll($variant) => $call,
+            #[cfg(target_os = "linux")]
+            Self::Uring($variant) => $call,
+            #[cfg(unix)]
+            Self::Poll($variant) => $call,
+            #[cfg(windows)]
+            Self::Iocp($variant) => $call,
             #[cfg(feature = "sim")]
             Self::Sim($variant) => $call,
         }
@@ -149,6 +177,24 @@ fn open_halves(
             let caps = epoll::EpollSelector::CAPS;
             Ok((Backend::Epoll(selector), SharedBackend::Epoll(registrar), caps))
         }
+        #[cfg(target_os = "linux")]
+        (Kind::Uring, _) => {
+            let (selector, registrar) = uring::UringSelector::open(config)?;
+            let caps = uring::UringSelector::CAPS;
+            Ok((Backend::Uring(selector), SharedBackend::Uring(registrar), caps))
+        }
+        #[cfg(unix)]
+        (Kind::Poll, _) => {
+            let (selector, registrar) = poll::PollSelector::open(config)?;
+            let caps = poll::PollSelector::CAPS;
+            Ok((Backend::Poll(selector), SharedBackend::Poll(registrar), caps))
+        }
+        #[cfg(windows)]
+        (Kind::Iocp, _) => {
+            let (selector, registrar) = iocp::IocpSelector::open(config)?;
+            let caps = iocp::IocpSelector::CAPS;
+            Ok((Backend::Iocp(selector), SharedBackend::Iocp(registrar), caps))
+        }
         #[cfg(feature = "sim")]
         (Kind::Sim, Some(simulation)) => {
             let (selector, registrar) = sim::SimSelector::open_on(simulation, config)?;
@@ -175,6 +221,12 @@ fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
     match kind {
         #[cfg(target_os = "linux")]
         Kind::Epoll => epoll::EpollSelector::probe(),
+        #[cfg(target_os = "linux")]
+        Kind::Uring => uring::UringSelector::probe(),
+        #[cfg(unix)]
+        Kind::Poll => poll::PollSelector::probe(),
+        #[cfg(windows)]
+        Kind::Iocp => iocp::IocpSelector::probe(),
         #[cfg(feature = "sim")]
         Kind::Sim => sim::SimSelector::probe(),
         #[allow(unreachable_patterns, reason = "reached in builds that lack a kind")]
@@ -202,8 +254,18 @@ pub fn probe() -> Vec<(Kind, Result<(), Unavailable>)> {
 fn is_shortage(error: &io::Error) -> bool {
     #[cfg(unix)]
     return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM));
-    #[cfg(not(unix))]
-    return error.kind() == io::ErrorKind::OutOfMemory;
+    #[cfg(windows)]
+    return error.raw_os_error().is_some_and(|code| {
+        use windows_sys::Win32::Foundation as codes;
+        let shortages = [
+            codes::ERROR_TOO_MANY_OPEN_FILES,
+            codes::ERROR_NOT_ENOUGH_MEMORY,
+            codes::ERROR_OUTOFMEMORY,
+            codes::ERROR_NO_SYSTEM_RESOURCES,
+            codes::ERROR_NOT_ENOUGH_QUOTA,
+        ];
+        shortages.contains(&(code as u32))
+    });
 }
 
 impl Backend {
@@ -241,8 +303,21 @@ impl SharedBackend {
         each!(self, registrar => registrar.modify(source, token, interest, trigger))
     }
 
+    pub(crate) fn rearm(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        each!(self, registrar => registrar.rearm(source, token, interest))
+    }
+
     pub(crate) fn remove(&self, source: RawSource, token: Token) -> io::Result<()> {
         each!(self, registrar => registrar.remove(source, token))
+    }
+
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        each!(self, registrar => registrar.flush())
     }
 
     pub(crate) fn wake(&self) -> io::Result<()> {
@@ -273,27 +348,13 @@ impl SharedBackend {
     /// The memory of `operation` is valid for it, and neither freed, moved nor touched until the
     /// terminal completion of `token` has come or its cancel was answered `Withdrawn`.
     unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
-        match self {
-            #[cfg(feature = "sim")]
-            // SAFETY: the caller keeps what the trait asks for.
-            SharedBackend::Sim(registrar) => unsafe { registrar.submit(token, operation) },
-            // Readiness alone: the layer above carries it out.
-            #[cfg(target_os = "linux")]
-            SharedBackend::Epoll(_) => {
-                let _ = (token, operation);
-                Err(io::ErrorKind::Unsupported.into())
-            }
-        }
+        // SAFETY: the caller keeps what the trait asks for.
+        each!(self, registrar => unsafe { registrar.submit(token, operation) })
     }
 
     /// Ends an operation early; see [`contract::Completer::cancel`].
     pub(crate) fn cancel(&self, token: Token) -> Cancel {
-        match self {
-            #[cfg(feature = "sim")]
-            SharedBackend::Sim(registrar) => registrar.cancel(token),
-            #[cfg(target_os = "linux")]
-            SharedBackend::Epoll(_) => Cancel::Withdrawn,
-        }
+        each!(self, registrar => registrar.cancel(token))
     }
 
     /// Adds a source with the mechanism's own flags.
@@ -306,8 +367,7 @@ impl SharedBackend {
     ) -> io::Result<()> {
         match self {
             SharedBackend::Epoll(registrar) => registrar.add_flags(source, token, flags),
-            #[cfg(feature = "sim")]
-            SharedBackend::Sim(_) => Err(io::Error::new(
+            _ => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "epoll's own flags need an epoll queue: open it with Choice::Exactly(Kind::Epoll)",
             )),

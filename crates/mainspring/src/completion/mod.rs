@@ -11,7 +11,10 @@
 pub(crate) mod aligned_buf;
 #[allow(unsafe_code)]
 pub(crate) mod buf;
+pub(crate) mod foreign;
 pub(crate) mod operation;
 pub(crate) mod operation_set;
 #[allow(unsafe_code)]
 pub(crate) mod slot;
+#[cfg(all(test, not(loom)))]
+pub(crate) mod testing;

@@ -13,6 +13,7 @@ use crate::event::Completion;
 use crate::sync::{Arc, INDEX_BITS, Mutex, OwnedCell, Owner, Pages};
 use crate::token::Token;
 
+use super::foreign::contain;
 use super::operation::{ENDED_EARLY, Operation, Part, RawOperation};
 use super::slot::{Ended, Slot};
 
@@ -44,12 +45,22 @@ struct Free {
 }
 
 /// What is to be done after a future was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
+#[must_use]
 pub(crate) enum Abandoned {
-    /// Nothing: it had ended.
+    /// Nothing: it had ended, and is discarded.
     Ended,
-    /// The kernel has it: cancel it.
-    Running,
+    /// The kernel has it: cancel it, and then drop the waker that was left.
+    Running(Option<Waker>),
+}
+
+/// What came of a list of completions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dispatched {
+    /// Those that named no operation under way (clause C4).
+    pub(crate) stale: u64,
+    /// Those whose operation panicked; the others were not disturbed.
+    pub(crate) panics: u64,
 }
 
 impl OperationSet {
@@ -75,10 +86,14 @@ impl OperationSet {
             Ok(index) => index,
             Err(error) => return Err((error, operation)),
         };
-        let slot = self.slots.get(index as usize);
+        let index = index as usize;
+        let slot = self.slots.get(index);
         let slot = slot.expect("the page of an index is made before the index is used");
+        // A buffer's own code may panic when it is asked for its memory.
+        let giving_back = GiveBack { set: self, index, slot };
         let raw = slot.place(operation, O::raw);
-        Ok((token(index as usize, slot.generation()), raw))
+        std::mem::forget(giving_back);
+        Ok((token(index, slot.generation()), raw))
     }
 
     fn take(&self) -> io::Result<u32> {
@@ -114,10 +129,17 @@ impl OperationSet {
     }
 
     fn give_back(&self, index: usize, slot: &Slot) {
-        slot.release();
-        if slot.generation() >= GENERATION_MAX {
-            return;
+        let left = slot.release();
+        if slot.generation() < GENERATION_MAX {
+            self.keep(index);
         }
+        if left.is_some() {
+            // The task's own code, when the slot is given back for good.
+            contain(|| drop(left));
+        }
+    }
+
+    fn keep(&self, index: usize) {
         let kept = self.kept.with(|kept| {
             if kept.len() == KEPT_MAX {
                 let mut free = self.free.lock();
@@ -135,52 +157,54 @@ impl OperationSet {
         slot.expect("a token of this set names a slot whose page was made")
     }
 
-    /// Hands each completion to its operation and moves the wakers to `wakers`; returns how many
-    /// named nothing (clause C4). The thread that collects completions alone calls this.
+    /// Hands each completion to its operation and moves the wakers to `wakers`. The thread that
+    /// collects completions alone calls this.
     pub(crate) fn dispatch(
         &self,
         completions: &mut Vec<Completion>,
         wakers: &mut Vec<Waker>,
-    ) -> u64 {
-        let mut stale = 0;
+    ) -> Dispatched {
+        let mut dispatched = Dispatched::default();
         for completion in completions.drain(..) {
-            stale += u64::from(!self.tell(completion, wakers));
+            self.tell(completion, wakers, &mut dispatched);
         }
-        stale
+        dispatched
     }
 
-    fn tell(&self, completion: Completion, wakers: &mut Vec<Waker>) -> bool {
+    fn tell(&self, completion: Completion, wakers: &mut Vec<Waker>, to: &mut Dispatched) {
         let Completion { token, result, more, buffer } = completion;
         let (index, generation) = (index_of(token), generation_of(token));
-        let Some(slot) = self.slots.get(index) else { return false };
+        let Some(slot) = self.slots.get(index) else {
+            to.stale += 1;
+            return;
+        };
+        let mut result = result;
         if more || buffer.is_some() {
-            match slot.part(generation, Part { result, buffer }) {
-                Ok(waker) => wakers.extend(waker),
-                Err(_) => return false,
+            // Data and the end may come in one: then the data goes first.
+            let data = std::mem::replace(&mut result, Ok(ENDED_EARLY));
+            let mut told = Ok(true);
+            let panicked = contain(|| told = slot.part(generation, Part { result: data, buffer }));
+            to.panics += u64::from(panicked);
+            match told {
+                Ok(true) => wakers.extend(slot.take_waker()),
+                Ok(false) => {}
+                Err(_) => {
+                    to.stale += 1;
+                    return;
+                }
             }
-            if more {
-                return true;
-            }
-            // Data and the end in one: the data went first.
-            return self.end(slot, index, generation, Ok(ENDED_EARLY), wakers);
         }
-        self.end(slot, index, generation, result, wakers)
-    }
-
-    fn end(
-        &self,
-        slot: &Slot,
-        index: usize,
-        generation: u64,
-        result: io::Result<u64>,
-        wakers: &mut Vec<Waker>,
-    ) -> bool {
+        if more {
+            return;
+        }
         match slot.complete(generation, result) {
-            Ended::Stale => return false,
+            Ended::Stale => to.stale += 1,
             Ended::Told(waker) => wakers.extend(waker),
-            Ended::Discarded => self.give_back(index, slot),
+            Ended::Abandoned => {
+                to.panics += u64::from(contain(|| slot.discard()));
+                self.give_back(index, slot);
+            }
         }
-        true
     }
 
     /// For the future of `token`: the operation and its result once it is complete.
@@ -200,11 +224,14 @@ impl OperationSet {
     /// For the future of `token`, when it is dropped before its end.
     pub(crate) fn abandon(&self, token: Token) -> Abandoned {
         let slot = self.slot(token);
-        if slot.abandon(generation_of(token)) {
-            return Abandoned::Running;
+        match slot.abandon(generation_of(token)) {
+            Ok(left) => Abandoned::Running(left),
+            Err(()) => {
+                let _giving_back = GiveBack { set: self, index: index_of(token), slot };
+                slot.discard();
+                Abandoned::Ended
+            }
         }
-        self.give_back(index_of(token), slot);
-        Abandoned::Ended
     }
 
     /// For the future of `token`, whose operation the kernel never saw and never will: takes it
@@ -218,8 +245,11 @@ impl OperationSet {
 
     /// Ends an abandoned operation that the kernel never saw.
     pub(crate) fn discard(&self, token: Token, result: io::Result<u64>) {
-        let (index, generation) = (index_of(token), generation_of(token));
-        self.end(self.slot(token), index, generation, result, &mut Vec::new());
+        let slot = self.slot(token);
+        if let Ended::Abandoned = slot.complete(generation_of(token), result) {
+            let _giving_back = GiveBack { set: self, index: index_of(token), slot };
+            slot.discard();
+        }
     }
 
     /// Later insertions that need a slot beyond the owner's few fail (clause C14): the driver
@@ -228,7 +258,7 @@ impl OperationSet {
         self.free.lock().shutdown = true;
     }
 
-    /// Operations whose memory the kernel may still have.
+    /// Operations whose memory the kernel may have at this moment.
     pub(crate) fn submitted(&self) -> usize {
         let fresh = self.free.lock().fresh;
         let slots = (0..fresh).filter_map(|index| self.slots.get(index));
@@ -245,6 +275,19 @@ impl Drop for OperationSet {
     }
 }
 
+/// Gives a slot back when it is dropped, also when foreign code unwinds.
+struct GiveBack<'a> {
+    set: &'a OperationSet,
+    index: usize,
+    slot: &'a Slot,
+}
+
+impl Drop for GiveBack<'_> {
+    fn drop(&mut self) {
+        self.set.give_back(self.index, self.slot);
+    }
+}
+
 fn token(index: usize, generation: u64) -> Token {
     Token(generation << INDEX_BITS | index as u64)
 }
@@ -256,3 +299,6 @@ fn index_of(token: Token) -> usize {
 fn generation_of(token: Token) -> u64 {
     token.0 >> INDEX_BITS
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -14,8 +14,13 @@
 //! (C11).
 //!
 //! The operation lies in the slot itself, whatever its type, if it fits: no allocation. Beside it
-//! stand two functions that know the type.
+//! stand functions that know the type.
+//!
+//! What an operation owns is the program's: its drop may panic, and may do anything else that safe
+//! code can. So it is taken out of the slot before it is dropped, and the slot is given back
+//! whether or not the drop returns.
 
+use std::any::TypeId;
 use std::io;
 use std::mem::MaybeUninit;
 use std::task::{Poll, Waker};
@@ -23,8 +28,9 @@ use std::task::{Poll, Waker};
 use crate::sync::UnsafeCell;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Release};
-use crate::sync::waker_slot::{Owner, WakerSlot};
+use crate::sync::waker_slot::WakerSlot;
 
+use super::foreign::contain;
 use super::operation::{Operation, Part};
 
 /// Room for an operation inside its slot: a message with its header, one piece of memory and an
@@ -44,6 +50,9 @@ struct Room(MaybeUninit<[u8; ROOM_BYTES]>);
 
 /// What the slot must know of the type that lies in it.
 struct Functions {
+    /// Which type it is. Not told by the address of these functions, of which a program may hold
+    /// several copies.
+    type_id: fn() -> TypeId,
     /// [`Operation::part`].
     part: unsafe fn(*mut Room, Part) -> bool,
     /// Takes it out and calls [`Operation::discard`].
@@ -76,8 +85,8 @@ pub(crate) enum Ended {
     Stale,
     /// The future takes the result; this one is to be woken.
     Told(Option<Waker>),
-    /// Nobody waited: what was left is discarded, and the slot is to be given back.
-    Discarded,
+    /// Nobody waits: the operation is to be [discarded](Slot::discard), and the slot given back.
+    Abandoned,
 }
 
 /// How `O` lies in a room: itself, or in a box if it is too large.
@@ -85,7 +94,8 @@ struct Lying<O>(std::marker::PhantomData<O>);
 
 impl<O: Operation> Lying<O> {
     const INSIDE: bool = size_of::<O>() <= ROOM_BYTES && align_of::<O>() <= align_of::<Room>();
-    const FUNCTIONS: &'static Functions = &Functions { part: part::<O>, discard: discard::<O> };
+    const FUNCTIONS: &'static Functions =
+        &Functions { type_id: TypeId::of::<O>, part: part::<O>, discard: discard::<O> };
 
     /// Puts the operation in.
     ///
@@ -177,80 +187,89 @@ impl Slot {
     }
 
     /// Puts an operation in and shows it to `begin` at its final address. Whoever has taken the
-    /// slot off the free list calls this, so nobody else is here.
+    /// slot off the free list calls this, so nobody else is here. Should `begin` panic, the
+    /// operation is dropped and the slot holds nothing.
     pub(crate) fn place<O: Operation, R>(
         &self,
         operation: O,
         begin: impl FnOnce(&mut O) -> R,
     ) -> R {
-        let claimed = self.waker.claim(Owner::Future);
-        debug_assert!(claimed, "a free slot's waker belongs to nobody");
-        let begun = self.held.with_mut(|held| {
+        let address = self.held.with_mut(|held| {
             // SAFETY: the slot is free and taken by this call alone.
-            let held = unsafe { &mut *held };
-            held.functions = Some(Lying::<O>::FUNCTIONS);
-            held.result = None;
+            unsafe { (*held).functions = Some(Lying::<O>::FUNCTIONS) };
+            // SAFETY: the same.
+            unsafe { (*held).result = None };
+            // SAFETY: a place in a slot that is there.
+            let room = unsafe { &raw mut (*held).room };
             // SAFETY: the room is valid, and a free slot's holds nothing.
-            unsafe { Lying::<O>::put(&raw mut held.room, operation) };
+            unsafe { Lying::<O>::put(room, operation) };
             // SAFETY: it holds an `O` since the line above.
-            let operation = unsafe { Lying::<O>::address(&raw mut held.room) };
-            // SAFETY: nobody else knows of it before the state says so.
-            begin(unsafe { &mut *operation })
+            unsafe { Lying::<O>::address(room) }
         });
+        let taking_back = TakeBack::<O>(self, std::marker::PhantomData);
+        // SAFETY: nobody else knows of the operation before the state says so.
+        let begun = begin(unsafe { &mut *address });
+        std::mem::forget(taking_back);
         self.word.store(word(self.generation(), SUBMITTED), Release);
         begun
     }
 
-    /// A completion that is not the last; the collecting thread alone calls this. Returns whom to
-    /// wake, or `Err` if the operation has ended before.
-    pub(crate) fn part(&self, generation: u64, part: Part) -> Result<Option<Waker>, Part> {
+    /// A completion that is not the last; the collecting thread alone calls this. Returns whether
+    /// whoever waits is to be woken, or `Err` if the operation has ended before.
+    pub(crate) fn part(&self, generation: u64, part: Part) -> Result<bool, Part> {
         let submitted = self.is(generation, SUBMITTED);
         if !submitted && !self.is(generation, ABANDONED) {
             return Err(part);
         }
-        let wakes = self.held.with_mut(|held| {
-            // SAFETY: submitted or abandoned, so the operation is the collecting thread's.
-            let held = unsafe { &mut *held };
-            let Some(functions) = held.functions else { return false };
-            // SAFETY: the functions were stored together with the operation that lies here.
-            unsafe { (functions.part)(&raw mut held.room, part) }
-        });
-        Ok(if wakes { self.waker.take() } else { None })
+        Ok(self.held.with_mut(|held| {
+            // SAFETY: submitted or abandoned, so this is the collecting thread's.
+            let Some(functions) = (unsafe { (*held).functions }) else { return false };
+            // SAFETY: a place in a slot that is there.
+            let room = unsafe { &raw mut (*held).room };
+            // SAFETY: the functions were stored together with the operation that lies here, which
+            // is the collecting thread's.
+            unsafe { (functions.part)(room, part) }
+        }))
+    }
+
+    /// Takes the waker of whoever waits. Should the slot be another operation's by now, that one's
+    /// future is woken without need and waits again.
+    pub(crate) fn take_waker(&self) -> Option<Waker> {
+        self.waker.take()
     }
 
     /// The last completion; the collecting thread alone calls this.
     pub(crate) fn complete(&self, generation: u64, result: io::Result<u64>) -> Ended {
-        if self.is(generation, SUBMITTED) {
-            self.held.with_mut(|held| {
-                // SAFETY: submitted, so what lies here is the collecting thread's.
-                unsafe { (*held).result = Some(result) };
-            });
-            let (from, to) = (word(generation, SUBMITTED), word(generation, COMPLETED));
-            if self.word.compare_exchange(from, to, AcqRel, Acquire).is_ok() {
-                return Ended::Told(self.waker.take());
-            }
-        } else if self.is(generation, ABANDONED) {
-            self.held.with_mut(|held| {
-                // SAFETY: abandoned, so what lies here is the collecting thread's.
-                unsafe { (*held).result = Some(result) };
-            });
-        } else {
+        let submitted = self.is(generation, SUBMITTED);
+        if !submitted && !self.is(generation, ABANDONED) {
             return Ended::Stale;
         }
-        // Abandoned, before or just now.
-        self.discard();
-        Ended::Discarded
+        self.held.with_mut(|held| {
+            // SAFETY: submitted or abandoned, so this is the collecting thread's.
+            unsafe { (*held).result = Some(result) };
+        });
+        let (from, to) = (word(generation, SUBMITTED), word(generation, COMPLETED));
+        if submitted && self.word.compare_exchange(from, to, AcqRel, Acquire).is_ok() {
+            // From the step before on, the future may end and the slot be another's.
+            return Ended::Told(self.take_waker());
+        }
+        Ended::Abandoned
     }
 
-    /// Takes the operation out with its result and ends it. The caller is alone with it.
-    fn discard(&self) {
+    /// Takes the operation out with its result and ends it: foreign code, which may panic. The
+    /// caller is alone with it, and gives the slot back whatever happens.
+    pub(crate) fn discard(&self) {
         self.held.with_mut(|held| {
             // SAFETY: the caller is alone with what lies here.
-            let held = unsafe { &mut *held };
-            let result = held.result.take();
-            if let (Some(functions), Some(result)) = (held.functions.take(), result) {
-                // SAFETY: the functions were stored with the operation, and it is not used again.
-                unsafe { (functions.discard)(&raw mut held.room, result) };
+            let functions = unsafe { (*held).functions.take() };
+            // SAFETY: the same.
+            let result = unsafe { (*held).result.take() };
+            // SAFETY: a place in a slot that is there.
+            let room = unsafe { &raw mut (*held).room };
+            if let Some((functions, result)) = functions.zip(result) {
+                // SAFETY: the functions were stored with the operation that lies here, the caller
+                // is alone with it, and without functions nobody uses it again.
+                unsafe { (functions.discard)(room, result) };
             }
         });
     }
@@ -259,11 +278,15 @@ impl Slot {
     fn out<O: Operation>(&self) -> (O, Option<io::Result<u64>>) {
         self.held.with_mut(|held| {
             // SAFETY: the caller is alone with what lies here.
-            let held = unsafe { &mut *held };
-            let stored = held.functions.take().map(std::ptr::from_ref);
-            assert_eq!(stored, Some(std::ptr::from_ref(Lying::<O>::FUNCTIONS)), "one type a use");
-            // SAFETY: the functions are those of `O`, so an `O` lies here, and not any longer.
-            (unsafe { Lying::<O>::out(&raw mut held.room) }, held.result.take())
+            let functions = unsafe { (*held).functions.take() };
+            let stored = functions.map(|functions| (functions.type_id)());
+            assert_eq!(stored, Some(TypeId::of::<O>()), "one type a use");
+            // SAFETY: a place in a slot that is there.
+            let room = unsafe { &raw mut (*held).room };
+            // SAFETY: the functions were those of `O`, so an `O` lies here, and not any longer.
+            let operation = unsafe { Lying::<O>::out(room) };
+            // SAFETY: the caller is alone with what lies here.
+            (operation, unsafe { (*held).result.take() })
         })
     }
 
@@ -274,28 +297,36 @@ impl Slot {
         generation: u64,
         waker: &Waker,
     ) -> Poll<(O, io::Result<u64>)> {
-        if !self.is(generation, COMPLETED) {
-            if let Some(raced) = self.waker.store(waker) {
-                raced.wake();
-            }
-            if !self.is(generation, COMPLETED) {
-                return Poll::Pending;
-            }
+        if !self.is(generation, COMPLETED) && !self.ends_before_waiting(generation, waker) {
+            return Poll::Pending;
         }
         let (operation, result) = self.out();
         Poll::Ready((operation, result.unwrap_or_else(|| Err(crate::error::cancelled()))))
     }
 
-    /// For the future that is dropped. False: the operation had ended, what was left is discarded
-    /// and the slot is to be given back. True: it is the kernel's still, and is to be cancelled.
-    pub(crate) fn abandon(&self, generation: u64) -> bool {
-        let (from, to) = (word(generation, SUBMITTED), word(generation, ABANDONED));
-        if self.word.compare_exchange(from, to, AcqRel, Acquire).is_ok() {
-            drop(self.waker.take());
-            return true;
+    /// Leaves the waker, and looks again: a completion before that has found none to wake.
+    fn ends_before_waiting(&self, generation: u64, waker: &Waker) -> bool {
+        if let Some(raced) = self.waker.store(waker) {
+            raced.wake();
         }
-        self.discard();
-        false
+        self.is(generation, COMPLETED)
+    }
+
+    /// For the future that is dropped. `Err`: the operation had ended, is to be
+    /// [discarded](Self::discard), and the slot given back. `Ok`: it is the kernel's still and is
+    /// to be cancelled; the waker that was left is to be dropped after that, being foreign code.
+    pub(crate) fn abandon(&self, generation: u64) -> Result<Option<Waker>, ()> {
+        // Taken while the slot is this future's for certain: once the state says "abandoned", a
+        // completion may end it, and the waker here may be the next one's.
+        let left = if self.waker.is_occupied() { self.waker.take() } else { None };
+        let (from, to) = (word(generation, SUBMITTED), word(generation, ABANDONED));
+        match self.word.compare_exchange(from, to, AcqRel, Acquire) {
+            Ok(_) => Ok(left),
+            Err(_) => {
+                contain(|| drop(left));
+                Err(())
+            }
+        }
     }
 
     /// For the future of an operation that the kernel never saw: takes it back, after which the
@@ -304,14 +335,50 @@ impl Slot {
         self.out().0
     }
 
-    /// Makes the slot free for its next use.
-    pub(crate) fn release(&self) {
-        drop(self.waker.release());
+    /// Makes the slot free for its next use; returns the waker that was left in it.
+    #[must_use]
+    pub(crate) fn release(&self) -> Option<Waker> {
+        let left = self.waker.release();
         let next = self.generation() + 1;
         self.word.store(word(next, FREE), Release);
+        left
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+impl Slot {
+    /// Lets the present use be the one of this number.
+    pub(super) fn set_generation(&self, generation: u64) {
+        let state = self.word.load(Acquire) & STATE_MASK;
+        self.word.store(word(generation, state), Release);
+    }
+}
+
+impl Drop for Slot {
+    /// Of a future that was forgotten, what it never took is ended here.
+    fn drop(&mut self) {
+        debug_assert!(
+            !self.is_submitted() || std::thread::panicking(),
+            "a slot whose memory the kernel may have is never freed",
+        );
+        if self.word.load(Acquire) & STATE_MASK == COMPLETED {
+            contain(|| self.discard());
+        }
+    }
+}
+
+/// Drops the operation of a slot again when it could not be begun.
+struct TakeBack<'a, O: Operation>(&'a Slot, std::marker::PhantomData<O>);
+
+impl<O: Operation> Drop for TakeBack<'_, O> {
+    fn drop(&mut self) {
+        drop(self.0.out::<O>());
     }
 }
 
 fn word(generation: u64, state: u64) -> u64 {
     generation << GENERATION_SHIFT | state
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

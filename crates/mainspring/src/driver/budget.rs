@@ -10,7 +10,6 @@
 //! that is not its executor's own.
 
 use std::cell::Cell;
-use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 /// Calls that one poll may make: tokio's number, which its authors found to cost nothing measurable
@@ -24,6 +23,7 @@ thread_local! {
 }
 
 /// A poll of a task begins.
+#[inline]
 pub(crate) fn grant() {
     LEFT.set(CALLS_PER_POLL);
 }
@@ -35,6 +35,7 @@ pub(crate) fn end() {
 
 /// Uses one call up; false when none is left. The next ones are granted at once: an executor that
 /// is nested in a task, and grants nothing itself, must get on too.
+#[inline]
 fn spend() -> bool {
     match LEFT.get() {
         UNLIMITED => true,
@@ -50,6 +51,7 @@ fn spend() -> bool {
 }
 
 /// Ready if a call may be made; else the task is woken at once, behind those that are waiting.
+#[inline]
 pub(super) fn poll(cx: &mut Context<'_>) -> Poll<()> {
     if spend() {
         Poll::Ready(())
@@ -57,11 +59,6 @@ pub(super) fn poll(cx: &mut Context<'_>) -> Poll<()> {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-}
-
-/// The same for an async function.
-pub(super) async fn turn() {
-    poll_fn(poll).await;
 }
 
 #[cfg(test)]

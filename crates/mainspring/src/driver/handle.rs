@@ -141,6 +141,7 @@ impl Handle {
 
     /// Whether both are handles of one driver.
     #[must_use]
+    #[inline]
     pub fn is_same(&self, other: &Handle) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -186,6 +187,7 @@ impl Handle {
     pub fn metrics(&self) -> Metrics {
         Metrics {
             sources_now: self.0.set.len() as u64,
+            operations_now: self.0.operations.submitted() as u64,
             timers_now: self.0.timers.len() as u64,
             ..self.0.counters.snapshot()
         }
@@ -222,6 +224,7 @@ impl Handle {
     }
 
     /// Whether a short transfer on a stream may be taken for `WouldBlock` (clause C2).
+    #[inline]
     pub(crate) fn has_true_edges(&self) -> bool {
         self.0.caps.edge == Support::Native
     }
@@ -229,6 +232,12 @@ impl Handle {
     /// Whether the kernel carries operations out: a chain of them then costs no thread.
     pub(crate) fn has_operations(&self) -> bool {
         self.completion() == Support::Native
+    }
+
+    /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says so
+    /// at its next turn, and by then has let go of everything.
+    pub(crate) fn flush(&self) {
+        let _ = self.0.backend.flush();
     }
 
     /// How operations are carried out.
@@ -241,6 +250,7 @@ impl Handle {
         self.0.backend.begin(&self.0.operations, operation)
     }
 
+    #[inline]
     pub(super) fn shared(&self) -> &Shared {
         &self.0
     }

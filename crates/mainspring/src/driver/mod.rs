@@ -29,7 +29,6 @@ pub(crate) use emulation::{Attempt, Subject};
 pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
 pub use owned::Async;
-pub(crate) use registration::Transferred;
 pub use registration::{ReadyEvent, ReadyFuture, Registration};
 pub use submission::{Cancelling, Outcome, Prepared, Submission};
 pub(crate) use timers::Timer;

@@ -12,7 +12,9 @@
 //! With an edge trigger the watch stays: what was reported is remembered in the slot until a call
 //! says `WouldBlock`, or transfers less than it could, and the readiness is cleared; the clear is
 //! void if an event came since the look. With a level or one-shot trigger the kernel is asked for
-//! one report at a time, so that readiness nobody waits for never turns into a spinning loop.
+//! one report at a time, so that readiness nobody waits for never turns into a spinning loop. So it
+//! is with an edge trigger where the system has no true edges: who waits after a `WouldBlock` asks
+//! anew, and what came in between is found by that look and not guessed (clause C2).
 
 use std::future::Future;
 use std::io;
@@ -23,9 +25,11 @@ use std::task::{Context, Poll, Waker, ready};
 use crate::error;
 use crate::interest::Interest;
 use crate::metrics::Counters;
+
 use crate::readiness::scheduled_io::{Facts, Look, Place, ScheduledIo, Side};
 use crate::ready::Ready;
 use crate::source::RawSource;
+use crate::sync::Position;
 use crate::sync::atomic::Ordering;
 use crate::sys::{AsSource, raw_source};
 use crate::token::Token;
@@ -58,6 +62,7 @@ use super::wake::wake_all;
 pub struct Registration {
     handle: Handle,
     token: Token,
+    position: Position,
     source: RawSource,
     interest: Interest,
 }
@@ -73,26 +78,6 @@ impl ReadyEvent {
     #[must_use]
     pub fn ready(&self) -> Ready {
         self.look.ready()
-    }
-}
-
-/// What a call on a stream moved.
-pub(crate) trait Transferred {
-    /// The bytes.
-    fn count(&self) -> usize;
-
-    /// Whether a short transfer means that there is no more for now. A read from a Unix socket may
-    /// stop for another reason.
-    fn went_all_the_way(&self) -> bool;
-}
-
-impl Transferred for usize {
-    fn count(&self) -> usize {
-        *self
-    }
-
-    fn went_all_the_way(&self) -> bool {
-        true
     }
 }
 
@@ -132,9 +117,11 @@ impl Registration {
         location: &'static Location<'static>,
     ) -> io::Result<Registration> {
         let facts = Facts { location, ..Facts::new(source, interest, trigger) };
-        let token = handle.shared().set.insert(facts)?;
-        handle.shared().counters.source_registered();
-        Ok(Registration { handle: handle.clone(), token, source, interest })
+        let shared = handle.shared();
+        let token = shared.set.insert(facts)?;
+        shared.counters.source_registered();
+        let position = shared.set.position(token);
+        Ok(Registration { handle: handle.clone(), token, position, source, interest })
     }
 
     /// The driver's handle.
@@ -150,7 +137,7 @@ impl Registration {
 
     #[inline]
     fn io(&self) -> &ScheduledIo {
-        let slot = self.handle.shared().set.get(self.token);
+        let slot = self.handle.shared().set.at(self.position);
         slot.expect("a registration's slot is given back only by its drop")
     }
 
@@ -169,6 +156,7 @@ impl Registration {
     /// # Cancel safety
     ///
     /// Dropping the future loses no readiness.
+    #[inline]
     pub fn ready(&self, interest: Interest) -> ReadyFuture<'_> {
         ReadyFuture { registration: self, interest, place: Place::Unplaced }
     }
@@ -184,17 +172,19 @@ impl Registration {
         cx: &mut Context<'_>,
         interest: Interest,
     ) -> Poll<io::Result<ReadyEvent>> {
-        self.poll_wait(interest, |io| io.wait_poll(interest, cx.waker()))
+        let io = self.io();
+        self.poll_wait(io, interest, || io.wait_poll(interest, cx.waker()))
     }
 
     /// Waits: looks, makes the kernel watch, lets `store` leave the waker, and looks again, because
     /// an event before that look finds no waker.
+    #[inline]
     fn poll_wait(
         &self,
+        io: &ScheduledIo,
         interest: Interest,
-        store: impl FnOnce(&ScheduledIo),
+        store: impl FnOnce(),
     ) -> Poll<io::Result<ReadyEvent>> {
-        let io = self.io();
         let look = io.look(interest);
         if let Poll::Ready(done) = Self::answer(look) {
             return Poll::Ready(done);
@@ -207,7 +197,7 @@ impl Registration {
         if !look.is_armed() {
             self.arm(io, interest)?;
         }
-        store(io);
+        store();
         if Counters::ENABLED {
             io.stamp(interest, self.handle.shared().turn_ms.load(Ordering::Relaxed));
         }
@@ -215,6 +205,7 @@ impl Registration {
     }
 
     /// What a look says to somebody who waits.
+    #[inline]
     fn answer(look: Look) -> Poll<io::Result<ReadyEvent>> {
         if look.is_shutdown() {
             Poll::Ready(Err(error::shut_down()))
@@ -243,12 +234,28 @@ impl Registration {
         interest: Interest,
         mut op: impl FnMut() -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
+        let io = self.io();
+        let attempt = |look: &Look| self.attempt(io, look, &mut op);
+        self.poll_until(io, cx, interest, attempt, |waker| io.wait_poll(interest, waker))
+    }
+
+    /// Attempts and waits in turn, until an attempt comes to something. `store` leaves the waker.
+    #[inline]
+    fn poll_until<R>(
+        &self,
+        io: &ScheduledIo,
+        cx: &mut Context<'_>,
+        interest: Interest,
+        mut attempt: impl FnMut(&Look) -> Poll<io::Result<R>>,
+        mut store: impl FnMut(&Waker),
+    ) -> Poll<io::Result<R>> {
         loop {
             ready!(budget::poll(cx));
-            if let Poll::Ready(done) = self.attempt(interest, &mut op) {
+            // The look is taken before the call: an edge that comes in between makes a clear void.
+            if let Poll::Ready(done) = attempt(&io.look(interest)) {
                 return Poll::Ready(done);
             }
-            ready!(self.poll_ready(cx, interest))?;
+            ready!(self.poll_wait(io, interest, || store(cx.waker())))?;
         }
     }
 
@@ -267,13 +274,8 @@ impl Registration {
         interest: Interest,
         mut op: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
-        loop {
-            budget::turn().await;
-            if let Poll::Ready(done) = self.attempt(interest, &mut op) {
-                return done;
-            }
-            self.ready(interest).await?;
-        }
+        let attempt = |io: &ScheduledIo, look: &Look| self.attempt(io, look, &mut op);
+        Call { waiter: self.ready(interest), interest: move || interest, attempt }.await
     }
 
     /// Calls `op` once if the source is ready or the kernel was not asked yet.
@@ -286,7 +288,8 @@ impl Registration {
         interest: Interest,
         op: impl FnOnce() -> io::Result<R>,
     ) -> io::Result<R> {
-        match self.attempt(interest, op) {
+        let io = self.io();
+        match self.attempt(io, &io.look(interest), op) {
             Poll::Ready(done) => done,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
@@ -295,87 +298,75 @@ impl Registration {
     /// Moves up to `len` bytes with `op` when the source is ready. One task a direction.
     ///
     /// For streams only: a transfer of fewer bytes means that there is no more for now, and where
-    /// the system has true edges the call that would say `WouldBlock` is saved (clause C2).
-    pub(crate) fn poll_transfer<T: Transferred>(
+    /// the system has true edges the call that would say `WouldBlock` is saved (clause C2). If it
+    /// stopped for another reason, as a read from a Unix socket may, `op` sets its flag to false.
+    #[inline]
+    pub(crate) fn poll_transfer(
         &self,
         cx: &mut Context<'_>,
         interest: Interest,
         len: usize,
-        mut op: impl FnMut() -> io::Result<T>,
-    ) -> Poll<io::Result<T>> {
-        loop {
-            ready!(budget::poll(cx));
-            if let Poll::Ready(done) = self.attempt_transfer(interest, len, &mut op) {
-                return Poll::Ready(done);
-            }
-            ready!(self.poll_ready(cx, interest))?;
-        }
+        mut op: impl FnMut(&mut bool) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let io = self.io();
+        let attempt = |look: &Look| self.attempt_transfer(io, look, len, &mut op);
+        self.poll_until(io, cx, interest, attempt, |waker| io.wait_poll(interest, waker))
     }
 
-    /// Like [`poll_transfer`](Self::poll_transfer), for any number of tasks.
-    pub(crate) async fn transfer<T: Transferred>(
+    /// Like [`poll_transfer`](Self::poll_transfer), for any number of tasks. `interest` is a
+    /// function so that each direction is compiled by itself: nothing is called more often.
+    #[inline]
+    pub(crate) fn transfer(
         &self,
-        interest: Interest,
+        interest: impl Fn() -> Interest,
         len: usize,
-        mut op: impl FnMut() -> io::Result<T>,
-    ) -> io::Result<T> {
-        loop {
-            budget::turn().await;
-            if let Poll::Ready(done) = self.attempt_transfer(interest, len, &mut op) {
-                return done;
-            }
-            self.ready(interest).await?;
-        }
+        mut op: impl FnMut(&mut bool) -> io::Result<usize>,
+    ) -> impl Future<Output = io::Result<usize>> {
+        let attempt =
+            move |io: &ScheduledIo, look: &Look| self.attempt_transfer(io, look, len, &mut op);
+        Call { waiter: self.ready(interest()), interest, attempt }
     }
 
     /// Like [`poll_transfer`](Self::poll_transfer), once: `WouldBlock` if the source is not ready.
-    pub(crate) fn try_transfer<T: Transferred>(
+    #[inline]
+    pub(crate) fn try_transfer(
         &self,
         interest: Interest,
         len: usize,
-        mut op: impl FnMut() -> io::Result<T>,
-    ) -> io::Result<T> {
-        match self.attempt_transfer(interest, len, &mut op) {
+        op: impl FnOnce(&mut bool) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let io = self.io();
+        match self.attempt_transfer(io, &io.look(interest), len, op) {
             Poll::Ready(done) => done,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
+    /// Like [`attempt`](Self::attempt); a short transfer is taken for `WouldBlock` too.
     #[inline]
-    fn attempt_transfer<T: Transferred>(
+    fn attempt_transfer(
         &self,
-        interest: Interest,
+        io: &ScheduledIo,
+        look: &Look,
         len: usize,
-        op: &mut impl FnMut() -> io::Result<T>,
-    ) -> Poll<io::Result<T>> {
-        let io = self.io();
-        // The look is taken before the call: an edge that comes in between makes the clear void.
-        let look = io.look(interest);
-        let done = self.attempt_seen(io, &look, op);
-        if let Poll::Ready(Ok(moved)) = &done {
-            let count = moved.count();
-            let short = count != 0 && count < len && moved.went_all_the_way();
+        op: impl FnOnce(&mut bool) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let mut whole = true;
+        let done = self.attempt(io, look, || op(&mut whole));
+        if let Poll::Ready(Ok(count)) = done {
+            let short = count != 0 && count < len && whole;
             // Not after urgent data: a read stops before its mark, although more may lie behind.
             let urgent = || io.side(Side::Read).look().has_mark();
             if short && look.is_armed() && self.handle.has_true_edges() && !urgent() {
-                io.clear(&look);
+                io.clear(look);
             }
         }
         done
     }
 
     /// Tries `op` if the source looks ready; `Pending` once it said `WouldBlock`.
-    fn attempt<R>(
-        &self,
-        interest: Interest,
-        op: impl FnOnce() -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
-        let io = self.io();
-        self.attempt_seen(io, &io.look(interest), op)
-    }
-
     #[inline]
-    fn attempt_seen<R>(
+    fn attempt<R>(
         &self,
         io: &ScheduledIo,
         look: &Look,
@@ -404,10 +395,10 @@ impl Registration {
             io.reopen(look);
             let mut stranded = Vec::new();
             if let Some(facts) = io.facts().as_mut() {
-                if let (Some(armed), Trigger::Edge) = (facts.armed, facts.trigger) {
+                if let (Some(armed), false) = (facts.armed, self.reports_once(facts.trigger)) {
                     // The error itself is met again, and told, by whoever waits next.
                     if self.tell(facts, armed, false).is_err() {
-                        Self::unwatched(io, facts, &mut stranded);
+                        io.unwatched(facts, &mut stranded);
                     }
                 }
             }
@@ -450,38 +441,37 @@ impl Registration {
             .fold(interest, |wanted, side| wanted | side.interest());
         let wanted = of_sides.intersection(facts.interest).unwrap_or(interest);
         // The words first: a report that comes before the call returns must find them.
-        let once = facts.trigger != Trigger::Edge;
+        let once = self.reports_once(facts.trigger);
         for side in Side::of(wanted) {
             io.side(side).set_armed(once);
         }
-        let armed_tick = io.side(Side::Read).look().tick();
-        match self.tell(facts, wanted, once) {
+        let read = io.side(Side::Read).look();
+        let armed_tick = read.tick();
+        // What stands there nobody waits for, and it would end the watch for those who wait. Looked
+        // at after the words are set: a clear that comes in between takes the watch away again.
+        let told = once && read.ready().is_priority();
+        let known = if told { wanted.remove(Interest::PRIORITY) } else { None };
+        match self.tell(facts, known.unwrap_or(wanted), once) {
             Ok(()) => {
                 facts.armed = Some(wanted);
                 facts.armed_tick = armed_tick;
                 Ok(())
             }
             Err(error) => {
-                Self::unwatched(io, facts, stranded);
+                // It may watch nothing any more also where it did before: the number may name
+                // another file by now.
+                io.unwatched(facts, stranded);
                 Err(error)
             }
         }
     }
 
-    /// Under the lock: the kernel refused, so it may watch nothing of this source any more, also
-    /// where it did before (the number names another file by now). Who relied on it asks again.
-    fn unwatched(io: &ScheduledIo, facts: &mut Facts, stranded: &mut Vec<Waker>) {
-        for side in Side::BOTH {
-            io.side(side).clear_armed();
-            stranded.extend(io.side(side).slot.take());
-        }
-        if let Some(waiters) = facts.waiters.as_deref_mut() {
-            waiters.notify(Ready::ALL, stranded);
-        }
+    /// Whether the kernel is asked for one report at a time; see the essay above.
+    fn reports_once(&self, trigger: Trigger) -> bool {
+        trigger != Trigger::Edge || !self.handle.has_true_edges()
     }
 
     fn tell(&self, facts: &Facts, wanted: Interest, once: bool) -> io::Result<()> {
-        // Level and one-shot are both asked for one report at a time; see the essay above.
         let trigger = if once { Trigger::OneShot } else { Trigger::Edge };
         let backend = &self.handle.shared().backend;
         match facts.armed {
@@ -553,16 +543,51 @@ impl Future for ReadyFuture<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (registration, interest) = (self.registration, self.interest);
-        let place = &mut self.place;
-        registration.poll_wait(interest, |io| io.wait(place, interest, cx.waker()))
+        let (io, place) = (registration.io(), &mut self.place);
+        registration.poll_wait(io, interest, || io.wait(place, interest, cx.waker()))
     }
 }
 
 impl Drop for ReadyFuture<'_> {
+    #[inline]
     fn drop(&mut self) {
         if self.place != Place::Unplaced {
             self.registration.io().leave(&mut self.place, self.interest);
         }
+    }
+}
+
+/// Attempts and waits in turn: what everything that awaits I/O comes to.
+#[must_use = "futures do nothing unless awaited"]
+struct Call<'a, I, A> {
+    /// Where the waker is while it waits. Dropped, it gives the place up.
+    waiter: ReadyFuture<'a>,
+    /// The waiter's interest, known to the compiler if it is always the same.
+    interest: I,
+    attempt: A,
+}
+
+/// Nothing in it is ever pinned.
+impl<I, A> Unpin for Call<'_, I, A> {}
+
+impl<R, I, A> Future for Call<'_, I, A>
+where
+    I: Fn() -> Interest,
+    A: FnMut(&ScheduledIo, &Look) -> Poll<io::Result<R>>,
+{
+    type Output = io::Result<R>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Call { waiter, interest, attempt } = &mut *self;
+        let (registration, interest) = (waiter.registration, interest());
+        let io = registration.io();
+        let store = |waker: &Waker| io.wait(&mut waiter.place, interest, waker);
+        let done = registration.poll_until(io, cx, interest, |look| attempt(io, look), store);
+        if done.is_ready() {
+            io.leave(&mut waiter.place, interest);
+        }
+        done
     }
 }
 

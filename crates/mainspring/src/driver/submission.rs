@@ -214,11 +214,16 @@ impl<'a, O: Emulation> Submission<'a, O> {
 
     fn cancel_native(&self, token: Token) -> State<'a, O> {
         let Some(handle) = self.home.handle() else { return State::Over };
+        Self::take_back(handle, token, error::cancelled)
+    }
+
+    /// Ends an operation early: it comes back with `error` if the kernel never saw it.
+    fn take_back(handle: &Handle, token: Token, error: fn() -> io::Error) -> State<'a, O> {
         match handle.shared().backend.cancel(token) {
             Cancel::Requested => State::Native(token),
             Cancel::Withdrawn => {
                 let operation = handle.shared().operations.withdraw(token);
-                State::Ended(operation, Err(error::cancelled()))
+                State::Ended(operation, Err(error()))
             }
         }
     }
@@ -233,6 +238,8 @@ impl<'a, O: Emulation> Submission<'a, O> {
             return State::Trying { operation, waits: None, seen: None };
         }
         match handle.begin(operation) {
+            // Handed over while the driver was drained: what the drain did not see comes back.
+            Ok(token) if handle.is_shutdown() => Self::take_back(handle, token, error::shut_down),
             Ok(token) => State::Native(token),
             Err((error, operation)) if error.kind() == io::ErrorKind::Unsupported => {
                 State::Trying { operation, waits: None, seen: None }
@@ -244,15 +251,23 @@ impl<'a, O: Emulation> Submission<'a, O> {
     /// Goes on until the operation is over or waits for something.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<(O, io::Result<u64>)> {
         loop {
+            if let State::Native(token) = self.state {
+                // The state stays until there is another: the task's waker may panic.
+                let (operation, result) = ready!(self.poll_native(token, cx));
+                self.state = match result {
+                    // The kernel would not wait, as it does for a pipe in non-blocking mode.
+                    Err(error) if error::would_block(&error) && !self.cancelled => {
+                        State::Trying { operation, waits: None, seen: None }
+                    }
+                    Err(error) if error::would_block(&error) => {
+                        State::Ended(operation, Err(error::cancelled()))
+                    }
+                    result => State::Ended(operation, result),
+                };
+            }
             self.state = match std::mem::replace(&mut self.state, State::Over) {
                 State::Fresh(operation) => self.begin(operation),
-                State::Native(token) => match self.poll_native(token, cx) {
-                    Poll::Ready(ended) => return Poll::Ready(ended),
-                    Poll::Pending => {
-                        self.state = State::Native(token);
-                        return Poll::Pending;
-                    }
-                },
+                state @ State::Native(_) => state,
                 State::Trying { operation, waits, seen } => {
                     match self.poll_trying(operation, waits, seen, cx) {
                         Poll::Ready(state) => state,
@@ -323,6 +338,9 @@ impl<'a, O: Emulation> Submission<'a, O> {
                 self.state = State::Trying { operation, waits, seen };
                 return Poll::Pending;
             }
+            if self.home.handle().is_some_and(Handle::is_shutdown) {
+                return Poll::Ready(State::Ended(operation, Err(error::shut_down())));
+            }
             match operation.attempt(self.subject) {
                 Attempt::Completed(result) => {
                     return Poll::Ready(State::Ended(operation, result));
@@ -369,12 +387,12 @@ impl<O: Emulation> Drop for Submission<'_, O> {
                 let Some(handle) = self.home.handle() else { return };
                 let shared = handle.shared();
                 // If it had ended, it is discarded by now.
-                let running = shared.operations.abandon(token) == Abandoned::Running;
+                let Abandoned::Running(left) = shared.operations.abandon(token) else { return };
                 // Once asked for, a cancel is on its way.
-                let asks = running && !self.cancelled;
-                if asks && shared.backend.cancel(token) == Cancel::Withdrawn {
+                if !self.cancelled && shared.backend.cancel(token) == Cancel::Withdrawn {
                     shared.operations.discard(token, Err(error::cancelled()));
                 }
+                drop(left);
             }
             State::Ended(operation, result) => operation.discard(result),
             // A thread that has begun goes on; `Carried` discards what it brings.

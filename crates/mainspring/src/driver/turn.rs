@@ -42,6 +42,8 @@ pub struct Driver {
     handle: Handle,
     /// When the last sleep ended, for the time spent working.
     awake_since_ns: u64,
+    /// Whether the kernel has let go of everything already.
+    drained: bool,
 }
 
 /// What a turn brought.
@@ -86,7 +88,8 @@ impl Driver {
 
     pub(super) fn new_with(handle: Handle, backend: Backend) -> Driver {
         let awake_since_ns = handle.clock().now_ns();
-        Driver { backend, events: Events::new(), wakers: Vec::new(), handle, awake_since_ns }
+        let (events, wakers) = (Events::new(), Vec::new());
+        Driver { backend, events, wakers, handle, awake_since_ns, drained: false }
     }
 
     /// The shared half.
@@ -119,14 +122,15 @@ impl Driver {
         let looked = &self.events.list;
         let shared = self.handle.shared();
         let stale = shared.set.dispatch(looked, &mut self.wakers);
+        shared.set.refuse(&self.events.refused, &mut self.wakers);
         let events = looked.len() - stale as usize;
         let completions = self.events.completions.len();
-        let late = shared.operations.dispatch(&mut self.events.completions, &mut self.wakers);
-        let events = events + completions - late as usize;
-        let stale = stale + late;
+        let told = shared.operations.dispatch(&mut self.events.completions, &mut self.wakers);
+        let events = events + completions - told.stale as usize;
         let timers = self.expire(deadline);
         let counters = &self.handle.shared().counters;
-        counters.turn(events as u64, stale, timers as u64);
+        counters.turn(events as u64, stale + told.stale, timers as u64);
+        counters.operation_panics(told.panics);
         wake_all(&mut self.wakers, counters);
         drop(entered);
         Ok(Turn { events, timers, woken })
@@ -136,14 +140,18 @@ impl Driver {
     /// calls fail the same way. Dropping it does the same.
     pub fn shutdown(&mut self) {
         self.handle.shut_down();
+        self.drain();
     }
 
     /// Takes every operation back from the kernel (clause C12), and tells whoever waits.
     fn drain(&mut self) {
-        self.events.clear();
+        if std::mem::replace(&mut self.drained, true) {
+            return;
+        }
         let leaked = self.backend.drain(&mut self.events);
         let shared = self.handle.shared();
-        shared.operations.dispatch(&mut self.events.completions, &mut self.wakers);
+        let told = shared.operations.dispatch(&mut self.events.completions, &mut self.wakers);
+        shared.counters.operation_panics(told.panics);
         shared.counters.leaked(leaked as u64);
         wake_all(&mut self.wakers, &shared.counters);
     }
@@ -152,7 +160,10 @@ impl Driver {
     /// timer before the sleep.
     fn wait(&mut self, max_wait: Option<Duration>) -> io::Result<(bool, Option<u64>)> {
         let shared = self.handle.shared();
-        self.events.clear();
+        // The completions are dispatched to the last, so that there are none now, unless the look
+        // that brought them ended with an error: then they are told this time.
+        self.events.list.clear();
+        self.events.woken = false;
         let sleeps = max_wait != Some(Duration::ZERO) && shared.park.prepare();
         let deadline = if sleeps { shared.timers.park() } else { shared.timers.next_deadline_ns() };
         let timeout =

@@ -1,8 +1,8 @@
 //! Waking: outside every lock, and every one of them.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
+use crate::completion::foreign::contain;
 use crate::metrics::Counters;
 
 /// Wakes all of `wakers`, in order, and leaves the vector empty with its memory.
@@ -11,13 +11,8 @@ use crate::metrics::Counters;
 /// C8), nor the program its loop. The panic is reported by the panic hook and counted.
 pub(super) fn wake_all(wakers: &mut Vec<Waker>, counters: &Counters) {
     for waker in wakers.drain(..) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        if contain(|| waker.wake()) {
             counters.waker_panic();
-            // What the panic carried is somebody else's too, and may panic in turn when it is
-            // dropped; that second panic's is leaked, or there would be no end to it.
-            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                std::mem::forget(again);
-            }
         }
     }
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use blocking::unblock;
 
-use crate::completion::buf::{IoBuf, IoBufMut};
+use crate::completion::buf::{Filling, IoBuf, IoBufMut};
 use crate::driver::Prepared;
 use crate::op::{Fsync, ReadAt, ReadVectoredAt, Stat, WriteAt, WriteVectoredAt};
 use crate::sys::Metadata;
-use crate::sys::file::{OpenFile, TRANSFER_MAX};
+use crate::sys::file::OpenFile;
 
 use super::cursor::Cursor;
 use super::{OpenOptions, Permissions};
@@ -241,19 +241,49 @@ impl File {
         offset: u64,
     ) -> (io::Result<()>, B) {
         let wanted = buffer.memory().len();
-        let mut done = 0;
-        while done < wanted {
-            let at = offset.saturating_add(done as u64);
+        let count = loop {
             let read;
-            (read, buffer) = ReadAt::rest(&self.open, buffer, done, Some(at), TRANSFER_MAX).await;
+            (read, buffer) = self.read_at(buffer, offset).await;
             match read {
-                Ok(0) => return (Err(io::ErrorKind::UnexpectedEof.into()), buffer),
-                Ok(count) => done += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return (Err(error), buffer),
+                Ok(count) => break count,
+            }
+        };
+        // A direct read stops short at the end alone.
+        if count == wanted || count == 0 || self.open.is_direct() {
+            let ended = io::ErrorKind::UnexpectedEof.into();
+            return (if count == wanted { Ok(()) } else { Err(ended) }, buffer);
+        }
+        match self.read_anew(wanted, offset, count).await {
+            Ok(bytes) => (Ok(()), Filling::with(buffer, &bytes)),
+            Err(error) => (Err(error), buffer),
+        }
+    }
+
+    /// All of what was wanted, of which a read has brought the first `count` bytes.
+    ///
+    /// The rest cannot be read behind them: a buffer may lend other memory when it is asked again.
+    async fn read_anew(&self, wanted: usize, offset: u64, count: usize) -> io::Result<Vec<u8>> {
+        // Nearly always it is the end. One byte shows it, and is not worth more memory.
+        let behind = offset.saturating_add(count as u64);
+        if self.read_at([0], behind).await.0? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(wanted).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        while bytes.len() < wanted {
+            let at = offset.saturating_add(bytes.len() as u64);
+            let left = wanted - bytes.len();
+            let read;
+            (read, bytes) = ReadAt::behind(&self.open, bytes, Some(at), left).await;
+            match read {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
             }
         }
-        (Ok(()), buffer)
+        Ok(bytes)
     }
 
     /// Writes all of a buffer at an offset, and gives it back.

@@ -62,14 +62,13 @@ pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
     // One byte more shows the end in the same read, if the file has not grown.
     reserve(&mut bytes, if size == 0 { UNKNOWN_SIZE } else { size.saturating_add(1) })?;
     loop {
-        let done = bytes.len();
-        if done == bytes.capacity() {
+        if bytes.len() == bytes.capacity() {
             let more = bytes.len().clamp(UNKNOWN_SIZE, PIECE);
             reserve(&mut bytes, more)?;
         }
         let read;
         // At its own position: a FIFO or a terminal has no other.
-        (read, bytes) = ReadAt::rest(&file.open, bytes, done, None, PIECE).await;
+        (read, bytes) = ReadAt::behind(&file.open, bytes, None, PIECE).await;
         match read {
             Ok(0) => return Ok(bytes),
             Ok(_) => {}

@@ -12,6 +12,9 @@ impl Counters {
 
     pub(crate) fn turn(&self, _events: u64, _stale: u64, _timers: u64) {}
 
+    #[allow(dead_code, reason = "some backends leave that to the layer above")]
+    pub(crate) fn stale_event(&self) {}
+
     pub(crate) fn park(&self, _worked_ns: u64, _slept_ns: u64) {}
 
     pub(crate) fn wake(&self, _sent: bool) {}
@@ -21,6 +24,8 @@ impl Counters {
     pub(crate) fn source_registered(&self) {}
 
     pub(crate) fn leaked(&self, _operations: u64) {}
+
+    pub(crate) fn operation_panics(&self, _panics: u64) {}
 
     pub(crate) fn system_call(&self, _call: SystemCall) {}
 
@@ -39,11 +44,13 @@ mod tests {
         assert_eq!(size_of::<Counters>(), 0);
         let counters = Counters::default();
         counters.turn(1, 1, 1);
+        counters.stale_event();
         counters.park(1, 1);
         counters.wake(true);
         counters.waker_panic();
         counters.source_registered();
         counters.leaked(1);
+        counters.operation_panics(1);
         counters.system_call(SystemCall::Wait);
         assert_eq!(counters.snapshot(), Metrics::default());
     }

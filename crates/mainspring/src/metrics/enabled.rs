@@ -46,6 +46,7 @@ pub(crate) struct Counters {
     waker_panics: AtomicU64,
     sources_ever: AtomicU64,
     operations_leaked: AtomicU64,
+    operation_panics: AtomicU64,
     timers_fired: AtomicU64,
     parked_total_ns: AtomicU64,
     working_total_ns: AtomicU64,
@@ -70,6 +71,12 @@ impl Counters {
             add_alone(&self.timers_fired, timers);
         }
         self.events_per_turn.record(events);
+    }
+
+    /// A backend itself dropped an event that outlived its registration.
+    #[allow(dead_code, reason = "some backends leave that to the layer above")]
+    pub(crate) fn stale_event(&self) {
+        self.stale_events.fetch_add(1, Relaxed);
     }
 
     /// The driver slept, after it had worked; only the turning thread calls this.
@@ -99,6 +106,13 @@ impl Counters {
         self.operations_leaked.fetch_add(operations, Relaxed);
     }
 
+    /// Panics of operations whose completion was told.
+    pub(crate) fn operation_panics(&self, panics: u64) {
+        if panics != 0 {
+            self.operation_panics.fetch_add(panics, Relaxed);
+        }
+    }
+
     pub(crate) fn system_call(&self, call: SystemCall) {
         self.system_calls[call as usize].fetch_add(1, Relaxed);
     }
@@ -114,6 +128,7 @@ impl Counters {
             waker_panics: self.waker_panics.load(Relaxed),
             sources_ever: self.sources_ever.load(Relaxed),
             operations_leaked: self.operations_leaked.load(Relaxed),
+            operation_panics: self.operation_panics.load(Relaxed),
             timers_fired: self.timers_fired.load(Relaxed),
             parked: Duration::from_nanos(self.parked_total_ns.load(Relaxed)),
             working: Duration::from_nanos(self.working_total_ns.load(Relaxed)),

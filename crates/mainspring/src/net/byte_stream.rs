@@ -17,9 +17,9 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::panic::Location;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use crate::driver::{Handle, Registration, Transferred};
+use crate::driver::{Handle, Registration};
 use crate::interest::Interest;
 use crate::ready::Ready;
 use crate::socket::{self, Read, Socket, full_transfer};
@@ -38,16 +38,6 @@ pub(crate) struct ByteStream {
     carries: bool,
 }
 
-impl Transferred for Read {
-    fn count(&self) -> usize {
-        self.count
-    }
-
-    fn went_all_the_way(&self) -> bool {
-        self.whole
-    }
-}
-
 impl ByteStream {
     /// Registers `socket`; `location` is the line of the program that asked for it.
     pub(crate) fn new(
@@ -63,28 +53,31 @@ impl ByteStream {
     }
 
     /// Says that this is a Unix stream, whose reads stop where descriptors were sent.
+    #[allow(dead_code, reason = "only Unix streams carry descriptors")]
     pub(crate) fn carrying(self) -> ByteStream {
         ByteStream { carries: true, ..self }
     }
 
-    fn recv(&self, buffer: &mut [u8]) -> io::Result<Read> {
+    /// Reads once; `whole` becomes false if the read stopped although there may be more.
+    #[inline]
+    fn recv(&self, buffer: &mut [u8], whole: &mut bool) -> io::Result<usize> {
         match self.carries {
-            true => self.socket.recv_unix(&mut [IoSliceMut::new(buffer)]),
-            false => self.socket.recv(buffer, false).map(whole),
+            true => stopped(self.socket.recv_unix(&mut [IoSliceMut::new(buffer)]), whole),
+            false => self.socket.recv(buffer, false),
         }
     }
 
-    fn recv_uninit(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<Read> {
+    fn recv_uninit(&self, buffer: &mut [MaybeUninit<u8>], whole: &mut bool) -> io::Result<usize> {
         match self.carries {
-            true => self.socket.recv_unix_uninit(buffer),
-            false => self.socket.recv_uninit(buffer).map(whole),
+            true => stopped(self.socket.recv_unix_uninit(buffer), whole),
+            false => self.socket.recv_uninit(buffer),
         }
     }
 
-    fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<Read> {
+    fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>], whole: &mut bool) -> io::Result<usize> {
         match self.carries {
-            true => self.socket.recv_unix(buffers),
-            false => self.socket.recv_vectored(buffers).map(whole),
+            true => stopped(self.socket.recv_unix(buffers), whole),
+            false => self.socket.recv_vectored(buffers),
         }
     }
 
@@ -120,9 +113,8 @@ impl ByteStream {
         if len == 0 {
             return Ok(0);
         }
-        let read = || self.recv(buffer);
-        let read = self.registration.transfer(Interest::READABLE, len, read).await?;
-        Ok(read.count)
+        let read = |whole: &mut bool| self.recv(buffer, whole);
+        self.registration.transfer(|| Interest::READABLE, len, read).await
     }
 
     pub(crate) fn poll_read(
@@ -134,9 +126,8 @@ impl ByteStream {
         if len == 0 {
             return Poll::Ready(Ok(0));
         }
-        let read = || self.recv(buffer);
-        let read = ready!(self.registration.poll_transfer(cx, Interest::READABLE, len, read))?;
-        Poll::Ready(Ok(read.count))
+        let read = |whole: &mut bool| self.recv(buffer, whole);
+        self.registration.poll_transfer(cx, Interest::READABLE, len, read)
     }
 
     /// Reads into memory that need not be initialised; the first so many bytes then are.
@@ -150,9 +141,8 @@ impl ByteStream {
         if len == 0 {
             return Poll::Ready(Ok(0));
         }
-        let read = || self.recv_uninit(buffer);
-        let read = ready!(self.registration.poll_transfer(cx, Interest::READABLE, len, read))?;
-        Poll::Ready(Ok(read.count))
+        let read = |whole: &mut bool| self.recv_uninit(buffer, whole);
+        self.registration.poll_transfer(cx, Interest::READABLE, len, read)
     }
 
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -160,8 +150,8 @@ impl ByteStream {
         if len == 0 {
             return Ok(0);
         }
-        let read = || self.recv(buffer);
-        self.registration.try_transfer(Interest::READABLE, len, read).map(|read| read.count)
+        let read = |whole: &mut bool| self.recv(buffer, whole);
+        self.registration.try_transfer(Interest::READABLE, len, read)
     }
 
     pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -169,9 +159,8 @@ impl ByteStream {
         if len == 0 {
             return Ok(0);
         }
-        let read = || self.recv_vectored(buffers);
-        let read = self.registration.transfer(Interest::READABLE, len, read).await?;
-        Ok(read.count)
+        let read = |whole: &mut bool| self.recv_vectored(buffers, whole);
+        self.registration.transfer(|| Interest::READABLE, len, read).await
     }
 
     pub(crate) fn poll_read_vectored(
@@ -183,9 +172,8 @@ impl ByteStream {
         if len == 0 {
             return Poll::Ready(Ok(0));
         }
-        let read = || self.recv_vectored(buffers);
-        let read = ready!(self.registration.poll_transfer(cx, Interest::READABLE, len, read))?;
-        Poll::Ready(Ok(read.count))
+        let read = |whole: &mut bool| self.recv_vectored(buffers, whole);
+        self.registration.poll_transfer(cx, Interest::READABLE, len, read)
     }
 
     pub(crate) fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -193,8 +181,8 @@ impl ByteStream {
         if len == 0 {
             return Ok(0);
         }
-        let read = || self.recv_vectored(buffers);
-        self.registration.try_transfer(Interest::READABLE, len, read).map(|read| read.count)
+        let read = |whole: &mut bool| self.recv_vectored(buffers, whole);
+        self.registration.try_transfer(Interest::READABLE, len, read)
     }
 
     pub(crate) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -225,26 +213,26 @@ impl ByteStream {
 
     pub(crate) async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let len = full_transfer([bytes.len()].into_iter());
-        let write = || self.socket.send(bytes);
-        self.registration.transfer(Interest::WRITABLE, len, write).await
+        let write = |_: &mut bool| self.socket.send(bytes);
+        self.registration.transfer(|| Interest::WRITABLE, len, write).await
     }
 
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let len = full_transfer([bytes.len()].into_iter());
-        let write = || self.socket.send(bytes);
+        let write = |_: &mut bool| self.socket.send(bytes);
         self.registration.poll_transfer(cx, Interest::WRITABLE, len, write)
     }
 
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let len = full_transfer([bytes.len()].into_iter());
-        let write = || self.socket.send(bytes);
+        let write = |_: &mut bool| self.socket.send(bytes);
         self.registration.try_transfer(Interest::WRITABLE, len, write)
     }
 
     pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
-        let write = || self.socket.send_vectored(buffers);
-        self.registration.transfer(Interest::WRITABLE, len, write).await
+        let write = |_: &mut bool| self.socket.send_vectored(buffers);
+        self.registration.transfer(|| Interest::WRITABLE, len, write).await
     }
 
     pub(crate) fn poll_write_vectored(
@@ -253,13 +241,13 @@ impl ByteStream {
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
-        let write = || self.socket.send_vectored(buffers);
+        let write = |_: &mut bool| self.socket.send_vectored(buffers);
         self.registration.poll_transfer(cx, Interest::WRITABLE, len, write)
     }
 
     pub(crate) fn try_write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
-        let write = || self.socket.send_vectored(buffers);
+        let write = |_: &mut bool| self.socket.send_vectored(buffers);
         self.registration.try_transfer(Interest::WRITABLE, len, write)
     }
 
@@ -277,7 +265,9 @@ impl ByteStream {
     }
 }
 
-/// What a read brought that can only stop when there is no more.
-fn whole(count: usize) -> Read {
-    Read { count, whole: true }
+/// What a read from a Unix socket brought, with its reason to stop in `whole`.
+fn stopped(read: io::Result<Read>, whole: &mut bool) -> io::Result<usize> {
+    let Read { count, whole: went_all_the_way } = read?;
+    *whole = went_all_the_way;
+    Ok(count)
 }

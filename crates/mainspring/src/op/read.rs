@@ -37,6 +37,19 @@ pub struct ReadAt<B> {
     buffer: Filling<B>,
 }
 
+impl ReadAt<Vec<u8>> {
+    /// Behind what a vector holds, at an offset or at the file's own position; at most `limit`
+    /// bytes.
+    pub(crate) fn behind(
+        file: &Arc<OpenFile>,
+        buffer: Vec<u8>,
+        offset: Option<u64>,
+        limit: usize,
+    ) -> Prepared<'static, ReadAt<Vec<u8>>> {
+        ReadAt::prepare(file, Filling::go_on(buffer), offset, limit.min(TRANSFER_MAX))
+    }
+}
+
 impl<B: IoBufMut> ReadAt<B> {
     /// At an offset.
     pub(crate) fn at(file: &Arc<OpenFile>, buffer: B, offset: u64) -> Prepared<'static, ReadAt<B>> {
@@ -50,19 +63,6 @@ impl<B: IoBufMut> ReadAt<B> {
         limit: usize,
     ) -> Prepared<'static, ReadAt<B>> {
         ReadAt::prepare(file, Filling::new(buffer), None, limit.min(TRANSFER_MAX))
-    }
-
-    /// Into the rest of a buffer of which `done` bytes were read, at an offset or at the file's own
-    /// position; at most `limit` bytes.
-    pub(crate) fn rest(
-        file: &Arc<OpenFile>,
-        buffer: B,
-        done: usize,
-        offset: Option<u64>,
-        limit: usize,
-    ) -> Prepared<'static, ReadAt<B>> {
-        let buffer = Filling::go_on(buffer, done);
-        ReadAt::prepare(file, buffer, offset, limit.min(TRANSFER_MAX))
     }
 
     fn prepare(

@@ -104,8 +104,8 @@ impl<B: IoBufMut> Operation for ReadVectoredAt<B> {
             self.file.explain(error, transfer)
         });
         let mut left = result.as_ref().map_or(0, |&count| count);
-        let take = |mut buffer: Filling<B>| {
-            let here = left.min(buffer.memory().len() as u64);
+        let take = |buffer: Filling<B>| {
+            let here = left.min(buffer.room() as u64);
             left -= here;
             buffer.into_filled(&Ok(here))
         };

@@ -57,38 +57,46 @@ impl Seen {
     /// A look at nothing: no readiness, nothing to wait for, and nothing to clear.
     pub(crate) const NOTHING: Seen = Seen(ARMED);
 
+    #[inline]
     pub(crate) fn ready(self) -> Ready {
         Ready::from_bits((self.0 & READY_MASK) as u8)
     }
 
+    #[inline]
     pub(crate) fn is_shutdown(self) -> bool {
         self.0 & SHUTDOWN != 0
     }
 
+    #[inline]
     pub(crate) fn is_armed(self) -> bool {
         self.0 & ARMED != 0
     }
 
     /// Whether the next report is the last until the source is armed again.
+    #[inline]
     pub(crate) fn is_once(self) -> bool {
         self.0 & ONCE != 0
     }
 
     /// Whether a read may stop before urgent data.
+    #[inline]
     pub(crate) fn has_mark(self) -> bool {
         self.0 & MARK != 0
     }
 
     /// Whether somebody may be in the list.
+    #[inline]
     pub(super) fn is_queued(self) -> bool {
         self.0 & QUEUED != 0
     }
 
     /// The number of events so far, modulo 2^32.
+    #[inline]
     pub(crate) fn tick(self) -> u32 {
         (self.0 >> TICK_SHIFT) as u32
     }
 
+    #[inline]
     fn generation_bits(self) -> u64 {
         self.0 & GENERATION_MASK
     }
@@ -115,17 +123,20 @@ impl Direction {
         Direction { word: AtomicU64::new(0), slot: WakerSlot::new() }
     }
 
+    #[inline]
     pub(crate) fn look(&self) -> Seen {
         Seen(self.word.load(Acquire))
     }
 
     /// Replaces the word by `change(word)` until nobody interferes; `None` leaves it alone.
+    #[inline]
     fn update(&self, change: impl Fn(Seen) -> Option<u64>) -> Result<Seen, Seen> {
         let update = |word| change(Seen(word));
         self.word.fetch_update(AcqRel, Acquire, update).map(Seen).map_err(Seen)
     }
 
     /// An event: sets `ready` and moves the tick, if the word is still of `generation`.
+    #[inline]
     pub(crate) fn set(&self, generation: u64, ready: Ready, disarm: bool) -> Dispatch {
         let wanted = generation_bits(generation);
         let mark = if ready.is_priority() { MARK } else { 0 };
@@ -141,7 +152,9 @@ impl Direction {
     }
 
     /// Takes `ready` back if no event has come since `seen`; closed bits stay. With `READABLE` the
-    /// mark goes: all the usual data was read.
+    /// mark goes: all the usual data was read. With `PRIORITY`, where a report ends the watch, the
+    /// watch goes too: as long as that stood there, the kernel was not asked for it.
+    #[inline]
     pub(crate) fn clear(&self, seen: Seen, ready: Ready) {
         let gone = u64::from((ready - Ready::CLOSED).bits());
         let gone = if ready.contains(Ready::READABLE) { gone | MARK } else { gone };
@@ -149,6 +162,7 @@ impl Direction {
         // take back.
         let _ = self.update(|now| {
             let same = now.tick() == seen.tick() && now.generation_bits() == seen.generation_bits();
+            let gone = if ready.is_priority() && now.is_once() { gone | ARMED } else { gone };
             same.then_some(now.0 & !gone)
         });
     }
@@ -171,7 +185,9 @@ impl Direction {
     /// would ever ask for another.
     ///
     /// The kernel is asked for all that the registration may want of this direction, not only for
-    /// what is waited for now: one bit cannot tell `READABLE` from `PRIORITY`.
+    /// what is waited for now: one bit cannot tell `READABLE` from `PRIORITY`. Only urgent data
+    /// that was reported and not cleared since is left out where a report ends the watch, because
+    /// it would end it at once; the clear takes the bit away.
     pub(crate) fn set_armed(&self, once: bool) {
         self.word.fetch_or(if once { ARMED | ONCE } else { ARMED }, AcqRel);
     }
@@ -203,6 +219,7 @@ impl Direction {
     }
 }
 
+#[inline]
 fn generation_bits(generation: u64) -> u64 {
     (generation << GENERATION_SHIFT) & GENERATION_MASK
 }

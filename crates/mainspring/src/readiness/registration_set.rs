@@ -19,7 +19,7 @@ use std::task::Waker;
 
 use crate::error;
 use crate::event::Event;
-use crate::sync::{INDEX_BITS, Mutex, Pages};
+use crate::sync::{INDEX_BITS, Mutex, Pages, Position};
 use crate::token::Token;
 
 use super::scheduled_io::{Facts, ScheduledIo};
@@ -61,8 +61,20 @@ impl RegistrationSet {
     }
 
     /// The slot a token points to, whoever uses it now.
+    #[inline]
     pub(crate) fn get(&self, token: Token) -> Option<&ScheduledIo> {
         self.pages.get(index_of(token))
+    }
+
+    /// Where the slot of a token is.
+    pub(crate) fn position(&self, token: Token) -> Position {
+        self.pages.position(index_of(token))
+    }
+
+    /// The slot at a position that this set gave.
+    #[inline]
+    pub(crate) fn at(&self, position: Position) -> Option<&ScheduledIo> {
+        self.pages.at(position)
     }
 
     /// Hands each event to its registration, moves the wakers it satisfies to `wakers`, and
@@ -76,6 +88,15 @@ impl RegistrationSet {
             stale += u64::from(!alive);
         }
         stale
+    }
+
+    /// Tells registrations that the kernel does not watch their sources after all.
+    pub(crate) fn refuse(&self, refused: &[Token], wakers: &mut Vec<Waker>) {
+        for &token in refused {
+            if let Some(slot) = self.get(token) {
+                slot.refuse(generation_of(token), wakers);
+            }
+        }
     }
 
     /// Takes a slot into use.
@@ -157,11 +178,13 @@ fn token(index: usize, generation: u64) -> Token {
     Token(generation << INDEX_BITS | index as u64)
 }
 
+#[inline]
 fn index_of(token: Token) -> usize {
     (token.0 & ((1 << INDEX_BITS) - 1)) as usize
 }
 
 /// The generation a token was made for.
+#[inline]
 pub(crate) fn generation_of(token: Token) -> u64 {
     token.0 >> INDEX_BITS
 }

@@ -39,6 +39,7 @@ impl Side {
     }
 
     /// The interests that are waited for on this side.
+    #[inline]
     pub(crate) const fn interest(self) -> Interest {
         match self {
             Side::Read => Interest::READABLE.add(Interest::PRIORITY),
@@ -148,6 +149,7 @@ impl ScheduledIo {
         }
     }
 
+    #[inline]
     pub(crate) fn side(&self, side: Side) -> &Direction {
         match side {
             Side::Read => &self.read,
@@ -155,6 +157,7 @@ impl ScheduledIo {
         }
     }
 
+    #[inline]
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
@@ -172,6 +175,7 @@ impl ScheduledIo {
 
     /// Takes back what `look` asked for, on the sides that no event has touched since. What it did
     /// not ask for stays: a reader that finds nothing says nothing about urgent data.
+    #[inline]
     pub(crate) fn clear(&self, look: &Look) {
         if look.read != Seen::NOTHING {
             self.read.clear(look.read, look.mask & Side::Read.mask());
@@ -182,6 +186,7 @@ impl ScheduledIo {
     }
 
     /// Whether a report ends the kernel's watch over both sides.
+    #[inline]
     pub(crate) fn is_once(&self) -> bool {
         self.read.look().is_once() || self.write.look().is_once()
     }
@@ -212,21 +217,49 @@ impl ScheduledIo {
             return false;
         }
         let mut listed = false;
-        for side in Side::BOTH {
+        let mut report = |side: Side, direction: &Direction| {
             let part = ready & side.mask();
             if part.is_empty() && !disarms {
-                continue;
+                return true;
             }
-            match self.side(side).set(generation, part, disarms) {
+            match direction.set(generation, part, disarms) {
                 Dispatch::Stale => return false,
                 Dispatch::Set { queued } => listed |= queued,
             }
-            wakers.extend(self.side(side).slot.take());
+            wakers.extend(direction.slot.take());
+            true
+        };
+        if !report(Side::Read, &self.read) || !report(Side::Write, &self.write) {
+            return false;
         }
         if listed {
             self.notify(if disarms { Ready::ALL } else { ready }, wakers);
         }
         true
+    }
+
+    /// The kernel does not watch the source after all: every waiter is woken, asks again, and is
+    /// given the reason. Nothing happens if the registration is gone.
+    pub(crate) fn refuse(&self, generation: u64, wakers: &mut Vec<Waker>) {
+        let mut facts = self.facts();
+        if self.generation() != generation {
+            return;
+        }
+        if let Some(facts) = facts.as_mut() {
+            self.unwatched(facts, wakers);
+        }
+    }
+
+    /// Under the lock: the kernel watches nothing of this source any more. Who relied on it asks
+    /// again.
+    pub(crate) fn unwatched(&self, facts: &mut Facts, stranded: &mut Vec<Waker>) {
+        for side in Side::BOTH {
+            self.side(side).clear_armed();
+            stranded.extend(self.side(side).slot.take());
+        }
+        if let Some(waiters) = facts.waiters.as_deref_mut() {
+            waiters.notify(Ready::ALL, stranded);
+        }
     }
 
     fn notify(&self, ready: Ready, wakers: &mut Vec<Waker>) {
@@ -259,6 +292,7 @@ impl ScheduledIo {
     ///
     /// `place` belongs to one future, which always names the same interest and leaves before the
     /// registration ends: it borrows the registration, so the compiler sees to that.
+    #[inline]
     pub(crate) fn wait(&self, place: &mut Place, interest: Interest, waker: &Waker) {
         match *place {
             Place::Slots => self.store(interest, waker),
@@ -273,6 +307,7 @@ impl ScheduledIo {
     }
 
     /// Claims the first slot of every side of `interest`, or of none.
+    #[inline]
     fn claim(&self, interest: Interest) -> bool {
         let reads = Side::Read.is_in(interest);
         if reads && !self.read.slot.claim(Owner::Future) {
@@ -288,6 +323,7 @@ impl ScheduledIo {
         true
     }
 
+    #[inline]
     fn store(&self, interest: Interest, waker: &Waker) {
         for side in Side::of(interest) {
             if let Some(raced) = self.side(side).slot.store(waker) {
@@ -323,6 +359,7 @@ impl ScheduledIo {
     }
 
     /// Takes a future's waker out of its place, when it completes or is dropped.
+    #[inline]
     pub(crate) fn leave(&self, place: &mut Place, interest: Interest) {
         match std::mem::replace(place, Place::Unplaced) {
             Place::Unplaced => {}
@@ -386,6 +423,7 @@ impl ScheduledIo {
     }
 
     /// Notes when the waiters of `interest` began to wait, for diagnostics.
+    #[inline]
     pub(crate) fn stamp(&self, interest: Interest, now_ms: u32) {
         for side in Side::of(interest) {
             self.side(side).slot.stamp(now_ms);

@@ -8,15 +8,20 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 
-use crate::rt::queue::{Abort, Entry, Local, Shared};
+use crate::rt::queue::{Local, Tag, schedule};
 
 #[cfg(test)]
 mod tests;
+
+/// A future of more bytes lies in an allocation of its own. `async-task` would see to that from
+/// 2048 bytes on, and put there also what it and we add, at the far end: one more page to touch in
+/// every poll.
+const FUTURE_IN_TASK_MAX: usize = 1920;
 
 /// Runs `future` beside the others of the [`block_on`](crate::block_on) that runs on this thread.
 ///
@@ -24,7 +29,7 @@ mod tests;
 /// if it has not ended by then. It need not be `Send`: it never leaves the thread. A panic in it
 /// ends it alone: the panic hook reports it, and the handle gives the payload to whoever joins.
 ///
-/// A task costs one allocation, a wake none.
+/// A task costs one allocation, two if its future is larger than two kilobytes; a wake none.
 ///
 /// # Panics
 ///
@@ -69,12 +74,21 @@ where
              future given to `mainspring::block_on` or `Driver::block_on`",
         )
     })?;
+    Ok(if size_of::<F>() > FUTURE_IN_TASK_MAX {
+        spawn_in(local, Box::pin(future))
+    } else {
+        spawn_in(local, future)
+    })
+}
+
+fn spawn_in<F>(local: Rc<Local>, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
     let place = local.tasks().borrow_mut().take_place();
     let task = Supervised { future: Some(future), life: Life { local: Rc::clone(&local), place } };
-    let shared = Arc::clone(local.shared());
-    let of_handle = Arc::clone(&shared);
-    let schedule = move |task| shared.schedule(Entry::Task(task));
-    let builder = async_task::Builder::new().metadata(Abort::default());
+    let builder = async_task::Builder::new().metadata(Tag::new(local.shared()));
     let (runnable, task) = builder.spawn_local(|_| task, schedule);
     let waker = runnable.waker();
     if local.is_closing() {
@@ -84,7 +98,7 @@ where
         let _none = local.tasks().borrow_mut().put(place, &waker);
         runnable.schedule();
     }
-    Ok(JoinHandle { task: Some(task), waker, shared: of_handle })
+    JoinHandle { task: Some(task), waker }
 }
 
 /// Lets the others be polled, and the driver look for I/O when its time has come, before it goes
@@ -178,9 +192,8 @@ impl<T> Drop for Outcome<T> {
 #[must_use = "dropping the handle detaches the task; say `drop` or `detach` if that is meant"]
 pub struct JoinHandle<T> {
     /// `None` once the result was taken.
-    task: Option<async_task::Task<Outcome<T>, Abort>>,
+    task: Option<async_task::Task<Outcome<T>, Tag>>,
     waker: Waker,
-    shared: Arc<Shared>,
 }
 
 impl<T> JoinHandle<T> {
@@ -188,8 +201,7 @@ impl<T> JoinHandle<T> {
     /// end by itself before. What became of it is known by waiting for the handle.
     pub fn abort(&self) {
         if let Some(task) = &self.task {
-            task.metadata().request();
-            self.shared.wake_to_abort(&self.waker);
+            task.metadata().request_abort(&self.waker);
         }
     }
 

@@ -101,6 +101,9 @@ impl Kernel {
         request: Request,
     ) -> io::Result<()> {
         let owner = self.queues.get_mut(&queue).ok_or_else(queue_gone)?;
+        if owner.drained {
+            return Err(error::shut_down());
+        }
         if owner.running + owner.done.len() >= LIMIT {
             return Err(io::Error::new(
                 io::ErrorKind::QuotaExceeded,
@@ -240,8 +243,11 @@ impl Kernel {
         queue.map(|queue| queue.done.drain(..).collect()).unwrap_or_default()
     }
 
-    /// Ends every operation of a queue now.
+    /// Ends every operation of a queue now; it takes none any more.
     pub(super) fn drain(&mut self, queue: QueueId) {
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            queue.drained = true;
+        }
         let operations = self.operations.iter();
         let own = operations.filter(|(_, operation)| operation.queue == queue);
         for id in own.map(|(&id, _)| id).collect::<Vec<_>>() {

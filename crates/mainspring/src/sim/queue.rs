@@ -124,6 +124,8 @@ pub(super) struct Queue {
     pub(super) done: VecDeque<Done>,
     /// Operations not yet done.
     pub(super) running: usize,
+    /// The queue was drained: it takes no operation any more.
+    pub(super) drained: bool,
     /// Owners of the queue: it goes with the last.
     holders: usize,
 }
@@ -183,6 +185,7 @@ impl Kernel {
             looks: (0, 0),
             done: VecDeque::new(),
             running: 0,
+            drained: false,
             holders,
         };
         self.queues.insert(id, queue);

@@ -14,21 +14,12 @@
 //! - The flag keeps that one thread from a second reference while it has the first: a call from
 //!   inside the access is refused as if it came from another thread.
 
-use ::std::sync::atomic::AtomicU64 as Count;
-
 use super::atomic::AtomicU64;
 use super::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use super::{Arc, UnsafeCell};
+use super::{Arc, UnsafeCell, thread_number};
 
 /// No thread has this number.
 const NOBODY: u64 = 0;
-
-/// Counts threads; never under loom's eyes, because every model run counts on.
-static THREADS: Count = Count::new(NOBODY + 1);
-
-::std::thread_local! {
-    static NUMBER: u64 = THREADS.fetch_add(1, ::std::sync::atomic::Ordering::Relaxed);
-}
 
 /// The thread that something belongs to, once it was claimed.
 #[derive(Debug)]
@@ -44,7 +35,7 @@ impl Owner {
 
     /// Makes this thread the owner, if there is none; true if it is the owner now.
     pub(crate) fn claim(&self) -> bool {
-        let here = NUMBER.with(|number| *number);
+        let here = thread_number();
         match self.thread.compare_exchange(NOBODY, here, AcqRel, Acquire) {
             Ok(_) => true,
             Err(owner) => owner == here,
@@ -55,7 +46,7 @@ impl Owner {
     /// needs no order.
     #[inline]
     pub(crate) fn is_here(&self) -> bool {
-        self.thread.load(Relaxed) == NUMBER.with(|number| *number)
+        self.thread.load(Relaxed) == thread_number()
     }
 }
 

@@ -15,6 +15,13 @@ const EQUALS: usize = 1 << EQUALS_LOG2;
 /// This many pages hold every index, also if the first ones hold one each.
 const PAGES: usize = (INDEX_BITS - EQUALS_LOG2) as usize * EQUALS + 1;
 
+/// Where a value is: found out once by whoever asks for it again and again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position {
+    page: u16,
+    place: u32,
+}
+
 /// A list that grows a page at a time and never shrinks.
 pub(crate) struct Pages<T> {
     pages: [OnceLock<Box<[T]>>; PAGES],
@@ -33,6 +40,7 @@ impl<T> Pages<T> {
     ///
     /// Counted as if [`EQUALS`] pages of the first size came before the first, a position's highest
     /// bit tells the size of its page, and the bits below it which of the equals it is.
+    #[inline]
     fn locate(&self, index: usize) -> (usize, usize, usize) {
         let position = index + (EQUALS << self.first_page_log2);
         let length_log2 = position.ilog2() - EQUALS_LOG2;
@@ -47,6 +55,18 @@ impl<T> Pages<T> {
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         let (page, place, _) = self.locate(index);
         self.pages.get(page)?.get()?.get(place)
+    }
+
+    /// Where the value of an index is, or will be.
+    pub(crate) fn position(&self, index: usize) -> Position {
+        let (page, place, _) = self.locate(index);
+        Position { page: page as u16, place: place as u32 }
+    }
+
+    /// The value at a position that this list gave, if its page was made.
+    #[inline]
+    pub(crate) fn at(&self, position: Position) -> Option<&T> {
+        self.pages.get(usize::from(position.page))?.get()?.get(position.place as usize)
     }
 
     /// Makes the page of `index` if that is the page's first; returns the length of the page it

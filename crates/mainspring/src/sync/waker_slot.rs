@@ -70,6 +70,7 @@ impl WakerSlot {
     }
 
     /// Makes `owner` the one that stores here. True also if it was already, for the poll owner.
+    #[inline]
     pub(crate) fn claim(&self, owner: Owner) -> bool {
         let nobody = Owner::Nobody as u8;
         match self.owner.compare_exchange(nobody, owner as u8, AcqRel, Acquire) {
@@ -82,6 +83,7 @@ impl WakerSlot {
     ///
     /// Only the owner calls this, and never while it stores.
     #[must_use]
+    #[inline]
     pub(crate) fn release(&self) -> Option<Waker> {
         // Only the owner stores here, so what it finds empty stays empty.
         let left = if self.is_occupied() { self.take() } else { None };
@@ -90,12 +92,14 @@ impl WakerSlot {
     }
 
     /// Whether a task waits here at this moment; a hint for diagnostics.
+    #[inline]
     pub(crate) fn is_occupied(&self) -> bool {
         self.occupied.load(Relaxed)
     }
 
     /// Notes when the task here began to wait, in milliseconds that are never zero; a hint for
     /// diagnostics. Taking the waker out forgets it.
+    #[inline]
     pub(crate) fn stamp(&self, now_ms: u32) {
         if self.since_ms.load(Relaxed) == 0 {
             self.since_ms.store(now_ms.max(1), Relaxed);
@@ -151,6 +155,7 @@ impl WakerSlot {
         raced
     }
 
+    #[inline]
     fn vacate(&self) {
         self.occupied.store(false, Relaxed);
         self.since_ms.store(0, Relaxed);

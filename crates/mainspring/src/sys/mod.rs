@@ -5,8 +5,14 @@
 
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
 #[cfg(unix)]
 pub(crate) use unix::*;
 #[cfg(unix)]
 pub use unix::{Alignment, AsSource, FileType, Metadata};
+#[cfg(windows)]
+pub use windows::AsSource;
+#[cfg(windows)]
+pub(crate) use windows::*;

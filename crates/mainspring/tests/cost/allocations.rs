@@ -81,6 +81,49 @@ fn no_message_allocates_between_spawned_tasks() {
     assert_eq!(asked.expect("a queue that works"), 0, "allocations in {ROUNDS} messages");
 }
 
+/// One message to the echo and back, in buffers that the operations own.
+async fn exchange_owned(stream: &TcpStream, buffer: Vec<u8>) -> Vec<u8> {
+    let (sent, buffer) = stream.send(buffer).await;
+    assert_eq!(sent.expect("a write"), 64);
+    let (received, buffer) = stream.recv(buffer).await;
+    assert_eq!((received.expect("an answer"), buffer.as_slice()), (64, [7; 64].as_slice()));
+    buffer
+}
+
+/// Sends back what comes, in buffers that the operations own.
+async fn echo_owned(stream: TcpStream) {
+    let mut buffer = Vec::with_capacity(64);
+    loop {
+        let (received, filled) = stream.recv(buffer).await;
+        if received.expect("a message") == 0 {
+            return;
+        }
+        let (sent, sent_from) = stream.send(filled).await;
+        assert_eq!(sent.expect("a write"), sent_from.len());
+        buffer = sent_from;
+    }
+}
+
+/// The driver is pinned, so this thread is its owner.
+#[test]
+fn no_operation_allocates() {
+    let _watchdog = Watchdog::over("messages in owned buffers");
+    let asked = mainspring::block_on(async {
+        let (near, far) = registered_pair();
+        spawn_local(echo_owned(far)).detach();
+        let mut buffer = vec![7; 64];
+        for _ in 0..WARM_UP {
+            buffer = exchange_owned(&near, buffer).await;
+        }
+        let before = allocations();
+        for _ in 0..ROUNDS {
+            buffer = exchange_owned(&near, buffer).await;
+        }
+        allocations() - before
+    });
+    assert_eq!(asked.expect("a queue that works"), 0, "allocations in {ROUNDS} messages");
+}
+
 /// All of them at once, so that every turn has a batch.
 #[test]
 fn no_batch_of_messages_allocates() {

@@ -73,9 +73,15 @@ pub fn driver(kind: Kind) -> Driver {
     Builder::new().choice(Choice::Exactly(kind)).build().expect("a driver")
 }
 
-/// Whether the kernel reads and writes files for a driver of this kind.
+/// Whether the kernel reads and writes files for a driver of this kind: then a question about one
+/// is submitted to it, as its future tells.
 pub fn is_native(kind: Kind) -> bool {
-    kind.to_string() == "uring"
+    let driver = driver(kind);
+    let _entered = driver.handle().enter();
+    let mut asking = mainspring::op::stat("/").into_future();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let _ = std::pin::Pin::new(&mut asking).poll(&mut cx);
+    format!("{asking:?}").contains("\"submitted\"")
 }
 
 /// Runs `test` on a driver of each kind, pinned to this thread and not, in a directory of its own.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use mainspring::Driver;
+use mainspring::{Driver, Kind};
 
 /// Nothing here takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,6 +48,12 @@ pub(crate) fn pair() -> (UnixStream, UnixStream) {
     a.set_nonblocking(true).expect("non-blocking");
     b.set_nonblocking(true).expect("non-blocking");
     (a, b)
+}
+
+/// Whether the mechanism remembers the sources from one turn to the next. `poll` is told anew each
+/// time: what was closed leaves nothing behind, and a watch ends with its report.
+pub(crate) fn remembers(driver: &Driver) -> bool {
+    driver.handle().backend().kind() != Kind::Poll
 }
 
 /// Turns until the future is done; one that has nothing to wait for is a failure.

@@ -14,12 +14,11 @@ fn the_end_waits_for_a_task_that_another_thread_is_about_to_queue() {
     let held = Rc::clone(&alive);
     spawn_local(async move { drop(held) }).detach();
     assert!(matches!(running.local().pop(), Some(Entry::Main)));
-    let Some(task) = running.local().pop() else { panic!("the task is queued") };
+    let Some(Entry::Task(task)) = running.local().pop() else { panic!("the task is queued") };
     // A thread that has taken the right to queue the task, and is held up before it does.
-    let shared = Arc::clone(running.local().shared());
     let other = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(5));
-        shared.schedule(task);
+        schedule(task);
     });
     drop(running);
     assert_eq!(Rc::strong_count(&alive), 1, "dropped on its own thread, before the end");
@@ -51,7 +50,7 @@ fn entries_of_other_threads_come_after_those_of_the_own() {
     let driver = Driver::new().expect("a driver");
     let running = Running::start(&driver.handle());
     let shared = Arc::clone(running.local().shared());
-    std::thread::spawn(move || shared.schedule(Entry::Main)).join().expect("it only queues");
+    std::thread::spawn(move || shared.schedule_main()).join().expect("it only queues");
     assert!(!running.local().is_idle(), "both are counted");
     assert_eq!(running.local().queued.borrow().len(), 2);
     assert!(running.local().pop().is_some() && running.local().pop().is_some());

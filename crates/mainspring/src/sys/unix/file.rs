@@ -89,6 +89,11 @@ impl OpenFile {
         self.file
     }
 
+    /// Whether it is open for direct I/O.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.direct
+    }
+
     pub(crate) fn source(&self) -> RawSource {
         super::raw_source(&self.file)
     }

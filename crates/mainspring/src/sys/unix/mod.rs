@@ -7,15 +7,22 @@ pub(crate) mod credentials;
 #[cfg(target_os = "linux")]
 pub(crate) mod epoll;
 pub(crate) mod file;
+#[cfg(target_os = "linux")]
+pub(crate) mod fork;
+pub(crate) mod inspect;
 pub(crate) mod message;
+pub(crate) mod notifier;
 pub(crate) mod path;
 pub(crate) mod pieces;
+pub(crate) mod poll;
 pub(crate) mod reuse_port;
 pub(crate) mod signal;
 pub(crate) mod socket;
 mod source;
 pub(crate) mod stat;
 pub(crate) mod tcp;
+#[cfg(target_os = "linux")]
+pub(crate) mod uring;
 
 pub use source::AsSource;
 pub(crate) use source::raw_source;
