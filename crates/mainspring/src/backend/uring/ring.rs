@@ -493,6 +493,8 @@ fn set_up(rung: Rung, features: Features, entries: u32) -> io::Result<IoUring> {
 pub(super) enum Found {
     /// The request; it is cancelled.
     It,
+    /// The request, which a thread of the kernel's carries out; it was told to stop.
+    AtWork,
     /// None that matches.
     Nothing,
     /// The descriptor is closed.
@@ -545,10 +547,12 @@ impl DirectCancel {
         if !known {
             return Found::Unasked;
         }
-        match sys::cancel(self.ring, key.pack(), descriptor, flags, Some(DRAIN_MAX)) {
+        // One that is at work would be waited for.
+        match sys::cancel(self.ring, key.pack(), descriptor, flags, Some(Duration::ZERO)) {
             Ok(()) => Found::It,
             Err(error) => match error.raw_os_error() {
                 Some(libc::ENOENT) => Found::Nothing,
+                Some(libc::ETIME) => Found::AtWork,
                 Some(libc::EBADF) => Found::Closed,
                 _ => Found::Unasked,
             },
