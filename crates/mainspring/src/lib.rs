@@ -77,7 +77,8 @@ pub use completion::buffer_group::Lease;
 pub use completion::operation::Operation;
 pub use driver::{
     Async, BufferGroup, Builder, Cancelling, Driver, Emulation, Entered, Handle, Outcome, Prepared,
-    ReadyEvent, ReadyFuture, Registration, SourceReport, Submission, Turn, Waiting,
+    ReadyEvent, ReadyFuture, RegisteredBuffers, Registration, SourceReport, Submission, Turn,
+    Waiting,
 };
 pub use error::is_shutdown;
 pub use event::{Event, Events};

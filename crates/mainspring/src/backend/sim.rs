@@ -15,15 +15,14 @@
 use std::io;
 use std::time::Duration;
 
-use super::contract::{Cancel, Caps, Completer, Config, Registrar, Selector, Support};
+use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
 use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::{RawMemory, RawOperation};
 use crate::event::{Completion, Event, Events};
 use crate::interest::Interest;
 use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
-use crate::ready::Ready;
-use crate::sim::{GroupMemory, Mask, Memory, QueueId, Report, Request, Simulation};
+use crate::sim::{GroupMemory, Memory, QueueId, Report, Request, Simulation};
 use crate::source::RawSource;
 use crate::sync::Arc;
 use crate::token::Token;
@@ -96,6 +95,12 @@ impl Selector for SimSelector {
         SimSelector::open_on(&simulation, config)
     }
 
+    fn in_force(&self) -> InForce {
+        let operations =
+            vec!["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+        InForce { operations, ..InForce::default() }
+    }
+
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         self.counters.system_call(SystemCall::Wait);
         self.reports.clear();
@@ -106,7 +111,7 @@ impl Selector for SimSelector {
         events.list.extend(
             self.reports
                 .iter()
-                .map(|report| Event { token: report.token, ready: ready_of(report.mask) }),
+                .map(|report| Event { token: report.token, ready: report.mask.ready() }),
         );
         Ok(())
     }
@@ -128,19 +133,6 @@ impl SimSelector {
             buffer: done.buffer,
         }));
     }
-}
-
-/// The state of a file in the contract's words (C9).
-fn ready_of(mask: Mask) -> Ready {
-    let bits = [
-        (Mask::IN, Ready::READABLE),
-        (Mask::OUT, Ready::WRITABLE),
-        (Mask::PEER_SHUT | Mask::HANG_UP, Ready::READ_CLOSED),
-        (Mask::HANG_UP | Mask::ERROR, Ready::WRITE_CLOSED),
-        (Mask::ERROR, Ready::ERROR),
-    ];
-    let said = bits.into_iter().filter(|&(bit, _)| mask.intersects(bit));
-    said.fold(Ready::EMPTY, |ready, (_, name)| ready | name)
 }
 
 /// The half that is shared, and takes operations.
@@ -243,9 +235,8 @@ impl GroupMemory for HeldGroup {
         let count = bytes.len().min(self.0.bytes());
         let start = self.0.address(number);
         // SAFETY: a whole buffer begins there; who has its number has its memory, and the kernel
-        // had it lent until the line below. `bytes` is the kernel's own.
+        // has it lent, until it says so in a completion. `bytes` is the kernel's own.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start, count) };
-        self.0.pool().filled();
     }
 }
 
@@ -267,8 +258,8 @@ impl Completer for SimRegistrar {
             RawOperation::AcceptMulti { source } => {
                 Request::AcceptMulti { number: source.simulated_number() }
             }
-            RawOperation::RecvMulti { source, group, .. } => {
-                Request::RecvMulti { number: source.simulated_number(), group }
+            RawOperation::RecvMulti { source, group, bundle } => {
+                Request::RecvMulti { number: source.simulated_number(), group, bundle }
             }
             RawOperation::SendZeroCopy { source, memory, flags: 0 } => Request::SendZeroCopy {
                 number: source.simulated_number(),

@@ -144,6 +144,13 @@ pub trait Operation: Send + 'static {
         AfterPart::Nothing
     }
 
+    /// What it comes to, after a last completion with `last`: that, unless the result came before.
+    /// Asked once.
+    #[doc(hidden)]
+    fn result(&mut self, last: io::Result<u64>) -> io::Result<u64> {
+        last
+    }
+
     /// The terminal completion, for whoever awaits it.
     #[doc(hidden)]
     fn finish(self, result: io::Result<u64>) -> Self::Output;

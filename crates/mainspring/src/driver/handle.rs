@@ -52,6 +52,7 @@ pub(crate) struct Shared {
     pub(super) timers: Timers,
     pub(super) operations: OperationSet,
     pub(super) groups: Groups,
+    pub(super) registered: Groups,
     /// The thread that turns a pinned driver, once it does.
     pub(super) owner: Arc<Owner>,
     /// Whether only the owner may turn it.
@@ -79,6 +80,7 @@ impl Handle {
             timers: Timers::new(),
             operations: OperationSet::new(owner.clone()),
             groups: Groups::new(),
+            registered: Groups::new(),
             owner,
             pinned,
             counters,
@@ -268,6 +270,7 @@ impl Handle {
         while self.0.timers.advance(u64::MAX, usize::MAX, &mut wakers).more {}
         wake_all(&mut wakers, &self.0.counters);
         self.0.groups.shutdown();
+        self.0.registered.shutdown();
         self.unpark();
     }
 }

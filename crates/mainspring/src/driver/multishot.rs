@@ -38,8 +38,13 @@ impl<O: Operation> Running<O> {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let token = handle.begin(operation).map_err(|(error, _)| error)?;
-        let handle = handle.clone();
-        Ok(Running { handle, token: Some(token), cancelled: false, operation: PhantomData })
+        let (handle, token) = (handle.clone(), Some(token));
+        let mut running = Running { handle, token, cancelled: false, operation: PhantomData };
+        if running.handle.is_shutdown() {
+            // Handed over while the driver was drained: what the drain did not see comes back.
+            running.take_back();
+        }
+        Ok(running)
     }
 
     /// The end; the waker is woken for parts, too. Not to be asked again after it was ready.
@@ -47,7 +52,10 @@ impl<O: Operation> Running<O> {
     where
         O: Operation<Output = io::Result<u64>>,
     {
-        let Some(token) = self.token else { return Poll::Ready(Err(error::cancelled())) };
+        let Some(token) = self.token else {
+            let ended = !self.cancelled && self.handle.is_shutdown();
+            return Poll::Ready(Err(if ended { error::shut_down() } else { error::cancelled() }));
+        };
         let operations = &self.handle.shared().operations;
         let (operation, result) = ready!(operations.poll::<O>(token, cx.waker()));
         self.token = None;
@@ -64,11 +72,13 @@ impl<O: Operation> Running<O> {
 
     /// Asks for the end, which is still to be awaited.
     pub(crate) fn cancel(&mut self) {
-        let Some(token) = self.token else { return };
-        if self.cancelled {
-            return;
+        if !std::mem::replace(&mut self.cancelled, true) {
+            self.take_back();
         }
-        self.cancelled = true;
+    }
+
+    fn take_back(&mut self) {
+        let Some(token) = self.token else { return };
         let shared = self.handle.shared();
         if shared.backend.cancel(token) == Cancel::Withdrawn {
             // The kernel never saw it. The next poll finds it at its end.

@@ -19,9 +19,12 @@ mod futures_io;
 mod hyper_io;
 mod methods;
 mod open;
+pub(crate) mod operations;
 mod recv_multi;
 mod resolve;
 mod shortages;
+#[cfg(windows)]
+mod sockets;
 mod split;
 pub mod tcp;
 #[cfg(feature = "tokio")]

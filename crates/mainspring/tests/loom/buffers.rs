@@ -92,6 +92,33 @@ fn a_number_is_one_threads_at_a_time() {
     });
 }
 
+/// What is on top is taken with what lies below it, and comes back alone: whoever has looked
+/// before must not take it for the pile that it saw.
+#[test]
+fn a_number_that_came_back_is_not_taken_for_what_lay_on_another() {
+    model(|| {
+        let buffers = Buffers::new(2);
+        let other = spawn({
+            let buffers = buffers.clone();
+            move || {
+                let (first, second) = (buffers.pool.take(), buffers.pool.take());
+                if let Some(first) = first {
+                    buffers.pool.give_back(first);
+                }
+                second
+            }
+        });
+        let mine = [buffers.pool.take(), buffers.pool.take()];
+        let theirs = other.join().unwrap();
+        let all: Vec<_> = mine.into_iter().chain([theirs]).flatten().collect();
+        for (at, number) in all.iter().enumerate() {
+            assert!(!all[..at].contains(number), "two have number {number}");
+            buffers.pool.give_back(*number);
+        }
+        buffers.assert_whole();
+    });
+}
+
 #[test]
 fn three_threads_and_one_number() {
     model_of_three(|| {
@@ -177,6 +204,30 @@ fn nobody_waits_for_what_the_kernel_has() {
         match turner.join().unwrap() {
             // Lent: then the waiter is told so, or was served before and is not in line.
             Some(_) => assert_eq!(first, Poll::Ready(Taken::Lent)),
+            None => _ = waiter.number(&buffers.pool, first),
+        }
+    });
+}
+
+#[test]
+fn nothing_is_lent_past_the_line() {
+    model_of_three(|| {
+        let buffers = Buffers::new(1);
+        let number = buffers.pool.take().unwrap();
+        let giver = spawn({
+            let buffers = buffers.clone();
+            move || buffers.pool.give_back(number)
+        });
+        let turner = spawn({
+            let buffers = buffers.clone();
+            move || buffers.pool.lend()
+        });
+        let mut waiter = Waiter::new();
+        let first = waiter.poll(&buffers.pool);
+        giver.join().unwrap();
+        match turner.join().unwrap() {
+            Some(_) => assert_eq!(first, Poll::Ready(Taken::Lent)),
+            None if first == Poll::Ready(Taken::Lent) => {}
             None => _ = waiter.number(&buffers.pool, first),
         }
     });

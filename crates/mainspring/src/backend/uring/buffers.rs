@@ -213,7 +213,7 @@ impl Groups {
         let mut left = bytes;
         loop {
             let Some(number) = lent.remove(at) else { break };
-            buffers.pool().filled();
+            buffers.pool().filled(number);
             let part = left.min(buffers.bytes() as u64);
             left -= part;
             let (result, buffer) = (Ok(part), Some(number));

@@ -59,7 +59,7 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
-use super::contract::{Cancel, Caps, Completer, Config, Registrar, Selector, Support};
+use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
 use buffers::{Change, Groups};
 use completion::{Asked, Batch, Moved, Operations};
 use entries::Known;
@@ -160,10 +160,10 @@ impl Selector for UringSelector {
         Ok((selector, registrar))
     }
 
-    fn describe(&self) -> String {
+    fn in_force(&self) -> InForce {
         let ring = self.shared.ring.lock();
-        let (rung, features) = (ring.rung().name(), ring.features().names().join(", "));
-        format!("{rung} ({features}); operations: {}", self.shared.known.names().join(", "))
+        let (setup, features) = (ring.rung().name(), ring.features().names());
+        InForce { setup, features, operations: self.shared.known.names() }
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {

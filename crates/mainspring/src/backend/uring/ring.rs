@@ -162,7 +162,9 @@ impl Ring {
         let cancel = DirectCancel::of(&ring, features);
         features.direct_cancel = cancel.features.direct_cancel;
         features.file_match = cancel.features.file_match;
-        features.ring_index &= owner.is_some();
+        // What came to the kernel with the one is not there without the other.
+        let since_5_18 = features.submit_all || !allowed.submit_all;
+        features.ring_index &= owner.is_some() && since_5_18;
         features.bundles &= parameters.is_feature_recvsend_bundle();
         let iowait = if features.no_iowait { sys::ENTER_NO_IOWAIT } else { 0 };
         let mut ring = Ring {
