@@ -681,3 +681,6 @@ fn explain(error: io::Error, descriptor: RawFd) -> io::Error {
     };
     io::Error::new(kind, remedy)
 }
+
+#[cfg(test)]
+mod tests;
