@@ -75,7 +75,11 @@ pub use backend::probe;
 pub use completion::buf::{IoBuf, IoBufMut};
 pub use completion::buffer_group::Lease;
 pub use completion::operation::Operation;
-pub use driver::{Async, BufferGroup, Builder, Cancelling, Driver, Emulation, Entered, Handle, Outcome, Prepared, ReadyEvent, ReadyFuture, RegisteredBuffers, Registration, SourceReport, Submission, Turn, Waiting};
+pub use driver::{
+    Async, BufferGroup, Builder, Cancelling, Driver, Emulation, Entered, Handle, Outcome, Prepared,
+    ReadyEvent, ReadyFuture, RegisteredBuffers, Registration, SourceReport, Submission, Turn,
+    Waiting,
+};
 pub use error::is_shutdown;
 pub use event::{Event, Events};
 pub use interest::Interest;
