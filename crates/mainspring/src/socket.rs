@@ -14,6 +14,8 @@ use std::net::Shutdown;
 use socket2::{Domain, SockAddr};
 
 use crate::error::would_block;
+use crate::interest::Interest;
+use crate::ready::Ready;
 use crate::sim;
 use crate::source::RawSource;
 use crate::sys::socket as os;
@@ -296,6 +298,14 @@ impl Socket {
         match self {
             Socket::Os(socket) => os::send_vectored(socket, buffers),
             Socket::Sim(socket) => socket.send_vectored(buffers),
+        }
+    }
+
+    /// What it is ready for at this moment, of what is asked, with errors and ends.
+    pub(crate) fn ready_now(&self, interest: Interest) -> io::Result<Ready> {
+        match self {
+            Socket::Os(socket) => crate::sys::poll::look(socket, interest),
+            Socket::Sim(socket) => socket.ready(interest),
         }
     }
 

@@ -73,6 +73,21 @@ pub(crate) struct Caps {
     pub(crate) completion: Support,
 }
 
+/// The operations that the room `op` offers, by name, for reports.
+pub(crate) const OPERATIONS: &[&str] =
+    &["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+
+/// What of a mechanism is in force: found out when it was opened, and for reports only.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InForce {
+    /// How it was set up, in words.
+    pub(crate) setup: &'static str,
+    /// The names of what it uses of the kernel, beyond what it cannot do without.
+    pub(crate) features: Vec<&'static str>,
+    /// The names of the operations it carries out itself; some of [`OPERATIONS`].
+    pub(crate) operations: Vec<&'static str>,
+}
+
 /// What a backend is opened with.
 pub(crate) struct Config {
     /// The clock that timeouts are measured on.
@@ -104,9 +119,9 @@ pub(crate) trait Selector: Sized {
     /// Whatever the system says: out of descriptors, out of memory, or not available here.
     fn open(config: Config) -> io::Result<(Self, Self::Registrar)>;
 
-    /// What of the mechanism is in force, in words, for reports; nothing if there is no choice.
-    fn describe(&self) -> String {
-        String::new()
+    /// What of the mechanism is in force, for reports; nothing if there is no choice.
+    fn in_force(&self) -> InForce {
+        InForce::default()
     }
 
     /// Waits for events, a wake, or the end of `timeout` (`None`: no end), and appends what came
@@ -225,6 +240,22 @@ pub(crate) trait Completer: Send + Sync {
     /// terminal completion of `token` has come or its cancel was answered `Withdrawn`.
     unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
         let _ = (token, operation);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Hands over several operations, of which each begins when the one before has succeeded; when
+    /// one fails, those behind it end as cancelled. All of them are begun, or none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`submit`](Self::submit); `InvalidInput` for a chain that is too long.
+    ///
+    /// # Safety
+    ///
+    /// That of [`submit`](Self::submit), for each.
+    #[allow(dead_code, reason = "called by who chains operations")]
+    unsafe fn submit_chain(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
+        let _ = chain;
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -35,7 +35,7 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use choose::{Choice, Chosen};
-use contract::{Cancel, Caps, Completer, Config, Registrar, Selector};
+use contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector};
 
 /// Events taken in the first look, unless the builder says otherwise: three kilobytes.
 pub(crate) const EVENT_CAPACITY: usize = 256;
@@ -163,9 +163,9 @@ fn open_kind(kind: Kind, opening: &Opening<'_>) -> io::Result<impl FnOnce(Chosen
         owner: opening.owner.clone(),
     };
     let (backend, shared, caps) = open_halves(kind, config, simulation.as_ref())?;
-    let detail = backend.describe();
+    let in_force = backend.in_force();
     Ok(move |chosen: Chosen| {
-        let chosen = chosen.with_detail(detail);
+        let chosen = chosen.with(in_force);
         Opened { backend, shared, caps, chosen, clock, simulation }
     })
 }
@@ -282,8 +282,8 @@ impl Backend {
         each!(self, selector => selector.select(events, timeout))
     }
 
-    fn describe(&self) -> String {
-        each!(self, selector => selector.describe())
+    fn in_force(&self) -> InForce {
+        each!(self, selector => selector.in_force())
     }
 
     pub(crate) fn drain(&mut self, events: &mut Events) -> usize {

@@ -15,15 +15,14 @@
 use std::io;
 use std::time::Duration;
 
-use super::contract::{Cancel, Caps, Completer, Config, Registrar, Selector, Support};
+use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
 use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::{RawMemory, RawOperation};
 use crate::event::{Completion, Event, Events};
 use crate::interest::Interest;
 use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
-use crate::ready::Ready;
-use crate::sim::{GroupMemory, Mask, Memory, QueueId, Report, Request, Simulation};
+use crate::sim::{GroupMemory, Memory, QueueId, Report, Request, Simulation};
 use crate::source::RawSource;
 use crate::sync::Arc;
 use crate::token::Token;
@@ -96,6 +95,12 @@ impl Selector for SimSelector {
         SimSelector::open_on(&simulation, config)
     }
 
+    fn in_force(&self) -> InForce {
+        let operations =
+            vec!["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+        InForce { operations, ..InForce::default() }
+    }
+
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         self.counters.system_call(SystemCall::Wait);
         self.reports.clear();
@@ -106,7 +111,7 @@ impl Selector for SimSelector {
         events.list.extend(
             self.reports
                 .iter()
-                .map(|report| Event { token: report.token, ready: ready_of(report.mask) }),
+                .map(|report| Event { token: report.token, ready: report.mask.ready() }),
         );
         Ok(())
     }
@@ -128,19 +133,6 @@ impl SimSelector {
             buffer: done.buffer,
         }));
     }
-}
-
-/// The state of a file in the contract's words (C9).
-fn ready_of(mask: Mask) -> Ready {
-    let bits = [
-        (Mask::IN, Ready::READABLE),
-        (Mask::OUT, Ready::WRITABLE),
-        (Mask::PEER_SHUT | Mask::HANG_UP, Ready::READ_CLOSED),
-        (Mask::HANG_UP | Mask::ERROR, Ready::WRITE_CLOSED),
-        (Mask::ERROR, Ready::ERROR),
-    ];
-    let said = bits.into_iter().filter(|&(bit, _)| mask.intersects(bit));
-    said.fold(Ready::EMPTY, |ready, (_, name)| ready | name)
 }
 
 /// The half that is shared, and takes operations.

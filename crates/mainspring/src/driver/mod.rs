@@ -31,7 +31,7 @@ pub use buffer_group::BufferGroup;
 pub use builder::Builder;
 pub use context::Entered;
 pub use emulation::Emulation;
-pub(crate) use emulation::{Attempt, Subject};
+pub(crate) use emulation::{Attempt, Subject, wrong_subject};
 pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
 pub(crate) use multishot::Running;

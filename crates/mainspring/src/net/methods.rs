@@ -37,9 +37,8 @@ macro_rules! read_methods {
             pub fn recv<B: crate::completion::buf::IoBufMut>(
                 &self,
                 buffer: B,
-            ) -> crate::driver::Prepared<'_, crate::op::recv::Recv<B>> {
-                let bytes = self.bytes();
-                crate::op::recv::Recv::on(bytes.registration(), bytes.socket(), buffer)
+            ) -> crate::driver::Prepared<'_, crate::op::Recv<B>> {
+                crate::op::recv(self.bytes(), buffer)
             }
 
             /// What comes, in buffers of `group` that give themselves back, until the end of the
@@ -200,9 +199,8 @@ macro_rules! write_methods {
             pub fn send<B: crate::completion::buf::IoBuf>(
                 &self,
                 buffer: B,
-            ) -> crate::driver::Prepared<'_, crate::op::send::Send<B>> {
-                let bytes = self.bytes();
-                crate::op::send::Send::on(bytes.registration(), bytes.socket(), buffer)
+            ) -> crate::driver::Prepared<'_, crate::op::Send<B>> {
+                crate::op::send(self.bytes(), buffer)
             }
 
             /// Like [`send`](Self::send) without copying, where the kernel can: it sends from the

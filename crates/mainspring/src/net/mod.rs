@@ -19,6 +19,7 @@ mod futures_io;
 mod hyper_io;
 mod methods;
 mod open;
+pub(crate) mod operations;
 mod recv_multi;
 mod resolve;
 mod shortages;

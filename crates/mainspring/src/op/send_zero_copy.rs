@@ -14,7 +14,7 @@ use std::io;
 
 use crate::completion::buf::IoBuf;
 use crate::completion::operation::{AfterPart, Operation, Part, RawMemory, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Registration, Subject};
+use crate::driver::{Attempt, Emulation, Prepared, Registration, Subject, wrong_subject};
 use crate::interest::Interest;
 use crate::socket::Socket;
 use crate::source::RawSource;
@@ -78,8 +78,8 @@ impl<B: IoBuf> Emulation for SendZeroCopy<B> {
     fn attempt(&mut self, subject: Subject<'_>) -> Attempt {
         let sent = match subject {
             Subject::Socket(socket) => socket.send(self.buffer.filled()),
-            Subject::Nothing => Err(io::ErrorKind::InvalidInput.into()),
+            _ => wrong_subject(),
         };
-        Attempt::of(sent.map(|count| count as u64), Interest::WRITABLE)
+        Attempt::of_bytes(sent, Interest::WRITABLE)
     }
 }

@@ -8,6 +8,8 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use super::Address;
+use crate::interest::Interest;
+use crate::ready::Ready;
 use crate::source::RawSource;
 use crate::time::Clock;
 
@@ -43,10 +45,14 @@ impl Simulation {
 
 /// Stands for a simulated socket; there is none.
 #[derive(Debug)]
-pub(crate) enum Socket {}
+pub enum Socket {}
 
 impl Socket {
     pub(crate) fn raw_source(&self) -> RawSource {
+        match *self {}
+    }
+
+    pub(crate) fn ready(&self, _interest: Interest) -> io::Result<Ready> {
         match *self {}
     }
 

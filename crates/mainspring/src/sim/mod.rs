@@ -57,7 +57,7 @@ pub(crate) use self::absent::{Simulation, Socket};
 pub(crate) use self::{
     multishot::GroupMemory,
     operation::{Memory, Request},
-    queue::{Mask, QueueId, Report},
+    queue::{QueueId, Report},
 };
 #[cfg(feature = "sim")]
 pub use self::{simulation::Simulation, socket::Socket, trace::TraceEntry};

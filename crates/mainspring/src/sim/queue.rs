@@ -25,6 +25,7 @@ use super::multishot::Group;
 use super::operation::Done;
 use super::trace::Actor;
 use crate::interest::Interest;
+use crate::ready::Ready;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
@@ -65,7 +66,7 @@ impl Mask {
     }
 
     /// What a registration with this interest hears of.
-    const fn heard_by(interest: Interest) -> Mask {
+    pub(super) const fn heard_by(interest: Interest) -> Mask {
         let mut bits = Mask::ALWAYS.0;
         if interest.is_readable() {
             bits |= Mask::IN.0 | Mask::PEER_SHUT.0;
@@ -74,6 +75,26 @@ impl Mask {
             bits |= Mask::OUT.0;
         }
         Mask(bits)
+    }
+}
+
+impl Mask {
+    /// The bits that are in both.
+    pub(super) const fn only(self, heard: Mask) -> Mask {
+        Mask(self.0 & heard.0)
+    }
+
+    /// The state of a file in the contract's words (C9).
+    pub(crate) fn ready(self) -> Ready {
+        let bits = [
+            (Mask::IN, Ready::READABLE),
+            (Mask::OUT, Ready::WRITABLE),
+            (Mask::PEER_SHUT | Mask::HANG_UP, Ready::READ_CLOSED),
+            (Mask::HANG_UP | Mask::ERROR, Ready::WRITE_CLOSED),
+            (Mask::ERROR, Ready::ERROR),
+        ];
+        let said = bits.into_iter().filter(|&(bit, _)| self.intersects(bit));
+        said.fold(Ready::EMPTY, |ready, (_, name)| ready | name)
     }
 }
 

@@ -3,8 +3,12 @@
 #[cfg(unix)]
 mod auto_traits;
 mod both_ways;
+#[cfg(unix)]
+mod each_operation;
 mod multishot;
 mod operations;
+#[cfg(unix)]
+mod operations_on_unix;
 mod support;
 mod tcp;
 #[cfg(unix)]

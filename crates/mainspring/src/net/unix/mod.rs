@@ -9,6 +9,7 @@ mod futures_io;
 #[cfg(feature = "hyper")]
 mod hyper_io;
 mod listener;
+mod operations;
 mod split;
 mod stream;
 #[cfg(feature = "tokio")]

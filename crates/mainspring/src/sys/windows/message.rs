@@ -54,6 +54,14 @@ fn refused(error: io::Error) -> io::Error {
     }
 }
 
+/// Receives the bytes of a datagram into memory that need not be initialised; the first so many
+/// bytes then are.
+pub(crate) fn recv_uninit(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    let mut buffers = [MaybeUninitSlice::new(buffer)];
+    let (len, _) = socket.recv_vectored(&mut buffers)?;
+    Ok(len)
+}
+
 /// Sends a datagram to the connected peer.
 pub(crate) fn send(socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
     socket.send(bytes).map_err(refused)
