@@ -154,15 +154,16 @@ pub(super) struct Operations {
     returned: Condvar,
 }
 
-/// What became of a cancel, and what is to be done about it.
+/// What became of a cancel, and what is to be done about it. In transit, the turn is to be rung up
+/// and waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// The kernel never saw the operation.
     Withdrawn,
-    /// With the next turn.
-    ByTheTurn,
-    /// With the next turn, which is to be rung up now, and waited for.
-    InTransit,
+    /// It is in no queue: the kernel has it, will have it in a moment, or has ended it.
+    Nothing { in_transit: bool },
+    /// The same on a pinned driver, whose next turn will look for it everywhere.
+    ByTheTurn { in_transit: bool },
 }
 
 impl Operations {
@@ -217,8 +218,17 @@ impl Operations {
         if here == Some(true) || queue.withdraw(token, severed) {
             return Asked::Withdrawn;
         }
+        let in_transit = inbox.in_transit;
+        if self.local.is_none() {
+            return Asked::Nothing { in_transit };
+        }
         inbox.cancels.push(token);
-        if inbox.in_transit { Asked::InTransit } else { Asked::ByTheTurn }
+        Asked::ByTheTurn { in_transit }
+    }
+
+    /// Leaves a cancel to the turn.
+    pub(super) fn push_cancel(&self, token: Token) {
+        self.inbox.lock().cancels.push(token);
     }
 
     /// Waits until the turn has come back from the kernel.

@@ -16,8 +16,10 @@
 //!   bell and leaves a flag beside, so a change never ends a wait and a wake always does.
 //! - **What the owner of a pinned driver changes** waits for the next turn. So a connection that it
 //!   drops is closed there, a moment later; the end of a driver, and `flush`, do not wait.
-//! - **What is cancelled by another thread** is cancelled beside the ring, where the kernel can
-//!   (6.0): its file is let go of although the turning thread sleeps.
+//! - **What is cancelled on a ring that any thread may turn** is cancelled beside the ring, where
+//!   the kernel can (6.0): from then on it reports nothing and receives nothing, although the
+//!   turning thread sleeps. Of a pinned driver no operation moves before the owner's next entry,
+//!   and that begins with the cancel.
 //! - **Completions of our own** (an ended poll, a change's bell) end no wait: it goes on for what
 //!   is left of the time (C7). A pinned driver waits for one completion more than for those which
 //!   it knows to be coming, so they cost no call.
@@ -64,7 +66,7 @@ use entries::Known;
 use features::Features;
 use key::Key;
 use readiness::Watches;
-use ring::{CHAIN_MAX, Done, Entered, Ring, Wait};
+use ring::{CHAIN_MAX, DirectCancel, Done, Entered, Found, Ring, Wait};
 
 /// Looks after the one that brought something, while the kernel keeps completions that found no
 /// room: the tasks are to have their turn too.
@@ -101,6 +103,7 @@ struct Shared {
     ring: Mutex<Ring>,
     watches: Mutex<Watches>,
     operations: Operations,
+    cancel: DirectCancel,
     known: Known,
     /// Whether the kernel fills groups of buffers.
     fills_groups: bool,
@@ -132,6 +135,7 @@ impl Selector for UringSelector {
         let features = ring.features();
         let shared = Arc::new(Shared {
             known: ring.known()?,
+            cancel: ring.direct_cancel(),
             fills_groups: features.buffer_groups,
             group_changes: Mutex::new(Vec::new()),
             operations: Operations::new(owner.clone()),
@@ -457,18 +461,21 @@ impl Completer for UringRegistrar {
     }
 
     fn cancel(&self, token: Token) -> Cancel {
-        let asked = self.shared.operations.cancel(token);
         self.shared.counters.cancel_requested();
-        if asked == Asked::Withdrawn {
-            return Cancel::Withdrawn;
-        }
-        let asleep = self.shared.sleep.unpark();
-        if asleep || asked == Asked::InTransit {
-            // A queue that cannot be rung is unusable, and the turn says so.
-            let _ = self.shared.ring_bell();
-        }
-        if asked == Asked::InTransit {
-            self.shared.operations.wait_for_return();
+        match self.shared.operations.cancel(token) {
+            Asked::Withdrawn => return Cancel::Withdrawn,
+            Asked::Nothing { in_transit } => {
+                if in_transit {
+                    self.wait_for_return();
+                }
+                if self.cancel_now(token) {
+                    return Cancel::Requested;
+                }
+                self.shared.operations.push_cancel(token);
+                self.rouse();
+            }
+            Asked::ByTheTurn { in_transit: false } => self.rouse(),
+            Asked::ByTheTurn { in_transit: true } => self.wait_for_return(),
         }
         Cancel::Requested
     }
@@ -488,6 +495,36 @@ impl Completer for UringRegistrar {
 }
 
 impl UringRegistrar {
+    /// Cancels beside the ring: from here on the operation moves nothing any more. False if it was
+    /// not found there, and the turn has to look.
+    fn cancel_now(&self, token: Token) -> bool {
+        self.shared.counters.system_call(SystemCall::Remove);
+        match self.shared.cancel.cancel(Key::Operation(token)) {
+            Found::It => true,
+            Found::AtWork => {
+                self.shared.counters.cancel_found_it_at_work();
+                true
+            }
+            Found::Nothing | Found::Closed | Found::Unasked => false,
+        }
+    }
+
+    /// Tells the turn that there is something to do.
+    fn rouse(&self) {
+        if self.shared.sleep.unpark() {
+            // A queue that cannot be rung is unusable, and the turn says so.
+            let _ = self.shared.ring_bell();
+        }
+    }
+
+    /// Makes the turn come back from the kernel, with which it has operations just now.
+    fn wait_for_return(&self) {
+        // Whether it sleeps or is on its way to.
+        self.rouse();
+        let _ = self.shared.ring_bell();
+        self.shared.operations.wait_for_return();
+    }
+
     fn submit_linked(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
         if chain.len() > CHAIN_MAX {
             return Err(chain_too_long());
