@@ -320,8 +320,8 @@ impl UringSelector {
 
     /// Puts operations into the ring; true if all found room.
     fn move_operations(&mut self, ring: &mut Ring) -> bool {
-        let Self { shared, batch, groups, running, named, .. } = self;
-        let mut moved = Moved { count: running, groups, named };
+        let Self { shared, batch, running, named, .. } = self;
+        let mut moved = Moved { count: running, named };
         // SAFETY: `Completer::submit` made its callers promise just that, and `drain` says of which
         // operations the kernel did not let go.
         unsafe { shared.operations.move_into(ring, batch, &mut moved) }
@@ -374,7 +374,7 @@ impl UringSelector {
 
     /// Turns completions into events, and says how many there were.
     fn collect(&mut self, ring: &mut Ring, events: &mut Events) -> usize {
-        let Self { shared, hears_bell, groups, running, named, .. } = self;
+        let Self { shared, hears_bell, running, named, .. } = self;
         let mut watches = shared.watches.lock();
         let count = ring.reap(|done| match done.key {
             Key::Watch { descriptor, arm } => watches.tell(done, descriptor, arm, events),
@@ -385,10 +385,9 @@ impl UringSelector {
             Key::Operation(token) => {
                 if !done.has_more() {
                     *running -= 1;
-                    groups.end(token);
                     named.as_mut().map(|named| named.remove(&token));
                 }
-                tell(&shared.counters, groups, done, token, &mut events.completions);
+                events.completions.push(completion(&shared.counters, done, token));
             }
             Key::Cancel => match -done.result {
                 libc::ENOENT => shared.counters.cancel_found_nothing(),
@@ -403,13 +402,7 @@ impl UringSelector {
 }
 
 /// The completion of an operation, in the words of the layer above.
-fn tell(
-    counters: &Counters,
-    groups: &mut Groups,
-    done: Done,
-    token: Token,
-    completions: &mut Vec<Completion>,
-) {
+fn completion(counters: &Counters, done: Done, token: Token) -> Completion {
     let result = match -done.result {
         // A timer that has run to its end.
         libc::ETIME => Ok(0),
@@ -421,14 +414,7 @@ fn tell(
         code if code > 0 => Err(io::Error::from_raw_os_error(code)),
         _ => Ok(done.result as u64),
     };
-    match (result, done.buffer()) {
-        (Ok(bytes), Some(first)) => {
-            groups.received(token, first, bytes, done.has_more(), completions);
-        }
-        (result, _) => {
-            completions.push(Completion { token, result, more: done.has_more(), buffer: None });
-        }
-    }
+    Completion { token, result, more: done.has_more(), buffer: done.buffer() }
 }
 
 impl Drop for UringSelector {
@@ -456,7 +442,7 @@ impl Completer for UringRegistrar {
     unsafe fn submit_chain(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
         let [(token, operation)] = chain else { return self.submit_linked(chain) };
         let entry = self.shared.known.entry(operation)?;
-        let one = std::iter::once((*token, entry, group_of(operation)));
+        let one = std::iter::once((*token, entry));
         self.hand_over(one)
     }
 
@@ -529,29 +515,21 @@ impl UringRegistrar {
         if chain.len() > CHAIN_MAX {
             return Err(chain_too_long());
         }
-        let entries = chain.iter().map(|(token, operation)| {
-            Ok((*token, self.shared.known.entry(operation)?, group_of(operation)))
-        });
+        let entries = chain
+            .iter()
+            .map(|(token, operation)| Ok((*token, self.shared.known.entry(operation)?)));
         self.hand_over(entries.collect::<io::Result<Vec<_>>>()?.into_iter())
     }
 
     fn hand_over(
         &self,
-        chain: impl ExactSizeIterator<Item = (Token, squeue::Entry, Option<u16>)>,
+        chain: impl ExactSizeIterator<Item = (Token, squeue::Entry)>,
     ) -> io::Result<()> {
         let told = self.shared.operations.submit(chain)?;
         if told && self.shared.sleep.unpark() {
             self.shared.ring_bell()?;
         }
         Ok(())
-    }
-}
-
-/// The group that an operation receives into.
-fn group_of(operation: &RawOperation) -> Option<u16> {
-    match operation {
-        RawOperation::RecvMulti { group, .. } => Some(*group),
-        _ => None,
     }
 }
 
