@@ -228,6 +228,26 @@ pub(crate) trait Completer: Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Hands several operations to the kernel as a chain: each is begun when the one before has
+    /// succeeded, and the first that fails, or moves less than it was to, ends those behind it as
+    /// cancelled. All of them reach the kernel with one call, or none does.
+    ///
+    /// A cancel that meets one of them before the kernel has seen it ends those behind it, too: its
+    /// own answer is [`Cancel::Withdrawn`], and theirs are completions.
+    ///
+    /// # Errors
+    ///
+    /// With none of them begun: those of [`submit`](Self::submit), `Unsupported` also when this
+    /// kernel has no chains, or not one that holds so many.
+    ///
+    /// # Safety
+    ///
+    /// That of [`submit`](Self::submit), for each.
+    unsafe fn submit_batch(&self, batch: &[(Token, RawOperation)]) -> io::Result<()> {
+        let _ = batch;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Ends an operation early. Never lost, also with a full queue (C11).
     fn cancel(&self, token: Token) -> Cancel {
         let _ = token;

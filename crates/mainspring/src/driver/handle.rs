@@ -238,6 +238,11 @@ impl Handle {
         let _ = self.0.backend.flush();
     }
 
+    /// Whether the kernel carries operations out: a chain of them then costs no thread.
+    pub(crate) fn has_operations(&self) -> bool {
+        self.completion() == Support::Native
+    }
+
     /// How operations are carried out.
     pub(super) fn completion(&self) -> Support {
         self.0.caps.completion

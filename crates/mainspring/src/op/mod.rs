@@ -7,6 +7,7 @@
 
 mod accept;
 pub(crate) mod accept_multi;
+mod chain;
 pub(crate) mod connect;
 #[cfg(unix)]
 mod descriptor;
@@ -30,6 +31,7 @@ mod wait_child;
 
 pub(crate) use accept::Taken;
 pub use accept::{Accept, Listener, accept};
+pub use chain::chain;
 pub use connect::{Connect, Unconnected, connect};
 #[cfg(unix)]
 pub use descriptor::{Read, Write};

@@ -45,7 +45,7 @@ impl Simulation {
 
 /// Stands for a simulated socket; there is none.
 #[derive(Debug)]
-pub(crate) enum Socket {}
+pub enum Socket {}
 
 impl Socket {
     pub(crate) fn raw_source(&self) -> RawSource {
