@@ -5,8 +5,7 @@
 //! file, so that a small file costs a single hop to another thread and back.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
-use std::os::fd::OwnedFd;
+use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -16,9 +15,8 @@ use hyper::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode, Version};
-use rustix::io::Errno;
 
-use super::beneath::{Found, Look, Root};
+use super::beneath::{Directory, Errno, Found, Look, Root};
 use super::body::{Content, read_piece};
 use super::conditions::{Validators, Verdict};
 use super::listing;
@@ -97,7 +95,7 @@ impl Question {
         }
     }
 
-    fn directory(&self, files: &Files, directory: OwnedFd) -> Result<Answer, Errno> {
+    fn directory(&self, files: &Files, directory: Directory) -> Result<Answer, Errno> {
         match files.root.find(&self.target.child(INDEX).relative()) {
             Ok(Found::File(file, look)) => return self.file(file, look, INDEX),
             Ok(_) | Err(Errno::NOENT) => {}
@@ -234,14 +232,14 @@ fn shorten(head: bool, mut answer: Answer) -> Answer {
 }
 
 /// The first piece of a part, and the file for what follows.
-fn content(mut file: File, first: u64, length: u64) -> Result<Content, Errno> {
+fn content(file: File, offset: u64, length: u64) -> Result<Content, Errno> {
     let system = |error: io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
-    if first > 0 {
-        file.seek(SeekFrom::Start(first)).map_err(system)?;
-    }
-    let piece = read_piece(&mut file, length).map_err(system)?;
-    let rest = length - piece.len() as u64;
-    Ok(if rest == 0 { Content::Whole(piece) } else { Content::Stream(piece, file, rest) })
+    let first = read_piece(&file, offset, length).map_err(system)?;
+    let sent = first.len() as u64;
+    Ok(match length - sent {
+        0 => Content::Whole(first),
+        rest => Content::Stream { first, file, offset: offset + sent, rest },
+    })
 }
 
 /// What a client recognises the file by.

@@ -73,6 +73,21 @@ pub(crate) struct Caps {
     pub(crate) completion: Support,
 }
 
+/// The operations that the room `op` offers, by name, for reports.
+pub(crate) const OPERATIONS: &[&str] =
+    &["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+
+/// What of a mechanism is in force: found out when it was opened, and for reports only.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InForce {
+    /// How it was set up, in words.
+    pub(crate) setup: &'static str,
+    /// The names of what it uses of the kernel, beyond what it cannot do without.
+    pub(crate) features: Vec<&'static str>,
+    /// The names of the operations it carries out itself; some of [`OPERATIONS`].
+    pub(crate) operations: Vec<&'static str>,
+}
+
 /// What a backend is opened with.
 pub(crate) struct Config {
     /// The clock that timeouts are measured on.
@@ -104,9 +119,9 @@ pub(crate) trait Selector: Sized {
     /// Whatever the system says: out of descriptors, out of memory, or not available here.
     fn open(config: Config) -> io::Result<(Self, Self::Registrar)>;
 
-    /// What of the mechanism is in force, in words, for reports; nothing if there is no choice.
-    fn describe(&self) -> String {
-        String::new()
+    /// What of the mechanism is in force, for reports; nothing if there is no choice.
+    fn in_force(&self) -> InForce {
+        InForce::default()
     }
 
     /// Waits for events, a wake, or the end of `timeout` (`None`: no end), and appends what came
@@ -228,9 +243,9 @@ pub(crate) trait Completer: Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Hands several operations to the kernel as a chain: each is begun when the one before has
-    /// succeeded, and the first that fails, or moves less than it was to, ends those behind it as
-    /// cancelled. All of them reach the kernel with one call, or none does.
+    /// Hands over several operations as a chain: each begins when the one before has succeeded, and
+    /// the first that fails, or moves less than it was to, ends those behind it as cancelled. All of
+    /// them reach the kernel with one call, or none does.
     ///
     /// A cancel that meets one of them before the kernel has seen it ends those behind it, too: its
     /// own answer is [`Cancel::Withdrawn`], and theirs are completions.
@@ -238,13 +253,13 @@ pub(crate) trait Completer: Send + Sync {
     /// # Errors
     ///
     /// With none of them begun: those of [`submit`](Self::submit), `Unsupported` also when this
-    /// kernel has no chains, or not one that holds so many.
+    /// kernel has no chains, and `InvalidInput` for one that is too long.
     ///
     /// # Safety
     ///
     /// That of [`submit`](Self::submit), for each.
-    unsafe fn submit_batch(&self, batch: &[(Token, RawOperation)]) -> io::Result<()> {
-        let _ = batch;
+    unsafe fn submit_chain(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
+        let _ = chain;
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -256,8 +271,8 @@ pub(crate) trait Completer: Send + Sync {
 
     /// Lets the kernel fill the buffers of a group, for operations that name it. From the next look
     /// on, free numbers are [lent](crate::completion::pool::Pool::lend) to the kernel at each look,
-    /// and each that comes back with data is noted as
-    /// [filled](crate::completion::pool::Pool::filled). An operation that finds none ends with
+    /// which takes them in that order; the operation notes which were
+    /// [filled](crate::completion::pool::Pool::filled). One that finds none ends with
     /// [`error::no_buffers`](crate::error::no_buffers).
     ///
     /// The backend keeps the buffers until the group was removed and, if the kernel did not let go
@@ -269,6 +284,25 @@ pub(crate) trait Completer: Send + Sync {
     fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
         let _ = (group, buffers);
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Shows memory to the kernel beforehand, from the next look on: operations on it need not have
+    /// it looked up. Which operations are on it is for the backend to see, and it keeps the buffers
+    /// until the memory was taken back. That it comes to nothing, for want of lockable memory, is
+    /// no error: then the memory is like any other.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when this kernel registers none.
+    fn register_memory(&self, number: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        let _ = (number, buffers);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes memory back from the kernel. Operations on it may be under way, and end as they would
+    /// have.
+    fn unregister_memory(&self, number: u16) {
+        let _ = number;
     }
 
     /// Takes a group back from the kernel. No operation that names it is under way, and none will

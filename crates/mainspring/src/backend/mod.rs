@@ -35,7 +35,7 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use choose::{Choice, Chosen};
-use contract::{Cancel, Caps, Completer, Config, Registrar, Selector};
+use contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector};
 
 /// Events taken in the first look, unless the builder says otherwise: three kilobytes.
 pub(crate) const EVENT_CAPACITY: usize = 256;
@@ -193,9 +193,9 @@ fn open_kind(kind: Kind, opening: &Opening<'_>) -> io::Result<impl FnOnce(Chosen
         owner: opening.owner.clone(),
     };
     let (backend, shared, caps) = open_halves(kind, config, simulation.as_ref())?;
-    let detail = backend.describe();
+    let in_force = backend.in_force();
     Ok(move |chosen: Chosen| {
-        let chosen = chosen.with_detail(detail);
+        let chosen = chosen.with(in_force);
         Opened { backend, shared, caps, chosen, clock, simulation }
     })
 }
@@ -312,8 +312,8 @@ impl Backend {
         each!(self, selector => selector.select(events, timeout))
     }
 
-    fn describe(&self) -> String {
-        each!(self, selector => selector.describe())
+    fn in_force(&self) -> InForce {
+        each!(self, selector => selector.in_force())
     }
 
     pub(crate) fn drain(&mut self, events: &mut Events) -> usize {
@@ -380,12 +380,12 @@ impl SharedBackend {
         }
     }
 
-    /// Hands a chain of operations to the kernel; see [`contract::Completer::submit_batch`]. With
+    /// Hands a chain of operations to the kernel; see [`contract::Completer::submit_chain`]. With
     /// the error, they are to be withdrawn.
-    pub(crate) fn begin_batch(&self, batch: Batch<'_>) -> io::Result<()> {
+    pub(crate) fn begin_chain(&self, batch: Batch<'_>) -> io::Result<()> {
         let batch = &batch.list[..batch.len];
         // SAFETY: each lies in a slot of the set, as in `begin`; the batch is given away with this.
-        each!(self, registrar => unsafe { registrar.submit_batch(batch) })
+        each!(self, registrar => unsafe { registrar.submit_chain(batch) })
     }
 
     /// Hands an operation to the kernel; see [`contract::Completer::submit`].
@@ -406,6 +406,14 @@ impl SharedBackend {
 
     pub(crate) fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
         each!(self, registrar => registrar.add_group(group, buffers))
+    }
+
+    pub(crate) fn register_memory(&self, number: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        each!(self, registrar => registrar.register_memory(number, buffers))
+    }
+
+    pub(crate) fn unregister_memory(&self, number: u16) {
+        each!(self, registrar => registrar.unregister_memory(number));
     }
 
     pub(crate) fn remove_group(&self, group: u16) {

@@ -15,7 +15,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::contract::{Cancel, Caps, Completer, Config, Registrar, Selector, Support};
+use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
 use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::{RawMemory, RawOperation};
 use crate::event::{Completion, Event, Events};
@@ -93,6 +93,12 @@ impl Selector for SimSelector {
             Simulation::new(0)
         };
         SimSelector::open_on(&simulation, config)
+    }
+
+    fn in_force(&self) -> InForce {
+        let operations =
+            vec!["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+        InForce { operations, ..InForce::default() }
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -229,9 +235,8 @@ impl GroupMemory for HeldGroup {
         let count = bytes.len().min(self.0.bytes());
         let start = self.0.address(number);
         // SAFETY: a whole buffer begins there; who has its number has its memory, and the kernel
-        // had it lent until the line below. `bytes` is the kernel's own.
+        // has it lent, until it says so in a completion. `bytes` is the kernel's own.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start, count) };
-        self.0.pool().filled();
     }
 }
 
@@ -253,8 +258,8 @@ impl Completer for SimRegistrar {
             RawOperation::AcceptMulti { source } => {
                 Request::AcceptMulti { number: source.simulated_number() }
             }
-            RawOperation::RecvMulti { source, group, .. } => {
-                Request::RecvMulti { number: source.simulated_number(), group }
+            RawOperation::RecvMulti { source, group, bundle } => {
+                Request::RecvMulti { number: source.simulated_number(), group, bundle }
             }
             RawOperation::SendZeroCopy { source, memory, flags: 0 } => Request::SendZeroCopy {
                 number: source.simulated_number(),

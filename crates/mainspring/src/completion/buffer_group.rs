@@ -13,11 +13,12 @@
 
 use std::fmt;
 use std::io;
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
 use crate::sync::Arc;
 
-use super::buf::IoBuf;
+use super::buf::{IoBuf, IoBufMut};
 use super::memory::Memory;
 use super::pool::{COUNT_MAX, Pool};
 
@@ -102,6 +103,22 @@ impl Lease {
         self.len = self.len.min(len);
     }
 
+    /// Appends bytes, as many as there is room for; returns how many those were.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) -> usize {
+        let start = self.len;
+        let room = &mut self.room()[start..];
+        let count = bytes.len().min(room.len());
+        room[..count].copy_from_slice(&bytes[..count]);
+        self.len += count;
+        count
+    }
+
+    /// Bytes of the whole buffer.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.buffers.bytes()
+    }
+
     /// The whole buffer, to be filled.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         // SAFETY: who has the number has the memory, and this lease has it.
@@ -140,6 +157,21 @@ impl AsRef<[u8]> for Lease {
 impl IoBuf for Lease {
     fn filled(&self) -> &[u8] {
         self
+    }
+}
+
+/// The whole buffer is filled anew: what it held is overwritten.
+impl IoBufMut for Lease {
+    fn memory(&mut self) -> &mut [MaybeUninit<u8>] {
+        let room = self.room();
+        let (start, len) = (room.as_mut_ptr().cast(), room.len());
+        // SAFETY: the same memory under the same borrow; only the kernel writes to it through this
+        // slice, and what it writes is initialised.
+        unsafe { std::slice::from_raw_parts_mut(start, len) }
+    }
+
+    unsafe fn set_filled(&mut self, len: usize) {
+        self.fill(len);
     }
 }
 

@@ -23,8 +23,12 @@ impl RawMemory {
     }
 }
 
+/// The offset that means the file's own position.
+pub(crate) const OWN_POSITION: u64 = u64::MAX;
+
 /// An operation as the kernel is to see it: numbers and addresses, nothing owned.
 ///
+/// A path ends with a zero byte, which its length counts. The length of an array is in bytes.
 /// Structures of the system's (`msghdr`, `iovec`, `timespec`, `statx`) are named by address as
 /// [`RawMemory`]: the operation that made them knows their type, and so does the backend.
 #[derive(Clone, Copy, Debug)]

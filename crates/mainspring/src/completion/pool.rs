@@ -23,7 +23,9 @@
 //!
 //! Numbers may also be *lent* to the kernel, which takes a number of its choice when data comes.
 //! What is lent cannot be had back but by receiving, so nobody waits in line for it: the kernel is
-//! asked to receive instead. It is lent only while nobody waits.
+//! asked to receive instead. It is lent only while nobody waits. The kernel takes numbers in the
+//! order in which they were lent, and may fill several at once and name the first: so the order is
+//! kept.
 
 use std::task::{Poll, Waker};
 
@@ -47,6 +49,10 @@ const _: () = assert!(COUNT_MAX < NONE, "every number is less than the one that 
 struct Entry {
     next: AtomicU32,
     len: AtomicU32,
+    /// When it was last lent: how many were before it.
+    turn: AtomicU32,
+    /// The number that was lent when the turn was this entry's index, counted modulo their count.
+    lent_then: AtomicU32,
 }
 
 /// The free numbers, and the line of those who wait.
@@ -55,6 +61,8 @@ pub(crate) struct Pool {
     entries: Box<[Entry]>,
     taken: AtomicU32,
     lent: AtomicU32,
+    /// How often a number was lent, modulo 2^32: a multiple of every count.
+    lent_ever: AtomicU32,
     exhausted: AtomicU64,
     line: Mutex<Line>,
 }
@@ -93,16 +101,23 @@ enum Waiter {
 const NOBODY: u32 = u32::MAX;
 
 impl Pool {
-    /// A pool of `count` numbers, all free.
+    /// A pool of `count` numbers, all free: a power of two of them.
     pub(crate) fn new(count: u32) -> Pool {
-        assert!((1..=COUNT_MAX).contains(&count), "a pool has 1 to {COUNT_MAX} numbers");
+        assert!(count.is_power_of_two() && count <= COUNT_MAX, "a power of two of numbers");
         let next = |number| if number + 1 < count { number + 1 } else { NONE };
-        let entry = |number| Entry { next: AtomicU32::new(next(number)), len: AtomicU32::new(0) };
+        let zero = || AtomicU32::new(0);
+        let entry = |number| Entry {
+            next: AtomicU32::new(next(number)),
+            len: zero(),
+            turn: zero(),
+            lent_then: zero(),
+        };
         Pool {
             head: AtomicU64::new(0),
             entries: (0..count).map(entry).collect(),
             taken: AtomicU32::new(0),
             lent: AtomicU32::new(0),
+            lent_ever: AtomicU32::new(0),
             exhausted: AtomicU64::new(0),
             line: Mutex::new(Line::new()),
         }
@@ -147,7 +162,7 @@ impl Pool {
         }
     }
 
-    /// Takes a number for the kernel.
+    /// Takes a number for the kernel; the thread that turns the driver alone calls this.
     #[allow(dead_code, reason = "called by backends whose kernel fills buffers")]
     pub(crate) fn lend(&self) -> Option<u16> {
         if top(self.head.load(Relaxed)) == NONE {
@@ -155,18 +170,29 @@ impl Pool {
         }
         // Counted first: who finds the stack empty because of this must find it counted.
         self.lent.fetch_add(1, AcqRel);
-        let number = self.take();
-        if number.is_none() {
+        let Some(number) = self.take() else {
             self.lent.fetch_sub(1, AcqRel);
-        }
-        number
+            return None;
+        };
+        let turn = self.lent_ever.load(Relaxed);
+        self.lent_ever.store(turn.wrapping_add(1), Relaxed);
+        self.entry(number.into()).turn.store(turn, Relaxed);
+        self.at_turn(turn).store(number.into(), Relaxed);
+        Some(number)
     }
 
-    /// The kernel has filled a number that was lent to it: it is in use from here on.
-    #[allow(dead_code, reason = "called by backends whose kernel fills buffers")]
-    pub(crate) fn filled(&self) {
+    fn at_turn(&self, turn: u32) -> &AtomicU32 {
+        &self.entry(turn & (self.count() - 1)).lent_then
+    }
+
+    /// The kernel has filled a number that was lent to it: it is in use from here on. Returns the
+    /// one that was lent next, which is filled too if there was more than one holds. On the thread
+    /// that lends.
+    pub(crate) fn filled(&self, number: u16) -> u16 {
         let before = self.lent.fetch_sub(1, AcqRel);
         debug_assert_ne!(before, 0, "the kernel fills what was lent to it");
+        let turn = self.entry(number.into()).turn.load(Relaxed);
+        self.at_turn(turn.wrapping_add(1)).load(Relaxed) as u16
     }
 
     /// Gives a number back, and wakes the one it goes to.

@@ -190,7 +190,7 @@ impl Groups {
         Groups(Mutex::new(Vec::new()))
     }
 
-    fn insert(&self, buffers: &Arc<Buffers>) -> io::Result<u16> {
+    pub(super) fn insert(&self, buffers: &Arc<Buffers>) -> io::Result<u16> {
         let mut groups = self.0.lock();
         let free = groups.iter().position(Option::is_none);
         let number = free.unwrap_or(groups.len());
@@ -204,7 +204,7 @@ impl Groups {
         Ok(number as u16)
     }
 
-    fn remove(&self, number: u16) {
+    pub(super) fn remove(&self, number: u16) {
         let removed = self.0.lock()[usize::from(number)].take();
         // Memory is freed outside the lock.
         drop(removed);

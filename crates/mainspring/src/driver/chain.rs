@@ -77,7 +77,7 @@ impl<L: Links> Chain<L> {
             let stage = || links.iter_mut().try_for_each(|link| link.stage(&mut batch));
             let staged = catch_unwind(AssertUnwindSafe(stage));
             let begun = match staged {
-                Ok(Ok(())) => handle.shared().backend.begin_batch(batch),
+                Ok(Ok(())) => handle.shared().backend.begin_chain(batch),
                 Ok(Err(error)) => Err(error),
                 Err(payload) => {
                     links.iter_mut().for_each(|link| link.unstage(&handle));

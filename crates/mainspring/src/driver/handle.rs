@@ -52,6 +52,7 @@ pub(crate) struct Shared {
     pub(super) timers: Timers,
     pub(super) operations: OperationSet,
     pub(super) groups: Groups,
+    pub(super) registered: Groups,
     /// The thread that turns a pinned driver, once it does.
     pub(super) owner: Arc<Owner>,
     /// Whether only the owner may turn it.
@@ -79,6 +80,7 @@ impl Handle {
             timers: Timers::new(),
             operations: OperationSet::new(owner.clone()),
             groups: Groups::new(),
+            registered: Groups::new(),
             owner,
             pinned,
             counters,
@@ -232,15 +234,15 @@ impl Handle {
         self.0.caps.edge == Support::Native
     }
 
+    /// Whether the kernel carries operations out: a chain of them then costs no thread.
+    pub(crate) fn has_operations(&self) -> bool {
+        self.completion() == Support::Native
+    }
+
     /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says
     /// so at its next turn, and by then has let go of everything.
     pub(crate) fn flush(&self) {
         let _ = self.0.backend.flush();
-    }
-
-    /// Whether the kernel carries operations out: a chain of them then costs no thread.
-    pub(crate) fn has_operations(&self) -> bool {
-        self.completion() == Support::Native
     }
 
     /// How operations are carried out.
@@ -273,6 +275,7 @@ impl Handle {
         while self.0.timers.advance(u64::MAX, usize::MAX, &mut wakers).more {}
         wake_all(&mut wakers, &self.0.counters);
         self.0.groups.shutdown();
+        self.0.registered.shutdown();
         self.unpark();
     }
 }

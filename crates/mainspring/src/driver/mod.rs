@@ -17,6 +17,7 @@ mod handle;
 mod listing;
 mod multishot;
 mod owned;
+mod registered_buffers;
 mod registration;
 #[cfg(feature = "sim")]
 mod simulated;
@@ -37,6 +38,7 @@ pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
 pub(crate) use multishot::Running;
 pub use owned::Async;
+pub use registered_buffers::RegisteredBuffers;
 pub use registration::{ReadyEvent, ReadyFuture, Registration};
 pub use submission::{Cancelling, Outcome, Prepared, Submission};
 pub(crate) use timers::Timer;

@@ -16,6 +16,8 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use crate::backend::Batch;
@@ -203,8 +205,8 @@ enum State<'a, O: Emulation> {
     Trying { operation: O, waits: Option<Wait<'a>>, seen: Option<Seen<'a>> },
     /// This future finishes it at a time.
     Timed { operation: O, timer: Timer },
-    /// A thread of the pool has it.
-    Blocking(blocking::Task<Carried<O>>),
+    /// A thread of the pool has it, or will have.
+    Blocking(OnPool<O>),
     /// It is over, and nobody has asked for the result yet.
     Ended(O, io::Result<u64>),
     /// The result was given.
@@ -280,7 +282,8 @@ impl<'a, O: Emulation> Submission<'a, O> {
     /// Asks for the operation to end early, and awaits its end: the result if it was too late, the
     /// buffer in any case.
     ///
-    /// On a pool of blocking threads an operation that has begun is not stopped.
+    /// On a pool of blocking threads an operation that has begun is not stopped; one that waits for
+    /// a thread never begins.
     pub fn cancel(mut self) -> Cancelling<'a, O> {
         self.request_cancel();
         Cancelling(self)
@@ -297,7 +300,11 @@ impl<'a, O: Emulation> Submission<'a, O> {
                 State::Ended(operation, result)
             }
             State::Native(token) => self.cancel_native(token),
-            state @ (State::Blocking(_) | State::Ended(..) | State::Over) => state,
+            State::Blocking(on_pool) => {
+                on_pool.give_up();
+                State::Blocking(on_pool)
+            }
+            state @ (State::Ended(..) | State::Over) => state,
         };
     }
 
@@ -435,10 +442,10 @@ impl<'a, O: Emulation> Submission<'a, O> {
                         return Poll::Pending;
                     }
                 },
-                State::Blocking(mut task) => match Pin::new(&mut task).poll(cx) {
+                State::Blocking(mut on_pool) => match Pin::new(&mut on_pool.task).poll(cx) {
                     Poll::Ready(carried) => return Poll::Ready(carried.into_parts()),
                     Poll::Pending => {
-                        self.state = State::Blocking(task);
+                        self.state = State::Blocking(on_pool);
                         return Poll::Pending;
                     }
                 },
@@ -577,7 +584,10 @@ impl<O: Emulation> Drop for Submission<'_, O> {
             }
             State::Ended(operation, result) => operation.discard(result),
             // A thread that has begun goes on; `Carried` discards what it brings.
-            State::Blocking(task) => task.detach(),
+            State::Blocking(on_pool) => {
+                on_pool.give_up();
+                on_pool.task.detach();
+            }
             State::Fresh(_) | State::Trying { .. } | State::Timed { .. } | State::Over => {}
         }
     }
@@ -618,14 +628,33 @@ impl<O: Emulation> Future for Cancelling<'_, O> {
     }
 }
 
+/// An operation that the pool carries out.
+struct OnPool<O: Emulation> {
+    task: blocking::Task<Carried<O>>,
+    given_up: Arc<AtomicBool>,
+}
+
+impl<O: Emulation> OnPool<O> {
+    /// Nobody wants it any more: if no thread has begun with it, none will.
+    fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+    }
+}
+
 /// An operation on its way through the pool.
 struct Carried<O: Emulation>(Option<(O, io::Result<u64>)>);
 
-fn carry<O: Emulation>(mut operation: O) -> blocking::Task<Carried<O>> {
-    blocking::unblock(move || {
-        let result = operation.block();
+fn carry<O: Emulation>(mut operation: O) -> OnPool<O> {
+    let given_up = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&given_up);
+    let task = blocking::unblock(move || {
+        let result = match asks.load(Ordering::Acquire) {
+            true => Err(error::cancelled()),
+            false => operation.block(),
+        };
         Carried(Some((operation, result)))
-    })
+    });
+    OnPool { task, given_up }
 }
 
 impl<O: Emulation> Carried<O> {

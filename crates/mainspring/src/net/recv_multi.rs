@@ -18,8 +18,8 @@
 //!
 //! The kernel goes on receiving into buffers whether or not the program keeps up. So when as many
 //! buffers as the stream's limit hold data that was not taken, the operation is cancelled, and
-//! begun anew when all was taken: meanwhile data waits in the socket, and the peer feels it. What the
-//! kernel had received before it heard of the cancel is in the queue too, so the limit can be
+//! begun anew when all was taken: meanwhile data waits in the socket, and the peer feels it. What
+//! the kernel had received before it heard of the cancel is in the queue too, so the limit can be
 //! exceeded by what came in that moment, though never by more than the group has.
 //!
 //! An operation also ends by itself when the kernel's queue of completions was full, and is begun

@@ -32,22 +32,14 @@ impl RecvMulti {
     }
 }
 
-impl Operation for RecvMulti {
-    /// 0 at the end of the stream; anything else if only the operation has ended.
-    type Output = io::Result<u64>;
-    type Kept = ();
-
-    fn raw(&mut self) -> RawOperation {
-        let group = self.group.number();
-        RawOperation::RecvMulti { source: self.source, group, bundle: self.bundle }
-    }
-
-    fn part(&mut self, part: Part) -> AfterPart {
-        let Some(number) = part.buffer else { return AfterPart::Nothing };
+impl RecvMulti {
+    /// One buffer has come.
+    fn append(&mut self, number: u16, len: u64) -> AfterPart {
         let pool = self.group.buffers().pool();
-        let appended = match part.result {
-            Ok(len) => self.arrivals.append(pool, number, u32::try_from(len).unwrap_or(u32::MAX)),
-            Err(_) => Appended::Refused,
+        let appended = match u32::try_from(len) {
+            // Nothing is only said at the end, and needs no buffer.
+            Ok(0) | Err(_) => Appended::Refused,
+            Ok(len) => self.arrivals.append(pool, number, len),
         };
         match appended {
             Appended::Refused => {
@@ -60,6 +52,37 @@ impl Operation for RecvMulti {
             }
             Appended::Held { first: true, .. } => AfterPart::Wake,
             Appended::Held { .. } => AfterPart::Nothing,
+        }
+    }
+}
+
+impl Operation for RecvMulti {
+    /// 0 at the end of the stream; anything else if only the operation has ended.
+    type Output = io::Result<u64>;
+    type Kept = ();
+
+    fn raw(&mut self) -> RawOperation {
+        let group = self.group.number();
+        RawOperation::RecvMulti { source: self.source, group, bundle: self.bundle }
+    }
+
+    fn part(&mut self, part: Part) -> AfterPart {
+        let Some(mut number) = part.buffer else { return AfterPart::Nothing };
+        let bytes = self.group.buffer_bytes() as u64;
+        let mut left = part.result.unwrap_or(0);
+        let mut after = AfterPart::Nothing;
+        // A bundle fills one buffer after the other, in the order in which they were lent.
+        loop {
+            let next = self.group.buffers().pool().filled(number);
+            match self.append(number, left.min(bytes)) {
+                AfterPart::Nothing => {}
+                more => after = more,
+            }
+            left = left.saturating_sub(bytes);
+            if left == 0 {
+                return after;
+            }
+            number = next;
         }
     }
 

@@ -1,8 +1,8 @@
 //! Operations of the simulated kernel that bring many results, and groups of buffers.
 //!
 //! A group's free buffers are the kernel's from the moment they are lent: it takes the next one
-//! when data has come, and one that is lent comes back only with data. An operation that finds none
-//! ends at once, as on Linux also when there was no data to receive.
+//! when data has come, or several for a bundle, and one that is lent comes back only with data. An
+//! operation that finds none ends at once, as on Linux also when there was no data to receive.
 //!
 //! A multishot operation may end whenever it likes: here it does so now and then without a reason,
 //! and when completions are not collected. Cancelled, it may bring one more result before its end.
@@ -93,37 +93,47 @@ impl Kernel {
         }
     }
 
-    pub(super) fn step_receive(&mut self, queue: QueueId, file: FileId, group: u16) -> Step {
+    pub(super) fn step_receive(
+        &mut self,
+        queue: QueueId,
+        file: FileId,
+        number: u16,
+        bundle: bool,
+    ) -> Step {
         let has_data = self.files.get(&file).is_some_and(|file| match &file.role {
             Role::Stream(stream) => !stream.arrived.is_empty(),
             _ => false,
         });
-        let groups = self.queues.get_mut(&queue).map(|queue| &mut queue.groups);
-        let Some(found) = groups.and_then(|groups| groups.get_mut(&group)) else {
+        let Some(group) = self.group_mut(queue, number) else {
             return Step::Ends(Err(io::ErrorKind::InvalidInput.into()), None);
         };
-        let len = found.memory.len();
-        if found.lent.is_empty() && (has_data || self.random.one_in(2)) {
+        let (len, lent) = (group.memory.len(), group.lent.len());
+        if lent == 0 && (has_data || self.random.one_in(2)) {
             return Step::Ends(Err(error::no_buffers()), None);
         }
-        if !has_data {
-            // The end, an error, or nothing yet.
-            return match self.receive(file, len, false) {
-                Ok(_) => Step::Ends(Ok(0), None),
-                Err(error) => Step::failed(error),
-            };
-        }
-        let bytes = match self.receive(file, len, false) {
+        let buffers = if bundle { self.random.between(1, lent.max(1) as u64) as usize } else { 1 };
+        let bytes = match self.receive(file, len * buffers, false) {
+            // The end: no buffer is needed to say so.
+            Ok(bytes) if bytes.is_empty() => return Step::Ends(Ok(0), None),
             Ok(bytes) => bytes,
+            // An error, or nothing yet.
             Err(error) => return Step::failed(error),
         };
-        let groups = self.queues.get_mut(&queue).map(|queue| &mut queue.groups);
-        let filled = groups.and_then(|groups| groups.get_mut(&group)).and_then(|group| {
-            let number = group.lent.pop_front()?;
-            group.memory.fill(number, &bytes);
-            Some(number)
-        });
-        self.part_or_end(queue, bytes.len() as u64, filled)
+        let mut first = None;
+        for piece in bytes.chunks(len) {
+            let group = self.group_mut(queue, number);
+            let filled = group.and_then(|group| {
+                let number = group.lent.pop_front()?;
+                group.memory.fill(number, piece);
+                Some(number)
+            });
+            first = first.or(filled);
+        }
+        self.part_or_end(queue, bytes.len() as u64, first)
+    }
+
+    fn group_mut(&mut self, queue: QueueId, number: u16) -> Option<&mut Group> {
+        self.queues.get_mut(&queue)?.groups.get_mut(&number)
     }
 
     pub(super) fn step_send_zero_copy(

@@ -62,6 +62,7 @@ pub(crate) enum Request {
     RecvMulti {
         number: u64,
         group: u16,
+        bundle: bool,
     },
     /// Whether the result was given, and only the end is to come.
     SendZeroCopy {
@@ -236,8 +237,8 @@ impl Kernel {
                 }))
             }
             (Some(file), Request::AcceptMulti { .. }) => self.step_accept(queue, file),
-            (Some(file), Request::RecvMulti { group, .. }) => {
-                self.step_receive(queue, file, *group)
+            (Some(file), Request::RecvMulti { group, bundle, .. }) => {
+                self.step_receive(queue, file, *group, *bundle)
             }
             (Some(file), Request::SendZeroCopy { memory, sent, .. }) => {
                 self.step_send_zero_copy(file, &**memory, sent)

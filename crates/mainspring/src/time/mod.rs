@@ -28,7 +28,7 @@ mod interval;
 mod sleep;
 mod timeout;
 #[cfg(all(test, windows))]
-mod uncounted;
+pub(crate) mod uncounted;
 pub(crate) mod wheel;
 
 #[cfg(all(test, windows))]

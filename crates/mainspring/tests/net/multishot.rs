@@ -61,6 +61,19 @@ fn c10_everything_comes_in_order_and_then_the_end() {
 }
 
 #[test]
+fn c10_several_buffers_at_once_are_in_order_too() {
+    on_each_kernel(|handle| async move {
+        let group = handle.buffer_group(16, 100).unwrap();
+        let (a, b) = pair().await;
+        let bytes = pattern(1 << 16, 5);
+        let receives = all(b.recv_multi(&group).bundle().limit(12));
+        let ((), got) = join(send_all(&a, &bytes), receives).await;
+        assert!(got == bytes);
+        assert_eq!(group.in_use(), 0);
+    });
+}
+
+#[test]
 fn c10_a_unix_stream_and_a_half_do_the_same() {
     on_each_kernel(|handle| async move {
         let group = handle.buffer_group(2, 64).unwrap();

@@ -185,3 +185,23 @@ fn c10_a_lease_is_sent_as_it_came() {
         assert_eq!(&got, b"hand to hand");
     });
 }
+
+#[test]
+fn c13_registered_buffers_are_had_in_turn_and_carry_bytes_both_ways() {
+    on_each_kernel(|handle| async move {
+        let buffers = handle.register_buffers(1, 4096).unwrap();
+        let (a, b) = pair().await;
+        let mut buffer = buffers.get().await.unwrap();
+        buffer.extend_from_slice(b"hello");
+        let (sent, buffer) = a.send_zero_copy(buffer).await;
+        assert_eq!(sent.unwrap(), 5);
+        assert!(buffers.take().is_none());
+        let gets = async {
+            let buffer = buffers.get().await.unwrap();
+            let (received, buffer) = b.recv(buffer).await;
+            assert_eq!((received.unwrap(), &buffer[..]), (5, b"hello".as_slice()));
+        };
+        join(gets, async { drop(buffer) }).await;
+        assert_eq!((buffers.in_use(), buffers.count(), buffers.buffer_bytes()), (0, 1, 4096));
+    });
+}

@@ -45,8 +45,6 @@ fn what_never_blocks_costs_no_system_call() {
 }
 
 /// Clause C2: a short read is taken for the `WouldBlock` it stands for, a full one is not.
-// Edges are emulated there: a short read proves nothing.
-#[cfg(not(windows))]
 #[test]
 fn a_short_read_saves_the_call_that_would_block() {
     let mut driver = driver();
@@ -81,8 +79,6 @@ fn a_short_read_saves_the_call_that_would_block() {
 }
 
 /// Clause C2: a read stops at urgent data although more lies behind it, and no edge follows.
-// Edges are emulated there: a short read proves nothing.
-#[cfg(not(windows))]
 #[test]
 fn a_short_read_is_not_trusted_beside_urgent_data() {
     let mut driver = driver();

@@ -50,3 +50,19 @@ fn c13_only_what_every_kernel_takes_is_a_group() {
     }
     assert_eq!(Buffers::new(1 << 15, 1).unwrap().pool().count(), 1 << 15);
 }
+
+#[test]
+fn a_lease_is_filled_by_hand_and_by_an_operation() {
+    let buffers = Buffers::new(1, 8).unwrap();
+    let number = buffers.pool().take().unwrap();
+    let mut lease = Buffers::lease(&buffers, number, 0);
+    assert_eq!((lease.extend_from_slice(b"hello"), lease.capacity()), (5, 8));
+    assert_eq!(lease.extend_from_slice(b"world"), 3);
+    assert_eq!(&lease[..], b"hellowor");
+    for (place, byte) in lease.memory().iter_mut().zip(b"over") {
+        place.write(*byte);
+    }
+    // SAFETY: the loop wrote that many.
+    unsafe { lease.set_filled(4) };
+    assert_eq!(lease.filled(), b"over");
+}

@@ -160,15 +160,33 @@ fn what_is_lent_is_not_waited_for() {
     assert_eq!((pool.lend(), pool.in_use(), pool.has_some()), (None, 0, true));
     let mut place = None;
     assert_eq!(pool.poll_take(&mut place, &waker), Poll::Ready(Taken::Lent));
-    pool.filled();
+    assert_eq!(pool.filled(lent[0]), lent[1], "in the order they were lent");
     assert_eq!(pool.poll_take(&mut place, &waker), Poll::Ready(Taken::Lent));
-    pool.filled();
+    pool.filled(lent[1]);
     assert_eq!((pool.in_use(), pool.has_some()), (2, false));
     assert!(waits(&pool, &mut place, &waker), "none is left that could be received into");
     pool.give_back(lent[0]);
     pool.give_back(lent[1]);
     assert_eq!(take_now(&pool, &mut place, &waker), lent[0]);
     assert_eq!(pool.lend(), Some(lent[1]), "nobody waits any more");
+}
+
+#[test]
+fn the_order_of_lending_is_kept_whatever_comes_back_first() {
+    let pool = Pool::new(4);
+    let mut order: Vec<u16> = std::iter::from_fn(|| pool.lend()).collect();
+    for round in 0..20 {
+        // Three are filled at once, and come back in another order.
+        let filled: Vec<u16> = order.drain(..3).collect();
+        assert_eq!(pool.filled(filled[0]), filled[1]);
+        assert_eq!(pool.filled(filled[1]), filled[2]);
+        assert_eq!(pool.filled(filled[2]), order[0]);
+        for at in 0..3 {
+            pool.give_back(filled[(at + round) % 3]);
+        }
+        order.extend(std::iter::from_fn(|| pool.lend()));
+        assert_eq!(order.len(), 4);
+    }
 }
 
 #[test]
@@ -247,10 +265,10 @@ fn closed_arrivals_give_back_what_they_hold_and_refuse_the_rest() {
 
 #[test]
 fn threads_never_have_the_same_number_and_lose_none() {
-    const THREADS: usize = 4;
+    const THREADS: usize = 6;
     const ROUNDS: usize = 2_000;
-    let pool = Pool::new(3);
-    let owners: Vec<_> = (0..3).map(|_| std::sync::atomic::AtomicBool::new(false)).collect();
+    let pool = Pool::new(4);
+    let owners: Vec<_> = (0..4).map(|_| std::sync::atomic::AtomicBool::new(false)).collect();
     let (pool, owners) = (&pool, &owners);
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -275,7 +293,7 @@ fn threads_never_have_the_same_number_and_lose_none() {
             });
         }
     });
-    assert_eq!((pool.in_use(), all(pool).len()), (0, 3));
+    assert_eq!((pool.in_use(), all(pool).len()), (0, 4));
 }
 
 struct Unparker(std::thread::Thread);

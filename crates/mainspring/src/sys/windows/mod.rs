@@ -2,6 +2,7 @@
 
 pub(crate) mod afd;
 pub(crate) mod affinity;
+pub(crate) mod console;
 pub(crate) mod header;
 pub(crate) mod message;
 pub(crate) mod poll;

@@ -10,12 +10,13 @@
 use std::io::{self, IoSlice, IoSliceMut, Read as _};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
+use std::os::windows::io::{FromRawSocket, RawSocket};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use windows_sys::Win32::Networking::WinSock::{
     MSG_PEEK, SD_BOTH, SD_RECEIVE, SD_SEND, WSA_NOT_ENOUGH_MEMORY, WSAEALREADY, WSAECONNABORTED,
-    WSAECONNRESET, WSAEINPROGRESS, WSAEISCONN, WSAEMFILE, WSAENOBUFS, WSAENOTCONN, WSAESHUTDOWN,
-    WSAEWOULDBLOCK,
+    WSAECONNRESET, WSAEINPROGRESS, WSAEISCONN, WSAEMFILE, WSAENOBUFS, WSAENOTCONN, WSAENOTSOCK,
+    WSAESHUTDOWN, WSAEWOULDBLOCK,
 };
 
 use super::message::uninit;
@@ -79,6 +80,16 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     let (socket, address) = listener.accept()?;
     socket.set_nonblocking(true)?;
     Ok((socket, address))
+}
+
+/// Takes over a connection that an operation of the system has accepted. `number` is the result
+/// of that operation, and is taken over once.
+pub(crate) fn accepted(number: u64) -> io::Result<Socket> {
+    let number = RawSocket::try_from(number);
+    let number = number.map_err(|_| io::Error::from_raw_os_error(WSAENOTSOCK))?;
+    // SAFETY: the system made this number for the operation whose result it is, and the callers,
+    // which are the ends of those operations, hand each result over once.
+    Ok(unsafe { Socket::from_raw_socket(number) })
 }
 
 /// What an error of [`accept`] is about.

@@ -1,0 +1,16 @@
+//! Offsets in files, which end where a signed number does.
+
+use std::io;
+
+use crate::sys::file::OFFSET_MAX;
+
+/// Why nothing can be read or written at this offset, if nothing can. The kernel takes an offset
+/// for a signed number, and -1 for the file's own position.
+pub(super) fn refuse_beyond_files(offset: u64) -> Option<io::Error> {
+    (offset > OFFSET_MAX).then(|| {
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("the offset {offset} is beyond the end of every file, {OFFSET_MAX}"),
+        )
+    })
+}
