@@ -140,6 +140,19 @@ pub trait Operation: Send + 'static {
     #[doc(hidden)]
     fn raw(&mut self) -> RawOperation;
 
+    /// It is to be one of a chain: what a send then moves is all or, if it cannot, breaks the chain.
+    /// Called before everything else.
+    #[doc(hidden)]
+    fn join_chain(&mut self) {}
+
+    /// Whether a success with this result is less than the operation was to do, so that those
+    /// behind it in a chain are not to be begun.
+    #[doc(hidden)]
+    fn falls_short(&self, result: u64) -> bool {
+        let _ = result;
+        false
+    }
+
     /// A completion that is not the last. Called where the completions are collected, while nobody
     /// else has the operation.
     #[doc(hidden)]

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
+use crate::backend::Batch;
 use crate::backend::contract::{Cancel, Support};
 use crate::completion::operation_set::Abandoned;
 use crate::error;
@@ -91,7 +92,7 @@ impl<'a, O: Emulation> Prepared<'a, O> {
     }
 
     /// The driver it belongs to, if that is settled.
-    fn settled(&self) -> Option<&Handle> {
+    pub(super) fn settled(&self) -> Option<&Handle> {
         self.registration.map(Registration::handle).or(self.home.as_ref())
     }
 
@@ -100,6 +101,17 @@ impl<'a, O: Emulation> Prepared<'a, O> {
         match self.settled().cloned().map_or_else(Handle::try_current, Ok) {
             Ok(handle) => self.submit_to(handle),
             Err(error) => Submission::failed(error, self.operation),
+        }
+    }
+
+    /// Submits it to a driver, if there is one.
+    pub(super) fn submit_on(self, handle: &io::Result<Handle>) -> Submission<'a, O> {
+        match handle {
+            Ok(handle) => self.submit_to(handle.clone()),
+            Err(error) => {
+                let error = io::Error::new(error.kind(), error.to_string());
+                Submission::failed(error, self.operation)
+            }
         }
     }
 
@@ -273,11 +285,20 @@ impl<'a, O: Emulation> Submission<'a, O> {
     /// On a pool of blocking threads an operation that has begun is not stopped; one that waits for
     /// a thread never begins.
     pub fn cancel(mut self) -> Cancelling<'a, O> {
+        self.request_cancel();
+        Cancelling(self)
+    }
+
+    /// Asks for the operation to end early.
+    pub(super) fn request_cancel(&mut self) {
         self.cancelled = true;
         self.state = match std::mem::replace(&mut self.state, State::Over) {
-            State::Fresh(operation)
-            | State::Trying { operation, .. }
-            | State::Timed { operation, .. } => State::Ended(operation, Err(error::cancelled())),
+            State::Fresh(mut operation)
+            | State::Trying { mut operation, .. }
+            | State::Timed { mut operation, .. } => {
+                let result = operation.result(Err(error::cancelled()));
+                State::Ended(operation, result)
+            }
             State::Native(token) => self.cancel_native(token),
             State::Blocking(on_pool) => {
                 on_pool.give_up();
@@ -285,7 +306,69 @@ impl<'a, O: Emulation> Submission<'a, O> {
             }
             state @ (State::Ended(..) | State::Over) => state,
         };
-        Cancelling(self)
+    }
+
+    /// The driver it is on.
+    pub(super) fn handle(&self) -> Option<&Handle> {
+        self.home.handle()
+    }
+
+    /// It is to be one of a chain.
+    pub(super) fn join_chain(&mut self) {
+        if let State::Fresh(operation) = &mut self.state {
+            operation.join_chain();
+        }
+    }
+
+    /// Puts the operation into its slot and into a batch that is to be begun.
+    pub(super) fn stage(&mut self, batch: &mut Batch<'_>) -> io::Result<()> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Fresh(operation) => match batch.add(operation) {
+                Ok(token) => {
+                    self.state = State::Native(token);
+                    Ok(())
+                }
+                Err((error, operation)) => {
+                    self.state = State::Fresh(operation);
+                    Err(error)
+                }
+            },
+            state => {
+                self.state = state;
+                Err(io::ErrorKind::Unsupported.into())
+            }
+        }
+    }
+
+    /// Takes the operation out of its slot again, of a batch that was not begun.
+    pub(super) fn unstage(&mut self, handle: &Handle) {
+        if let State::Native(token) = self.state {
+            self.state = State::Fresh(handle.shared().operations.withdraw(token));
+        }
+    }
+
+    /// Takes it back from a driver that was shut down when it was handed over.
+    pub(super) fn take_back_from(&mut self, handle: &Handle) {
+        if let State::Native(token) = self.state {
+            self.state = Self::take_back(handle, token, error::shut_down);
+        }
+    }
+
+    /// Takes the operation of a chain that is broken, with its error if it had one already.
+    pub(super) fn end_fresh(&mut self, error: fn() -> io::Error) -> Option<(O, io::Result<u64>)> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Fresh(operation) => Some((operation, Err(error()))),
+            State::Ended(operation, result) => Some((operation, result)),
+            state => {
+                self.state = state;
+                None
+            }
+        }
+    }
+
+    /// Begins anew with the operation, which has ended without having been begun.
+    pub(super) fn renew(&mut self, operation: O) {
+        self.state = State::Fresh(operation);
     }
 
     fn cancel_native(&self, token: Token) -> State<'a, O> {
@@ -325,7 +408,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
     }
 
     /// Goes on until the operation is over or waits for something.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<(O, io::Result<u64>)> {
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<(O, io::Result<u64>)> {
         loop {
             if let State::Native(token) = self.state {
                 // The state stays until there is another: the task's waker may panic.

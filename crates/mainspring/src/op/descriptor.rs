@@ -126,6 +126,10 @@ impl<B: IoBuf> Operation for Write<B> {
         RawOperation::Write { source: self.source, memory, offset: OWN_POSITION }
     }
 
+    fn falls_short(&self, result: u64) -> bool {
+        result < self.buffer.filled().len() as u64
+    }
+
     fn finish(self, result: io::Result<u64>) -> (io::Result<usize>, B) {
         (result.map(|count| count as usize), self.buffer)
     }

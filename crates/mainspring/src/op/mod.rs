@@ -11,6 +11,7 @@
 
 mod accept;
 pub(crate) mod accept_multi;
+mod chain;
 #[cfg(unix)]
 mod close;
 pub(crate) mod connect;
@@ -58,6 +59,7 @@ pub(crate) mod write;
 
 pub(crate) use accept::Taken;
 pub use accept::{Accept, Listener, accept};
+pub use chain::chain;
 #[cfg(unix)]
 pub use close::{Close, close};
 pub use connect::{Connect, Unconnected, connect};
