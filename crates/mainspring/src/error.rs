@@ -11,6 +11,8 @@ enum DriverError {
     TooManySources,
     TooManyOperations,
     Cancelled,
+    NoBuffers,
+    TooManyGroups,
     OtherDriver,
     WrongThread,
 }
@@ -34,6 +36,12 @@ impl fmt::Display for DriverError {
             DriverError::WrongThread => {
                 "this driver is pinned to the thread that first turned it: turn it there, or build \
                  it without `pinned`"
+            }
+            DriverError::NoBuffers => {
+                "every buffer of the group is in use: drop some leases, or make the group larger"
+            }
+            DriverError::TooManyGroups => {
+                "this driver has its maximum of 1024 groups of buffers: share one between streams"
             }
             DriverError::Cancelled => "the operation was cancelled before it completed",
             DriverError::TooManySources => {
@@ -63,6 +71,23 @@ pub(crate) fn too_many_sources() -> io::Error {
 /// The error at the limit of a driver's operations (clause C13).
 pub(crate) fn too_many_operations() -> io::Error {
     io::Error::new(io::ErrorKind::QuotaExceeded, DriverError::TooManyOperations)
+}
+
+/// The error at the limit of a driver's groups of buffers (clause C13).
+pub(crate) fn too_many_groups() -> io::Error {
+    io::Error::new(io::ErrorKind::QuotaExceeded, DriverError::TooManyGroups)
+}
+
+/// The end of a receiving operation that found no buffer in its group: a state, not a failure.
+#[allow(dead_code, reason = "said by backends whose kernel fills buffers")]
+pub(crate) fn no_buffers() -> io::Error {
+    io::Error::new(io::ErrorKind::ResourceBusy, DriverError::NoBuffers)
+}
+
+/// Whether a receiving operation ended because it found no buffer.
+pub(crate) fn is_no_buffers(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<DriverError>());
+    inner == Some(&DriverError::NoBuffers)
 }
 
 /// The error of an operation that was submitted to a driver that its source is not with.

@@ -76,10 +76,12 @@ pub use backend::choose::{Choice, Chosen};
 pub use backend::probe;
 pub use completion::aligned_buf::AlignedBuf;
 pub use completion::buf::{IoBuf, IoBufMut};
+pub use completion::buffer_group::Lease;
 pub use completion::operation::Operation;
 pub use driver::{
-    Async, Builder, Cancelling, Driver, Emulation, Entered, Handle, Outcome, Prepared, ReadyEvent,
-    ReadyFuture, Registration, SourceReport, Submission, Turn, Waiting,
+    Async, BufferGroup, Builder, Cancelling, Driver, Emulation, Entered, Handle, Outcome, Prepared,
+    ReadyEvent, ReadyFuture, RegisteredBuffers, Registration, SourceReport, Submission, Turn,
+    Waiting,
 };
 pub use error::is_shutdown;
 pub use event::{Event, Events};

@@ -14,6 +14,8 @@ use std::net::Shutdown;
 use socket2::{Domain, SockAddr};
 
 use crate::error::would_block;
+use crate::interest::Interest;
+use crate::ready::Ready;
 use crate::sim;
 use crate::source::RawSource;
 use crate::sys::socket as os;
@@ -33,6 +35,25 @@ pub enum Socket {
     Os(socket2::Socket),
     /// A number of the simulated kernel; no value of it exists in a build without one.
     Sim(sim::Socket),
+}
+
+/// The kernel that a socket is of, for numbers of it that have no owner yet.
+#[derive(Clone, Debug)]
+pub(crate) enum World {
+    /// The machine's.
+    Os,
+    /// A simulated one.
+    Sim(sim::Simulation),
+}
+
+impl World {
+    /// Takes over a number that an accept has just made.
+    pub(crate) fn accepted(&self, number: u64) -> io::Result<Socket> {
+        match self {
+            World::Os => os::accepted(number).map(Socket::Os),
+            World::Sim(simulation) => simulation.accepted(number).map(Socket::Sim),
+        }
+    }
 }
 
 /// How far a connection attempt has come.
@@ -124,6 +145,15 @@ impl Socket {
         match self {
             Socket::Os(socket) => os::source_of(socket),
             Socket::Sim(socket) => socket.raw_source(),
+        }
+    }
+
+    /// The kernel it is of.
+    #[allow(unreachable_code, reason = "without the simulator there is only one")]
+    pub(crate) fn world(&self) -> World {
+        match self {
+            Socket::Os(_) => World::Os,
+            Socket::Sim(socket) => World::Sim(socket.simulation()),
         }
     }
 
@@ -268,6 +298,14 @@ impl Socket {
         match self {
             Socket::Os(socket) => os::send_vectored(socket, buffers),
             Socket::Sim(socket) => socket.send_vectored(buffers),
+        }
+    }
+
+    /// What it is ready for at this moment, of what is asked, with errors and ends.
+    pub(crate) fn ready_now(&self, interest: Interest) -> io::Result<Ready> {
+        match self {
+            Socket::Os(socket) => crate::sys::poll::look(socket, interest),
+            Socket::Sim(socket) => socket.ready(interest),
         }
     }
 

@@ -38,6 +38,8 @@ mod trigger;
 
 #[path = "loom/arming.rs"]
 mod arming;
+#[path = "loom/buffers.rs"]
+mod buffers;
 #[path = "loom/ending.rs"]
 mod ending;
 #[path = "loom/operations.rs"]

@@ -3,7 +3,8 @@
 //! A mechanism is not one thing: each release of Linux has other calls, flags and faults. So the
 //! conformance suite is built with everything linked in, put into a machine's memory beside a
 //! kernel that Debian ships, and run there; `mainspring probe` says what that kernel offers. The
-//! machine is emulated, so nothing about the one it runs on matters, and nothing is changed there.
+//! machine is emulated, so nothing about the one it runs on matters, and nothing is changed there:
+//! it is also where the kernel's own switch of io_uring is turned, and a filter hides the rest.
 
 mod debian;
 mod initramfs;
@@ -24,18 +25,23 @@ struct Kernel {
     suite: &'static str,
     /// The Kinds that must be had, and pass.
     kinds: &'static [&'static str],
+    /// Whether it has the switch `kernel.io_uring_disabled` (6.6).
+    switch: bool,
 }
 
 const KERNELS: &[Kernel] = &[
     // No epoll_pwait2. Its io_uring is that of 5.15, as in all later updates of 5.10.
-    Kernel { version: "5.10", suite: "bullseye", kinds: ALL_KINDS },
+    Kernel { version: "5.10", suite: "bullseye", kinds: ALL_KINDS, switch: false },
     // The first of the long-lived ones with SINGLE_ISSUER and DEFER_TASKRUN.
-    Kernel { version: "6.1", suite: "bookworm", kinds: ALL_KINDS },
-    // With NO_SQARRAY, and the switch kernel.io_uring_disabled.
-    Kernel { version: "6.12", suite: "trixie", kinds: ALL_KINDS },
+    Kernel { version: "6.1", suite: "bookworm", kinds: ALL_KINDS, switch: false },
+    // With NO_SQARRAY, too.
+    Kernel { version: "6.12", suite: "trixie", kinds: ALL_KINDS, switch: true },
 ];
 
 const ALL_KINDS: &[&str] = &["epoll", "uring", "poll", "sim"];
+
+/// What is left when the ring is hidden.
+const OTHER_KINDS: &[&str] = &["epoll", "poll", "sim"];
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
@@ -133,23 +139,37 @@ fn build() -> Result<Vec<PathBuf>> {
     };
     let features = ["--features", "mainspring/sim"];
     let packages = ["--package", LIBRARY, "--package", "mainspring-cli"];
-    let tests = [&["test", "--no-run", "--test", "conformance"], &packages[..], &features].concat();
-    let said = cargo(&tests).echo().output()?;
-    cargo(&[&["build", "--bins"], &packages[..], &features].concat()).run()?;
-    let mut programs = process::executables(&said);
-    programs.push(folder.join(TARGET).join("debug/mainspring"));
+    let tests = ["--test", "conformance", "--test", "choosing"];
+    let said = cargo(&[&["test", "--no-run"], &tests[..], &packages, &features].concat());
+    let mut programs = process::executables(&said.echo().output()?);
+    let bins = ["--bin", "mainspring", "--bin", "without-uring", "--package", "without-uring"];
+    cargo(&[&["build"], &bins[..], &packages, &features].concat()).run()?;
+    let built = folder.join(TARGET).join("debug");
+    programs.extend(["mainspring", "without-uring"].map(|name| built.join(name)));
     Ok(programs)
 }
 
 impl Kernel {
     fn commands(&self, filter: Option<&str>) -> Vec<Command> {
         let filter = filter.map(quoted).unwrap_or_default();
-        let kinds = self.kinds.join(",");
+        let (kinds, others) = (self.kinds.join(","), OTHER_KINDS.join(","));
         let command = |name: &str, line: String| Command { name: name.to_string(), line };
-        vec![
+        let conformance = |name: &str, kinds: &str, launcher: &str| {
+            let line = format!("MAINSPRING_REQUIRE={kinds} {launcher} conformance {filter}");
+            command(&format!("conformance of {kinds}{name}"), line)
+        };
+        let choosing = format!("MAINSPRING_PROGRAM=/bin/mainspring choosing {filter}");
+        let mut commands = vec![
             command(PROBE, "mainspring probe".to_string()),
-            command("conformance", format!("MAINSPRING_REQUIRE={kinds} conformance {filter}")),
-        ]
+            conformance("", &kinds, ""),
+            conformance(", io_uring hidden", &others, "without-uring ENOSYS"),
+            command("choosing", choosing.clone()),
+        ];
+        for value in [1, 2].into_iter().filter(|_| self.switch) {
+            let name = format!("choosing with io_uring_disabled={value}");
+            commands.push(command(&name, format!("echo {value} > {SWITCH} && {choosing}")));
+        }
+        commands
     }
 
     /// It is the kernel that was meant to be tried.
@@ -163,6 +183,8 @@ impl Kernel {
         )))
     }
 }
+
+const SWITCH: &str = "/proc/sys/kernel/io_uring_disabled";
 
 /// The one outcome that is of interest when it is good.
 const PROBE: &str = "probe";

@@ -27,7 +27,8 @@ const CHECKED: &[&str] = &["x86_64-pc-windows-msvc", "i686-pc-windows-gnu"];
 const BUILD_STD: &str = "-Zbuild-std=std,panic_unwind,test";
 
 /// The test binaries that are about nothing that Windows lacks.
-const TESTS: &[&str] = &["--lib", "--test", "conformance"];
+const TESTS: &[&str] =
+    &["--lib", "--test", "conformance", "--test", "net", "--test", "rt", "--test", "regressions"];
 
 /// One run of all tests takes a minute; Wine may hang where a test does.
 const TESTS_LIMIT: Duration = Duration::from_secs(15 * 60);

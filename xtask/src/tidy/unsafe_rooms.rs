@@ -31,6 +31,14 @@ const ALLOWED: &[(&str, &str)] = &[
         "buffers whose memory is not initialised until the kernel has filled it",
     ),
     (
+        "crates/mainspring/src/completion/memory.rs",
+        "one allocation of many buffers, each with an owner of its own",
+    ),
+    (
+        "crates/mainspring/src/completion/buffer_group.rs",
+        "the owner of a buffer's number reaches the buffer",
+    ),
+    (
         "crates/mainspring/src/completion/slot.rs",
         "operations of any type in one slot, guarded by its state, so that none allocates",
     ),

@@ -43,6 +43,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::RawOperation;
 use crate::event::Events;
 use crate::interest::Interest;
@@ -70,6 +71,21 @@ pub(crate) struct Caps {
     pub(crate) edge: Support,
     /// Operations with owned buffers.
     pub(crate) completion: Support,
+}
+
+/// The operations that the room `op` offers, by name, for reports.
+pub(crate) const OPERATIONS: &[&str] =
+    &["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+
+/// What of a mechanism is in force: found out when it was opened, and for reports only.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InForce {
+    /// How it was set up, in words.
+    pub(crate) setup: &'static str,
+    /// The names of what it uses of the kernel, beyond what it cannot do without.
+    pub(crate) features: Vec<&'static str>,
+    /// The names of the operations it carries out itself; some of [`OPERATIONS`].
+    pub(crate) operations: Vec<&'static str>,
 }
 
 /// What a backend is opened with.
@@ -102,6 +118,11 @@ pub(crate) trait Selector: Sized {
     ///
     /// Whatever the system says: out of descriptors, out of memory, or not available here.
     fn open(config: Config) -> io::Result<(Self, Self::Registrar)>;
+
+    /// What of the mechanism is in force, for reports; nothing if there is no choice.
+    fn in_force(&self) -> InForce {
+        InForce::default()
+    }
 
     /// Waits for events, a wake, or the end of `timeout` (`None`: no end), and appends what came
     /// to `events`, which the caller has cleared.
@@ -226,5 +247,47 @@ pub(crate) trait Completer: Send + Sync {
     fn cancel(&self, token: Token) -> Cancel {
         let _ = token;
         Cancel::Withdrawn
+    }
+
+    /// Lets the kernel fill the buffers of a group, for operations that name it. From the next look
+    /// on, free numbers are [lent](crate::completion::pool::Pool::lend) to the kernel at each look,
+    /// which takes them in that order; the operation notes which were
+    /// [filled](crate::completion::pool::Pool::filled). One that finds none ends with
+    /// [`error::no_buffers`](crate::error::no_buffers).
+    ///
+    /// The backend keeps the buffers until the group was removed and, if the kernel did not let go
+    /// of it in a bounded time, for ever.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when this kernel fills no groups: the layer above takes from it instead.
+    fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        let _ = (group, buffers);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Shows memory to the kernel beforehand, from the next look on: operations on it need not have
+    /// it looked up. Which operations are on it is for the backend to see, and it keeps the buffers
+    /// until the memory was taken back. That it comes to nothing, for want of lockable memory, is
+    /// no error: then the memory is like any other.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when this kernel registers none.
+    fn register_memory(&self, number: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        let _ = (number, buffers);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes memory back from the kernel. Operations on it may be under way, and end as they would
+    /// have.
+    fn unregister_memory(&self, number: u16) {
+        let _ = number;
+    }
+
+    /// Takes a group back from the kernel. No operation that names it is under way, and none will
+    /// be before the number is added again.
+    fn remove_group(&self, group: u16) {
+        let _ = group;
     }
 }

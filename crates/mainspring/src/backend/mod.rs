@@ -20,6 +20,7 @@ mod uring;
 use std::io;
 use std::time::Duration;
 
+use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::{Operation, RawOperation};
 use crate::completion::operation_set::OperationSet;
 use crate::event::Events;
@@ -34,7 +35,7 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use choose::{Choice, Chosen};
-use contract::{Cancel, Caps, Completer, Config, Registrar, Selector};
+use contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector};
 
 /// Events taken in the first look, unless the builder says otherwise: three kilobytes.
 pub(crate) const EVENT_CAPACITY: usize = 256;
@@ -162,7 +163,11 @@ fn open_kind(kind: Kind, opening: &Opening<'_>) -> io::Result<impl FnOnce(Chosen
         owner: opening.owner.clone(),
     };
     let (backend, shared, caps) = open_halves(kind, config, simulation.as_ref())?;
-    Ok(move |chosen| Opened { backend, shared, caps, chosen, clock, simulation })
+    let in_force = backend.in_force();
+    Ok(move |chosen: Chosen| {
+        let chosen = chosen.with(in_force);
+        Opened { backend, shared, caps, chosen, clock, simulation }
+    })
 }
 
 fn open_halves(
@@ -277,6 +282,10 @@ impl Backend {
         each!(self, selector => selector.select(events, timeout))
     }
 
+    fn in_force(&self) -> InForce {
+        each!(self, selector => selector.in_force())
+    }
+
     pub(crate) fn drain(&mut self, events: &mut Events) -> usize {
         each!(self, selector => selector.drain(events))
     }
@@ -355,6 +364,22 @@ impl SharedBackend {
     /// Ends an operation early; see [`contract::Completer::cancel`].
     pub(crate) fn cancel(&self, token: Token) -> Cancel {
         each!(self, registrar => registrar.cancel(token))
+    }
+
+    pub(crate) fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        each!(self, registrar => registrar.add_group(group, buffers))
+    }
+
+    pub(crate) fn register_memory(&self, number: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        each!(self, registrar => registrar.register_memory(number, buffers))
+    }
+
+    pub(crate) fn unregister_memory(&self, number: u16) {
+        each!(self, registrar => registrar.unregister_memory(number));
+    }
+
+    pub(crate) fn remove_group(&self, group: u16) {
+        each!(self, registrar => registrar.remove_group(group));
     }
 
     /// Adds a source with the mechanism's own flags.

@@ -43,7 +43,7 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Condvar, Mutex};
 use crate::sys::inspect::{Identity, Sort, identity, progress};
 use crate::sys::notifier::Notifier;
-use crate::sys::poll::{ERR, HUP, IN, NVAL, OUT, PRI, Polled, RDHUP, wait_ms, wait_ns};
+use crate::sys::poll::{ERR, IN, NVAL, Polled, ready_of, wait_ms, wait_ns};
 use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
@@ -253,7 +253,7 @@ impl PollSelector {
                 continue;
             }
             let ready = if !closed && self.queue.is_itself(entry) {
-                ready(told)
+                ready_of(told as u32)
             } else {
                 gone.push(entry.source);
                 Ready::ERROR
@@ -381,28 +381,6 @@ fn watchable(source: RawSource) -> io::Result<Identity> {
         ));
     }
     Ok(identity)
-}
-
-/// The kernel's bits in this crate's words (clause C9); `POLLNVAL` is not among them.
-///
-/// `POLLHUP` closes both sides. An error beside a writable end, or alone, is the broken pipe of
-/// a writer whose reader has gone. A reset is `IN|RDHUP|ERR|HUP`: both sides closed and an error.
-fn ready(flags: i16) -> Ready {
-    let has = |flag: i16| flags & flag != 0;
-    let mut ready = Ready::EMPTY;
-    let mut set = |condition: bool, bits: Ready| {
-        if condition {
-            ready |= bits;
-        }
-    };
-    set(has(IN), Ready::READABLE);
-    set(has(OUT), Ready::WRITABLE);
-    set(has(PRI), Ready::PRIORITY);
-    set(has(ERR), Ready::ERROR);
-    set(has(HUP | RDHUP), Ready::READ_CLOSED);
-    let broken_pipe = has(ERR) && (has(OUT) || flags == ERR);
-    set(has(HUP) || broken_pipe, Ready::WRITE_CLOSED);
-    ready
 }
 
 /// The answers to a call that the kernel, or a seccomp filter in front of it, does not know.

@@ -15,14 +15,14 @@
 use std::io;
 use std::time::Duration;
 
-use super::contract::{Cancel, Caps, Completer, Config, Registrar, Selector, Support};
+use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
+use crate::completion::buffer_group::Buffers;
 use crate::completion::operation::{RawMemory, RawOperation};
 use crate::event::{Completion, Event, Events};
 use crate::interest::Interest;
 use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
-use crate::ready::Ready;
-use crate::sim::{Mask, Memory, QueueId, Report, Request, Simulation};
+use crate::sim::{GroupMemory, Memory, QueueId, Report, Request, Simulation};
 use crate::source::RawSource;
 use crate::sync::Arc;
 use crate::token::Token;
@@ -95,16 +95,23 @@ impl Selector for SimSelector {
         SimSelector::open_on(&simulation, config)
     }
 
+    fn in_force(&self) -> InForce {
+        let operations =
+            vec!["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+        InForce { operations, ..InForce::default() }
+    }
+
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         self.counters.system_call(SystemCall::Wait);
         self.reports.clear();
+        self.simulation.lend_buffers(self.queue);
         let woken = self.simulation.wait(self.queue, timeout, &mut self.reports);
         events.woken |= woken;
         self.collect(events);
         events.list.extend(
             self.reports
                 .iter()
-                .map(|report| Event { token: report.token, ready: ready_of(report.mask) }),
+                .map(|report| Event { token: report.token, ready: report.mask.ready() }),
         );
         Ok(())
     }
@@ -122,23 +129,10 @@ impl SimSelector {
         events.completions.extend(done.map(|done| Completion {
             token: done.token,
             result: done.result,
-            more: false,
-            buffer: None,
+            more: done.more,
+            buffer: done.buffer,
         }));
     }
-}
-
-/// The state of a file in the contract's words (C9).
-fn ready_of(mask: Mask) -> Ready {
-    let bits = [
-        (Mask::IN, Ready::READABLE),
-        (Mask::OUT, Ready::WRITABLE),
-        (Mask::PEER_SHUT | Mask::HANG_UP, Ready::READ_CLOSED),
-        (Mask::HANG_UP | Mask::ERROR, Ready::WRITE_CLOSED),
-        (Mask::ERROR, Ready::ERROR),
-    ];
-    let said = bits.into_iter().filter(|&(bit, _)| mask.intersects(bit));
-    said.fold(Ready::EMPTY, |ready, (_, name)| ready | name)
 }
 
 /// The half that is shared, and takes operations.
@@ -225,6 +219,27 @@ impl Memory for HeldMemory {
     }
 }
 
+/// The buffers of a group, those that are lent to the simulated kernel among them.
+struct HeldGroup(Arc<Buffers>);
+
+impl GroupMemory for HeldGroup {
+    fn len(&self) -> usize {
+        self.0.bytes()
+    }
+
+    fn lend(&mut self) -> Option<u16> {
+        self.0.pool().lend()
+    }
+
+    fn fill(&mut self, number: u16, bytes: &[u8]) {
+        let count = bytes.len().min(self.0.bytes());
+        let start = self.0.address(number);
+        // SAFETY: a whole buffer begins there; who has its number has its memory, and the kernel
+        // has it lent, until it says so in a completion. `bytes` is the kernel's own.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start, count) };
+    }
+}
+
 impl Completer for SimRegistrar {
     unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
         let request = match operation {
@@ -240,6 +255,17 @@ impl Completer for SimRegistrar {
                 number: source.simulated_number(),
                 memory: Box::new(HeldMemory(memory)),
             },
+            RawOperation::AcceptMulti { source } => {
+                Request::AcceptMulti { number: source.simulated_number() }
+            }
+            RawOperation::RecvMulti { source, group, bundle } => {
+                Request::RecvMulti { number: source.simulated_number(), group, bundle }
+            }
+            RawOperation::SendZeroCopy { source, memory, flags: 0 } => Request::SendZeroCopy {
+                number: source.simulated_number(),
+                memory: Box::new(HeldMemory(memory)),
+                sent: false,
+            },
             _ => return Err(io::ErrorKind::Unsupported.into()),
         };
         self.simulation.submit(self.queue, token, request)
@@ -248,5 +274,13 @@ impl Completer for SimRegistrar {
     fn cancel(&self, token: Token) -> Cancel {
         self.simulation.cancel(self.queue, token);
         Cancel::Requested
+    }
+
+    fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        self.simulation.add_group(self.queue, group, Box::new(HeldGroup(buffers.clone())))
+    }
+
+    fn remove_group(&self, group: u16) {
+        self.simulation.remove_group(self.queue, group);
     }
 }

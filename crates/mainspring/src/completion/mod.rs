@@ -11,9 +11,14 @@
 pub(crate) mod aligned_buf;
 #[allow(unsafe_code)]
 pub(crate) mod buf;
+#[allow(unsafe_code)]
+pub(crate) mod buffer_group;
 pub(crate) mod foreign;
+#[allow(unsafe_code)]
+mod memory;
 pub(crate) mod operation;
 pub(crate) mod operation_set;
+pub(crate) mod pool;
 #[allow(unsafe_code)]
 pub(crate) mod slot;
 #[cfg(all(test, not(loom)))]

@@ -115,6 +115,17 @@ pub struct Part {
     pub buffer: Option<u16>,
 }
 
+/// What is to be done after a part of an operation was taken note of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterPart {
+    /// Nothing: whoever waits, waits for the end.
+    Nothing,
+    /// Whoever waits is to be woken.
+    Wake,
+    /// More than this is not wanted for now: wake, and cancel what runs.
+    Stop,
+}
+
 /// One operation: the numbers it is to the kernel, and the value it is to the program.
 ///
 /// It is moved to its final address before [`raw`](Self::raw) is called, and neither moved nor
@@ -130,11 +141,18 @@ pub trait Operation: Send + 'static {
     fn raw(&mut self) -> RawOperation;
 
     /// A completion that is not the last. Called where the completions are collected, while nobody
-    /// else has the operation; returns whether whoever waits is to be woken.
+    /// else has the operation.
     #[doc(hidden)]
-    fn part(&mut self, part: Part) -> bool {
+    fn part(&mut self, part: Part) -> AfterPart {
         drop(part);
-        false
+        AfterPart::Nothing
+    }
+
+    /// What it comes to, after a last completion with `last`: that, unless the result came before.
+    /// Asked once.
+    #[doc(hidden)]
+    fn result(&mut self, last: io::Result<u64>) -> io::Result<u64> {
+        last
     }
 
     /// The terminal completion, for whoever awaits it.

@@ -14,7 +14,7 @@ use crate::sync::{Arc, INDEX_BITS, Mutex, OwnedCell, Owner, Pages};
 use crate::token::Token;
 
 use super::foreign::contain;
-use super::operation::{ENDED_EARLY, Operation, Part, RawOperation};
+use super::operation::{AfterPart, ENDED_EARLY, Operation, Part, RawOperation};
 use super::slot::{Ended, Slot};
 
 /// Bits of a token: the two highest are left to the backend, which tells operations from the rest
@@ -157,21 +157,29 @@ impl OperationSet {
         slot.expect("a token of this set names a slot whose page was made")
     }
 
-    /// Hands each completion to its operation and moves the wakers to `wakers`. The thread that
-    /// collects completions alone calls this.
+    /// Hands each completion to its operation. Whom to wake is moved to `wakers`, and what has had
+    /// enough and is to be cancelled to `stops`. The thread that collects completions alone calls
+    /// this.
     pub(crate) fn dispatch(
         &self,
         completions: &mut Vec<Completion>,
         wakers: &mut Vec<Waker>,
+        stops: &mut Vec<Token>,
     ) -> Dispatched {
         let mut dispatched = Dispatched::default();
         for completion in completions.drain(..) {
-            self.tell(completion, wakers, &mut dispatched);
+            self.tell(completion, wakers, stops, &mut dispatched);
         }
         dispatched
     }
 
-    fn tell(&self, completion: Completion, wakers: &mut Vec<Waker>, to: &mut Dispatched) {
+    fn tell(
+        &self,
+        completion: Completion,
+        wakers: &mut Vec<Waker>,
+        stops: &mut Vec<Token>,
+        to: &mut Dispatched,
+    ) {
         let Completion { token, result, more, buffer } = completion;
         let (index, generation) = (index_of(token), generation_of(token));
         let Some(slot) = self.slots.get(index) else {
@@ -182,12 +190,17 @@ impl OperationSet {
         if more || buffer.is_some() {
             // Data and the end may come in one: then the data goes first.
             let data = std::mem::replace(&mut result, Ok(ENDED_EARLY));
-            let mut told = Ok(true);
+            let mut told = Ok(AfterPart::Wake);
             let panicked = contain(|| told = slot.part(generation, Part { result: data, buffer }));
             to.panics += u64::from(panicked);
             match told {
-                Ok(true) => wakers.extend(slot.take_waker()),
-                Ok(false) => {}
+                Ok(AfterPart::Nothing) => {}
+                Ok(after) => {
+                    wakers.extend(slot.take_waker());
+                    if after == AfterPart::Stop && more {
+                        stops.push(token);
+                    }
+                }
                 Err(_) => {
                     to.stale += 1;
                     return;
@@ -243,13 +256,24 @@ impl OperationSet {
         operation
     }
 
+    /// Ends an operation that the kernel never saw, and that was abandoned or is awaited still;
+    /// returns whom to wake.
+    pub(crate) fn end_unseen(&self, token: Token, result: io::Result<u64>) -> Option<Waker> {
+        let slot = self.slot(token);
+        match slot.complete(generation_of(token), result) {
+            Ended::Stale => None,
+            Ended::Told(waker) => waker,
+            Ended::Abandoned => {
+                let _giving_back = GiveBack { set: self, index: index_of(token), slot };
+                slot.discard();
+                None
+            }
+        }
+    }
+
     /// Ends an abandoned operation that the kernel never saw.
     pub(crate) fn discard(&self, token: Token, result: io::Result<u64>) {
-        let slot = self.slot(token);
-        if let Ended::Abandoned = slot.complete(generation_of(token), result) {
-            let _giving_back = GiveBack { set: self, index: index_of(token), slot };
-            slot.discard();
-        }
+        drop(self.end_unseen(token, result));
     }
 
     /// Later insertions that need a slot beyond the owner's few fail (clause C14): the driver

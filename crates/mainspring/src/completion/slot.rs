@@ -31,7 +31,7 @@ use crate::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use crate::sync::waker_slot::WakerSlot;
 
 use super::foreign::contain;
-use super::operation::{Operation, Part};
+use super::operation::{AfterPart, Operation, Part};
 
 /// Room for an operation inside its slot: a message with its header, one piece of memory and an
 /// address of any family is 240 bytes.
@@ -54,7 +54,7 @@ struct Functions {
     /// several copies.
     type_id: fn() -> TypeId,
     /// [`Operation::part`].
-    part: unsafe fn(*mut Room, Part) -> bool,
+    part: unsafe fn(*mut Room, Part) -> AfterPart,
     /// Takes it out and calls [`Operation::discard`].
     discard: unsafe fn(*mut Room, io::Result<u64>),
 }
@@ -146,7 +146,7 @@ impl<O: Operation> Lying<O> {
 /// # Safety
 ///
 /// `room` holds an `O`, and nobody else touches it.
-unsafe fn part<O: Operation>(room: *mut Room, news: Part) -> bool {
+unsafe fn part<O: Operation>(room: *mut Room, news: Part) -> AfterPart {
     // SAFETY: it holds an `O`, by the caller.
     let operation = unsafe { Lying::<O>::address(room) };
     // SAFETY: nobody else touches it, by the caller.
@@ -214,16 +214,18 @@ impl Slot {
         begun
     }
 
-    /// A completion that is not the last; the collecting thread alone calls this. Returns whether
-    /// whoever waits is to be woken, or `Err` if the operation has ended before.
-    pub(crate) fn part(&self, generation: u64, part: Part) -> Result<bool, Part> {
+    /// A completion that is not the last; the collecting thread alone calls this. Returns what is
+    /// to be done next, or `Err` if the operation has ended before.
+    pub(crate) fn part(&self, generation: u64, part: Part) -> Result<AfterPart, Part> {
         let submitted = self.is(generation, SUBMITTED);
         if !submitted && !self.is(generation, ABANDONED) {
             return Err(part);
         }
         Ok(self.held.with_mut(|held| {
             // SAFETY: submitted or abandoned, so this is the collecting thread's.
-            let Some(functions) = (unsafe { (*held).functions }) else { return false };
+            let Some(functions) = (unsafe { (*held).functions }) else {
+                return AfterPart::Nothing;
+            };
             // SAFETY: a place in a slot that is there.
             let room = unsafe { &raw mut (*held).room };
             // SAFETY: the functions were stored together with the operation that lies here, which

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Wake, Waker};
 
-use super::operation::{Operation, Part, RawOperation};
+use super::operation::{AfterPart, Operation, Part, RawOperation};
 
 /// What became of the operations that share it.
 #[derive(Debug, Default)]
@@ -53,10 +53,10 @@ impl<const BYTES: usize> Operation for Probe<BYTES> {
         RawOperation::Nop
     }
 
-    fn part(&mut self, _part: Part) -> bool {
+    fn part(&mut self, _part: Part) -> AfterPart {
         assert_ne!(self.panics, Panics::InPart, "as asked");
         self.fates.parts.fetch_add(1, SeqCst);
-        true
+        AfterPart::Wake
     }
 
     fn finish(self, result: io::Result<u64>) -> io::Result<u64> {

@@ -21,6 +21,7 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
+use super::buffer_group::Groups;
 use super::context;
 use super::registration::Registration;
 use super::timers::Timers;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(super) backend: SharedBackend,
     pub(super) timers: Timers,
     pub(super) operations: OperationSet,
+    pub(super) groups: Groups,
+    pub(super) registered: Groups,
     /// The thread that turns a pinned driver, once it does.
     pub(super) owner: Arc<Owner>,
     /// Whether only the owner may turn it.
@@ -76,6 +79,8 @@ impl Handle {
             backend: opened.shared,
             timers: Timers::new(),
             operations: OperationSet::new(owner.clone()),
+            groups: Groups::new(),
+            registered: Groups::new(),
             owner,
             pinned,
             counters,
@@ -234,8 +239,8 @@ impl Handle {
         self.completion() == Support::Native
     }
 
-    /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says so
-    /// at its next turn, and by then has let go of everything.
+    /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says
+    /// so at its next turn, and by then has let go of everything.
     pub(crate) fn flush(&self) {
         let _ = self.0.backend.flush();
     }
@@ -269,6 +274,8 @@ impl Handle {
         self.0.set.shutdown(&mut wakers);
         while self.0.timers.advance(u64::MAX, usize::MAX, &mut wakers).more {}
         wake_all(&mut wakers, &self.0.counters);
+        self.0.groups.shutdown();
+        self.0.registered.shutdown();
         self.unpark();
     }
 }

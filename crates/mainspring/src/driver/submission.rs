@@ -38,6 +38,10 @@ use super::timers::Timer;
 #[must_use = "an operation does nothing unless it is submitted and awaited"]
 pub struct Prepared<'a, O> {
     registration: Option<&'a Registration>,
+    /// The other source of an operation on two.
+    other: Option<&'a Registration>,
+    /// The driver of an operation that owns its source.
+    home: Option<Handle>,
     subject: Subject<'a>,
     operation: O,
     /// Why it is not even submitted.
@@ -51,12 +55,34 @@ impl<'a, O: Emulation> Prepared<'a, O> {
         subject: Subject<'a>,
         operation: O,
     ) -> Prepared<'a, O> {
-        Prepared { registration: Some(registration), subject, operation, refused: None }
+        Prepared { registration: Some(registration), subject, ..Prepared::alone(operation) }
     }
 
     /// An operation on nothing that is registered: a path, a time.
     pub(crate) fn alone(operation: O) -> Prepared<'a, O> {
-        Prepared { registration: None, subject: Subject::Nothing, operation, refused: None }
+        Prepared {
+            registration: None,
+            other: None,
+            home: None,
+            subject: Subject::Nothing,
+            operation,
+            refused: None,
+        }
+    }
+
+    /// Says that a second source is waited for, too.
+    pub(crate) fn with_other(self, other: &'a Registration) -> Prepared<'a, O> {
+        Prepared { other: Some(other), ..self }
+    }
+
+    /// Says what it is on, if that is not what it was prepared on.
+    pub(crate) fn about(self, subject: Subject<'a>) -> Prepared<'a, O> {
+        Prepared { subject, ..self }
+    }
+
+    /// Says which driver it is for, if it owns its source.
+    pub(crate) fn at_home(self, home: Handle) -> Prepared<'a, O> {
+        Prepared { home: Some(home), ..self }
     }
 
     /// Makes it fail with this error, if there is one, as soon as it is submitted.
@@ -64,17 +90,30 @@ impl<'a, O: Emulation> Prepared<'a, O> {
         Prepared { refused: self.refused.or(refused), ..self }
     }
 
+    /// The driver it belongs to, if that is settled.
+    fn settled(&self) -> Option<&Handle> {
+        self.registration.map(Registration::handle).or(self.home.as_ref())
+    }
+
     /// Submits it to the driver it belongs to.
     pub(crate) fn submit(self) -> Submission<'a, O> {
+        match self.settled().cloned().map_or_else(Handle::try_current, Ok) {
+            Ok(handle) => self.submit_to(handle),
+            Err(error) => Submission::failed(error, self.operation),
+        }
+    }
+
+    fn submit_to(self, handle: Handle) -> Submission<'a, O> {
         if let Some(error) = self.refused {
             return Submission::failed(error, self.operation);
         }
+        let others = [self.settled(), self.other.map(Registration::handle)];
+        if others.into_iter().flatten().any(|settled| !settled.is_same(&handle)) {
+            return Submission::failed(error::other_driver(), self.operation);
+        }
         let home = match self.registration {
-            Some(registration) => Home::On(registration),
-            None => match Handle::try_current() {
-                Ok(handle) => Home::With(handle),
-                Err(error) => return Submission::failed(error, self.operation),
-            },
+            Some(registration) => Home::On(registration, self.other),
+            None => Home::With(handle),
         };
         Submission::new(home, self.subject, State::Fresh(self.operation))
     }
@@ -105,18 +144,7 @@ impl Handle {
     /// with another driver; `QuotaExceeded` at the limit of operations; and that the driver was
     /// shut down. Each gives the buffer back.
     pub fn submit<'a, O: Emulation>(&self, operation: Prepared<'a, O>) -> Submission<'a, O> {
-        match operation.registration {
-            Some(registration) if !registration.handle().is_same(self) => {
-                Submission::failed(error::other_driver(), operation.operation)
-            }
-            Some(_) => operation.submit(),
-            None if operation.refused.is_some() => operation.submit(),
-            None => Submission::new(
-                Home::With(self.clone()),
-                operation.subject,
-                State::Fresh(operation.operation),
-            ),
-        }
+        operation.submit_to(self.clone())
     }
 }
 
@@ -131,17 +159,27 @@ pub enum Outcome<C, K> {
 
 /// The driver of a submission.
 enum Home<'a> {
-    On(&'a Registration),
+    /// That of a source, and of a second one if there is one.
+    On(&'a Registration, Option<&'a Registration>),
     With(Handle),
     Nowhere,
 }
 
-impl Home<'_> {
+impl<'a> Home<'a> {
     fn handle(&self) -> Option<&Handle> {
         match self {
-            Home::On(registration) => Some(registration.handle()),
+            Home::On(registration, _) => Some(registration.handle()),
             Home::With(handle) => Some(handle),
             Home::Nowhere => None,
+        }
+    }
+
+    /// The source that an attempt waits for, or the other one of two.
+    fn source(&self, other: bool) -> Option<&'a Registration> {
+        match *self {
+            Home::On(_, second) if other => second,
+            Home::On(first, _) => Some(first),
+            _ => None,
         }
     }
 }
@@ -151,8 +189,8 @@ enum State<'a, O: Emulation> {
     Fresh(O),
     /// The kernel has it, under this token.
     Native(Token),
-    /// This future tries it whenever the source is ready.
-    Trying { operation: O, waits: Option<ReadyFuture<'a>>, seen: Option<ReadyEvent> },
+    /// This future tries it whenever a source is ready.
+    Trying { operation: O, waits: Option<Wait<'a>>, seen: Option<Seen<'a>> },
     /// This future finishes it at a time.
     Timed { operation: O, timer: Timer },
     /// A thread of the pool has it, or will have.
@@ -161,6 +199,44 @@ enum State<'a, O: Emulation> {
     Ended(O, io::Result<u64>),
     /// The result was given.
     Over,
+}
+
+/// A wait before the next attempt.
+enum Wait<'a> {
+    /// For a source.
+    Source { registration: &'a Registration, ready: ReadyFuture<'a> },
+    /// For a time.
+    Pause(Timer),
+}
+
+impl<'a> Wait<'a> {
+    /// Ready with what a source is ready for, if it was for one.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Seen<'a>>>> {
+        match self {
+            Wait::Source { registration, ready } => {
+                let registration = *registration;
+                let event = ready!(Pin::new(ready).poll(cx))?;
+                Poll::Ready(Ok(Some(Seen { registration, event })))
+            }
+            // Shutdown fires it too, and is looked for before the attempt.
+            Wait::Pause(timer) => timer.poll(cx.waker()).map(|()| Ok(None)),
+        }
+    }
+}
+
+/// What follows an attempt.
+enum Next<'a, O: Emulation> {
+    /// Another one, after a wait.
+    Wait(O, Option<Wait<'a>>),
+    /// Another one, when the task is woken.
+    Stay(O),
+    State(State<'a, O>),
+}
+
+/// What a source was ready for, before an attempt.
+struct Seen<'a> {
+    registration: &'a Registration,
+    event: ReadyEvent,
 }
 
 /// The future of an operation.
@@ -253,13 +329,12 @@ impl<'a, O: Emulation> Submission<'a, O> {
         loop {
             if let State::Native(token) = self.state {
                 // The state stays until there is another: the task's waker may panic.
-                let (operation, result) = ready!(self.poll_native(token, cx));
-                self.state = match result {
-                    // The kernel would not wait, as it does for a pipe in non-blocking mode.
-                    Err(error) if error::would_block(&error) && !self.cancelled => {
+                let (mut operation, last) = ready!(self.poll_native(token, cx));
+                self.state = match operation.result(last) {
+                    Err(error) if is_left_to_us(&error) && !self.cancelled => {
                         State::Trying { operation, waits: None, seen: None }
                     }
-                    Err(error) if error::would_block(&error) => {
+                    Err(error) if is_left_to_us(&error) => {
                         State::Ended(operation, Err(error::cancelled()))
                     }
                     result => State::Ended(operation, result),
@@ -316,14 +391,18 @@ impl<'a, O: Emulation> Submission<'a, O> {
     fn poll_trying(
         &mut self,
         mut operation: O,
-        mut waits: Option<ReadyFuture<'a>>,
-        mut seen: Option<ReadyEvent>,
+        mut waits: Option<Wait<'a>>,
+        mut seen: Option<Seen<'a>>,
         cx: &mut Context<'_>,
     ) -> Poll<State<'a, O>> {
         loop {
             if let Some(wait) = &mut waits {
-                match Pin::new(wait).poll(cx) {
-                    Poll::Ready(Ok(event)) => seen = Some(event),
+                match wait.poll(cx) {
+                    Poll::Ready(Ok(None)) => {}
+                    Poll::Ready(Ok(Some(now))) => {
+                        operation.note_ready(now.event.ready());
+                        seen = Some(now);
+                    }
                     Poll::Ready(Err(error)) => {
                         return Poll::Ready(State::Ended(operation, Err(error)));
                     }
@@ -334,39 +413,65 @@ impl<'a, O: Emulation> Submission<'a, O> {
                 }
                 waits = None;
             }
+            let Some(handle) = self.home.handle() else { return Poll::Ready(State::Over) };
+            if handle.is_shutdown() {
+                return Poll::Ready(State::Ended(operation, Err(error::shut_down())));
+            }
             if budget::poll(cx).is_pending() {
                 self.state = State::Trying { operation, waits, seen };
                 return Poll::Pending;
             }
-            if self.home.handle().is_some_and(Handle::is_shutdown) {
-                return Poll::Ready(State::Ended(operation, Err(error::shut_down())));
-            }
-            match operation.attempt(self.subject) {
-                Attempt::Completed(result) => {
-                    return Poll::Ready(State::Ended(operation, result));
-                }
-                Attempt::Blocking => return Poll::Ready(State::Blocking(carry(operation))),
-                Attempt::Until(deadline_ns) => {
-                    return Poll::Ready(self.time(operation, deadline_ns));
-                }
-                Attempt::Wait(interest) => {
-                    let Home::On(registration) = self.home else {
-                        return Poll::Ready(State::Ended(operation, Err(nothing_to_wait_for())));
-                    };
+            waits = match self.attempt(operation, handle, cx) {
+                Next::Wait(same, wait) => {
+                    operation = same;
                     // What was seen before the attempt did not hold.
-                    if let Some(event) = seen.take() {
+                    if let Some(Seen { registration, event }) = seen.take() {
                         registration.clear(event);
                     }
-                    waits = Some(registration.ready(interest));
+                    wait
                 }
-            }
+                Next::Stay(operation) => {
+                    self.state = State::Trying { operation, waits, seen };
+                    return Poll::Pending;
+                }
+                Next::State(state) => return Poll::Ready(state),
+            };
         }
     }
 
-    fn time(&self, operation: O, deadline_ns: u64) -> State<'a, O> {
-        match self.home.handle() {
-            Some(handle) => State::Timed { operation, timer: Timer::new(handle, deadline_ns) },
-            None => State::Over,
+    /// Tries the operation once.
+    fn attempt(&self, mut operation: O, handle: &Handle, cx: &mut Context<'_>) -> Next<'a, O> {
+        let (other, interest) = match operation.attempt(self.subject) {
+            Attempt::Completed(result) => return Next::State(State::Ended(operation, result)),
+            Attempt::Blocking => return Next::State(State::Blocking(carry(operation))),
+            Attempt::Until(deadline_ns) => {
+                let timer = Timer::new(handle, deadline_ns);
+                return Next::State(State::Timed { operation, timer });
+            }
+            Attempt::After(wait) => {
+                let timer = Timer::new(handle, handle.clock().deadline_after_ns(wait));
+                return Next::State(State::Timed { operation, timer });
+            }
+            Attempt::Pause(wait) => {
+                let timer = Timer::new(handle, handle.clock().deadline_after_ns(wait));
+                return Next::Wait(operation, Some(Wait::Pause(timer)));
+            }
+            Attempt::WaitOwn => {
+                return match operation.poll_own(handle, cx) {
+                    Poll::Ready(Ok(())) => Next::Wait(operation, None),
+                    Poll::Ready(Err(error)) => Next::State(State::Ended(operation, Err(error))),
+                    Poll::Pending => Next::Stay(operation),
+                };
+            }
+            Attempt::Wait(interest) => (false, interest),
+            Attempt::WaitOther(interest) => (true, interest),
+        };
+        match self.home.source(other) {
+            Some(registration) => {
+                let ready = registration.ready(interest);
+                Next::Wait(operation, Some(Wait::Source { registration, ready }))
+            }
+            None => Next::State(State::Ended(operation, Err(nothing_to_wait_for()))),
         }
     }
 }
@@ -482,6 +587,12 @@ impl<O: Emulation> Drop for Carried<O> {
             operation.discard(result);
         }
     }
+}
+
+/// Whether the kernel did nothing, and the submission is to do it instead: it would not wait, as
+/// for a pipe in non-blocking mode, or cannot do this to this source.
+fn is_left_to_us(error: &io::Error) -> bool {
+    error::would_block(error) || error.kind() == io::ErrorKind::Unsupported
 }
 
 fn nothing_to_wait_for() -> io::Error {

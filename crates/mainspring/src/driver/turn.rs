@@ -5,9 +5,12 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::backend::Backend;
+use crate::backend::contract::Cancel;
+use crate::error;
 use crate::event::Events;
 use crate::metrics::Counters;
 use crate::sync::atomic::Ordering;
+use crate::token::Token;
 
 use super::builder::Builder;
 use super::context;
@@ -39,6 +42,8 @@ pub struct Driver {
     backend: Backend,
     events: Events,
     wakers: Vec<Waker>,
+    /// Operations that have had enough and are to be cancelled.
+    stops: Vec<Token>,
     handle: Handle,
     /// When the last sleep ended, for the time spent working.
     awake_since_ns: u64,
@@ -88,8 +93,8 @@ impl Driver {
 
     pub(super) fn new_with(handle: Handle, backend: Backend) -> Driver {
         let awake_since_ns = handle.clock().now_ns();
-        let (events, wakers) = (Events::new(), Vec::new());
-        Driver { backend, events, wakers, handle, awake_since_ns, drained: false }
+        let (events, wakers, stops) = (Events::new(), Vec::new(), Vec::new());
+        Driver { backend, events, wakers, stops, handle, awake_since_ns, drained: false }
     }
 
     /// The shared half.
@@ -112,10 +117,10 @@ impl Driver {
     /// never an error here: its own calls say what is wrong with it.
     pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<Turn> {
         if self.handle.is_shutdown() {
-            return Err(crate::error::shut_down());
+            return Err(error::shut_down());
         }
         if self.handle.shared().pinned && !self.handle.shared().owner.claim() {
-            return Err(crate::error::wrong_thread());
+            return Err(error::wrong_thread());
         }
         let entered = (!context::is_current(&self.handle)).then(|| self.handle.enter());
         let (woken, deadline) = self.wait(max_wait)?;
@@ -125,7 +130,9 @@ impl Driver {
         shared.set.refuse(&self.events.refused, &mut self.wakers);
         let events = looked.len() - stale as usize;
         let completions = self.events.completions.len();
-        let told = shared.operations.dispatch(&mut self.events.completions, &mut self.wakers);
+        let completed = &mut self.events.completions;
+        let told = shared.operations.dispatch(completed, &mut self.wakers, &mut self.stops);
+        self.stop();
         let events = events + completions - told.stale as usize;
         let timers = self.expire(deadline);
         let counters = &self.handle.shared().counters;
@@ -150,10 +157,24 @@ impl Driver {
         }
         let leaked = self.backend.drain(&mut self.events);
         let shared = self.handle.shared();
-        let told = shared.operations.dispatch(&mut self.events.completions, &mut self.wakers);
+        let completed = &mut self.events.completions;
+        let told = shared.operations.dispatch(completed, &mut self.wakers, &mut self.stops);
+        // What was to be stopped has ended.
+        self.stops.clear();
         shared.counters.operation_panics(told.panics);
         shared.counters.leaked(leaked as u64);
         wake_all(&mut self.wakers, &shared.counters);
+    }
+
+    /// Cancels the operations that have had enough.
+    fn stop(&mut self) {
+        let shared = self.handle.shared();
+        for token in self.stops.drain(..) {
+            if shared.backend.cancel(token) == Cancel::Withdrawn {
+                let ended = shared.operations.end_unseen(token, Err(error::cancelled()));
+                self.wakers.extend(ended);
+            }
+        }
     }
 
     /// Sleeps in the kernel; returns whether somebody unparked, and the deadline of the earliest

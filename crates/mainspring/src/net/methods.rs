@@ -37,9 +37,29 @@ macro_rules! read_methods {
             pub fn recv<B: crate::completion::buf::IoBufMut>(
                 &self,
                 buffer: B,
-            ) -> crate::driver::Prepared<'_, crate::op::recv::Recv<B>> {
-                let bytes = self.bytes();
-                crate::op::recv::Recv::on(bytes.registration(), bytes.socket(), buffer)
+            ) -> crate::driver::Prepared<'_, crate::op::Recv<B>> {
+                crate::op::recv(self.bytes(), buffer)
+            }
+
+            /// What comes, in buffers of `group` that give themselves back, until the end of the
+            /// stream or an error. Where the kernel can, it fills them without being asked each
+            /// time; a connection on which nothing comes has no buffer.
+            ///
+            /// Received is what is awaited and not much more: when [`limit`] buffers hold what was
+            /// not taken, receiving pauses until it was, and when the group has no free buffer,
+            /// until one is given back.
+            ///
+            /// # Errors
+            ///
+            /// The items': those of [`read`](Self::read), and `InvalidInput` if the group is of
+            /// another driver. The stream ends with the first.
+            ///
+            /// [`limit`]: crate::net::RecvMulti::limit
+            pub fn recv_multi(
+                &self,
+                group: &crate::driver::BufferGroup,
+            ) -> crate::net::RecvMulti<'_> {
+                crate::net::RecvMulti::new(self.bytes(), group)
             }
 
             /// Like [`read`](Self::read), into several buffers, each filled before the next. More
@@ -179,9 +199,31 @@ macro_rules! write_methods {
             pub fn send<B: crate::completion::buf::IoBuf>(
                 &self,
                 buffer: B,
-            ) -> crate::driver::Prepared<'_, crate::op::send::Send<B>> {
+            ) -> crate::driver::Prepared<'_, crate::op::Send<B>> {
+                crate::op::send(self.bytes(), buffer)
+            }
+
+            /// Like [`send`](Self::send) without copying, where the kernel can: it sends from the
+            /// buffer itself, which therefore comes back only when the peer has the bytes.
+            /// Elsewhere, and on sockets that cannot, this is [`send`](Self::send).
+            ///
+            /// Worth it from some kilobytes on, over a network card that can do it too.
+            ///
+            /// # Errors
+            ///
+            /// Those of [`send`](Self::send).
+            ///
+            /// # Cancel safety
+            ///
+            /// That of [`send`](Self::send). A dropped future's buffer is freed when the kernel has
+            /// let go of it.
+            pub fn send_zero_copy<B: crate::completion::buf::IoBuf>(
+                &self,
+                buffer: B,
+            ) -> crate::driver::Prepared<'_, crate::op::send_zero_copy::SendZeroCopy<B>> {
                 let bytes = self.bytes();
-                crate::op::send::Send::on(bytes.registration(), bytes.socket(), buffer)
+                let (registration, socket) = (bytes.registration(), bytes.socket());
+                crate::op::send_zero_copy::SendZeroCopy::on(registration, socket, buffer)
             }
 
             /// Like [`write`](Self::write), from several buffers, one after the other. More than

@@ -4,27 +4,50 @@ use std::io;
 
 use crate::completion::buf::{Filling, IoBufMut};
 use crate::completion::operation::{Operation, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Registration, Subject};
+use crate::driver::{Attempt, Emulation, Prepared, Subject, wrong_subject};
+use crate::error::would_block;
 use crate::interest::Interest;
-use crate::socket::Socket;
 use crate::source::RawSource;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sys::message;
 
-/// Receives what has come, up to the buffer's memory; 0 bytes are the end of the stream.
+use super::source::Endpoint;
+
+/// Receives what has come, up to the buffer's memory. On a stream, 0 bytes are its end.
 #[derive(Debug)]
 pub struct Recv<B> {
     source: RawSource,
     buffer: Filling<B>,
 }
 
-impl<B: IoBufMut> Recv<B> {
-    pub(crate) fn on<'a>(
-        registration: &'a Registration,
-        socket: &'a Socket,
-        buffer: B,
-    ) -> Prepared<'a, Recv<B>> {
-        let operation = Recv { source: socket.raw_source(), buffer: Filling::new(buffer) };
-        Prepared::on(registration, Subject::Socket(socket), operation)
-    }
+/// Receives what has come into a buffer, and gives it back with the result. Of a datagram that is
+/// longer than the buffer the rest is lost; [`recv_from`](super::recv_from) tells.
+///
+/// ```
+/// use mainspring::{net::UdpSocket, op};
+/// mainspring::block_on(async {
+///     let (a, b) = (UdpSocket::bind("[::1]:0").await?, UdpSocket::bind("[::1]:0").await?);
+///     a.connect(b.local_addr()?).await?;
+///     let (sent, _) = op::send(&a, "hello").await;
+///     assert_eq!(sent?, 5);
+///     let (received, buffer) = op::recv(&b, vec![0; 64]).await;
+///     assert_eq!((received?, buffer.as_slice()), (5, b"hello".as_slice()));
+///     Ok::<(), std::io::Error>(())
+/// })??;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// The system's; `QuotaExceeded` at the limit of operations; shutdown of the driver.
+///
+/// # Cancel safety
+///
+/// What a dropped future received after all is lost;
+/// [`Submission::cancel`](crate::Submission::cancel) loses nothing.
+pub fn recv<S: Endpoint + ?Sized, B: IoBufMut>(from: &S, buffer: B) -> Prepared<'_, Recv<B>> {
+    let target = from.target();
+    target.prepare(Recv { source: target.source(), buffer: Filling::new(buffer) })
 }
 
 impl<B: IoBufMut> Operation for Recv<B> {
@@ -47,10 +70,22 @@ impl<B: IoBufMut> Operation for Recv<B> {
 
 impl<B: IoBufMut> Emulation for Recv<B> {
     fn attempt(&mut self, subject: Subject<'_>) -> Attempt {
+        let memory = self.buffer.memory();
         let received = match subject {
-            Subject::Socket(socket) => socket.recv_uninit(self.buffer.memory()),
-            Subject::Nothing => Err(io::ErrorKind::InvalidInput.into()),
+            Subject::Socket(socket) => socket.recv_uninit(memory),
+            Subject::Datagrams { socket, ended } => {
+                or_end(message::recv_uninit(socket, memory), ended)
+            }
+            _ => wrong_subject(),
         };
-        Attempt::of(received.map(|count| count as u64), Interest::READABLE)
+        Attempt::of_bytes(received, Interest::READABLE)
+    }
+}
+
+/// What a receive on a datagram socket says that was told to receive no more.
+fn or_end(received: io::Result<usize>, ended: &AtomicBool) -> io::Result<usize> {
+    match received {
+        Err(error) if would_block(&error) && ended.load(Ordering::Acquire) => Ok(0),
+        received => received,
     }
 }

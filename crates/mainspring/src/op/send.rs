@@ -4,27 +4,46 @@ use std::io;
 
 use crate::completion::buf::IoBuf;
 use crate::completion::operation::{Operation, RawMemory, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Registration, Subject};
+use crate::driver::{Attempt, Emulation, Prepared, Subject, wrong_subject};
 use crate::interest::Interest;
-use crate::socket::Socket;
 use crate::source::RawSource;
+use crate::sys::message;
 
-/// Sends what there is room for, which may be less than the buffer holds.
+use super::source::Endpoint;
+
+/// Sends what there is room for, which on a stream may be less than the buffer holds.
 #[derive(Debug)]
 pub struct Send<B> {
     source: RawSource,
     buffer: B,
 }
 
-impl<B: IoBuf> Send<B> {
-    pub(crate) fn on<'a>(
-        registration: &'a Registration,
-        socket: &'a Socket,
-        buffer: B,
-    ) -> Prepared<'a, Send<B>> {
-        let operation = Send { source: socket.raw_source(), buffer };
-        Prepared::on(registration, Subject::Socket(socket), operation)
-    }
+/// Sends from a buffer, and gives it back with the number of bytes that were sent: on a stream what
+/// there was room for, of a datagram all.
+///
+/// ```
+/// use mainspring::{net::UnixStream, op};
+/// mainspring::block_on(async {
+///     let (a, b) = UnixStream::pair()?;
+///     let (sent, buffer) = op::send(&a, vec![1, 2, 3]).await;
+///     assert_eq!((sent?, buffer), (3, vec![1, 2, 3]));
+///     assert_eq!(op::recv(&b, [0; 8]).await.0?, 3);
+///     Ok::<(), std::io::Error>(())
+/// })??;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// The system's (`BrokenPipe` or `ConnectionReset` if nobody will read it); `QuotaExceeded` at the
+/// limit of operations; shutdown of the driver.
+///
+/// # Cancel safety
+///
+/// A dropped future may have sent; [`Submission::cancel`](crate::Submission::cancel) tells.
+pub fn send<S: Endpoint + ?Sized, B: IoBuf>(to: &S, buffer: B) -> Prepared<'_, Send<B>> {
+    let target = to.target();
+    target.prepare(Send { source: target.source(), buffer })
 }
 
 impl<B: IoBuf> Operation for Send<B> {
@@ -49,8 +68,9 @@ impl<B: IoBuf> Emulation for Send<B> {
     fn attempt(&mut self, subject: Subject<'_>) -> Attempt {
         let sent = match subject {
             Subject::Socket(socket) => socket.send(self.buffer.filled()),
-            Subject::Nothing => Err(io::ErrorKind::InvalidInput.into()),
+            Subject::Datagrams { socket, .. } => message::send(socket, self.buffer.filled()),
+            _ => wrong_subject(),
         };
-        Attempt::of(sent.map(|count| count as u64), Interest::WRITABLE)
+        Attempt::of_bytes(sent, Interest::WRITABLE)
     }
 }

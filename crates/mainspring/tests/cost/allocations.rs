@@ -6,11 +6,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::future::{Either, select};
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use mainspring::net::TcpStream;
 use mainspring::rt::{spawn_local, yield_now};
 use mainspring::time::{sleep, timeout};
-use mainspring::{Driver, Handle, Interest, Trigger};
+use mainspring::{BufferGroup, Driver, Handle, Interest, Trigger};
 
 use crate::allocator::allocations;
 use crate::loopback::{drive, echo, pair, registered_pair};
@@ -122,6 +122,55 @@ fn no_operation_allocates() {
         allocations() - before
     });
     assert_eq!(asked.expect("a queue that works"), 0, "allocations in {ROUNDS} messages");
+}
+
+/// Received into leased buffers, and sent from them. With fewer buffers than connections there is
+/// always one that waits for a buffer.
+#[test]
+fn no_message_in_a_leased_buffer_allocates() {
+    const CONNECTIONS: usize = 4;
+    let _watchdog = Watchdog::over("messages in leased buffers");
+    for buffers in [1, 8] {
+        let mut driver = Driver::new().expect("a driver");
+        let allocated = driver.block_on(async {
+            let group = Handle::current().buffer_group(buffers, 256).expect("a group");
+            let mut near = Vec::new();
+            for _ in 0..CONNECTIONS {
+                let (one, other) = registered_pair();
+                spawn_local(echo_leases(other, group.clone())).detach();
+                near.push(one);
+            }
+            let mut before = 0;
+            for batch in 0..WARM_UP + ROUNDS {
+                if batch == WARM_UP {
+                    before = allocations();
+                }
+                for stream in &mut near {
+                    stream.write_all(&[7; 64]).await.expect("a write");
+                }
+                for stream in &mut near {
+                    stream.read_exact(&mut [0; 64]).await.expect("an answer");
+                }
+            }
+            (allocations() - before, group.exhausted())
+        });
+        let (allocated, exhausted) = allocated.expect("a queue that works");
+        assert_eq!(allocated, 0, "allocations with {buffers} buffers");
+        assert_eq!(exhausted > 0, buffers < CONNECTIONS, "{exhausted} times without a buffer");
+    }
+}
+
+async fn echo_leases(stream: TcpStream, group: BufferGroup) {
+    let mut incoming = stream.recv_multi(&group);
+    while let Some(lease) = incoming.next().await {
+        let lease = lease.expect("a message");
+        let len = lease.len();
+        let (sent, lease) = stream.send(lease).await;
+        assert_eq!(sent.expect("room"), len);
+        // The others come to want it meanwhile.
+        yield_now().await;
+        drop(lease);
+    }
 }
 
 /// All of them at once, so that every turn has a batch.

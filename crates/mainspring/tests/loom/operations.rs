@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 
-use crate::completion::operation::{Operation, Part, RawOperation};
+use crate::completion::operation::{AfterPart, Operation, Part, RawOperation};
 use crate::completion::operation_set::{Abandoned, Dispatched, OperationSet};
 use crate::completion::slot::{Ended, Slot};
 use crate::event::Completion;
@@ -50,9 +50,9 @@ impl Operation for Probe {
         RawOperation::Nop
     }
 
-    fn part(&mut self, _part: Part) -> bool {
+    fn part(&mut self, _part: Part) -> AfterPart {
         self.touch();
-        true
+        AfterPart::Wake
     }
 
     fn finish(self, _result: io::Result<u64>) {
@@ -86,7 +86,7 @@ fn insert(set: &OperationSet, fate: &std::sync::Arc<Fate>) -> Token {
 fn tell(set: &OperationSet, token: Token, more: bool) -> Dispatched {
     let mut completions = vec![Completion { token, result: Ok(5), more, buffer: None }];
     let mut wakers = Vec::new();
-    let dispatched = set.dispatch(&mut completions, &mut wakers);
+    let dispatched = set.dispatch(&mut completions, &mut wakers, &mut Vec::new());
     wakers.into_iter().for_each(Waker::wake);
     dispatched
 }

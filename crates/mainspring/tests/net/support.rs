@@ -55,7 +55,7 @@ pub fn driver() -> Driver {
 
 /// Whether a short read may be taken for the end of what is there: not where edges are emulated.
 pub fn has_true_edges(driver: &Driver) -> bool {
-    driver.handle().backend().kind() != Kind::Poll
+    driver.handle().backend().kind() != Kind::Poll && !cfg!(windows)
 }
 
 /// Turns `driver` until nothing happens any more.
@@ -82,6 +82,24 @@ fn on_simulated_kernels<F: Future<Output = ()>>(test: &impl Fn(Handle) -> F) {
         block_on(&mut driver, test(handle));
     }
 }
+
+/// Runs `test` with a driver of its own on each of those kernels.
+pub fn on_each_kernel_with(test: impl Fn(Driver)) {
+    test(driver());
+    with_simulated_kernels(&test);
+}
+
+#[cfg(feature = "sim")]
+fn with_simulated_kernels(test: &impl Fn(Driver)) {
+    for seed in 0..20 {
+        let simulation = mainspring::Simulation::new(seed);
+        let builder = mainspring::Builder::new().simulation(&simulation);
+        test(builder.build().expect("a driver"));
+    }
+}
+
+#[cfg(not(feature = "sim"))]
+fn with_simulated_kernels(_test: &impl Fn(Driver)) {}
 
 #[cfg(not(feature = "sim"))]
 fn on_simulated_kernels<F: Future<Output = ()>>(_test: &impl Fn(Handle) -> F) {}

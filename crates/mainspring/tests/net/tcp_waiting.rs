@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -185,7 +186,7 @@ fn trying_says_would_block_and_readiness_follows() {
 fn an_operation_of_the_programs_own() {
     let mut driver = driver();
     let (stream, mut peer) = block_on(&mut driver, pair_with_std());
-    let by_hand = || rustix::io::read(&stream, &mut [0_u8; 8]).map_err(std::io::Error::from);
+    let by_hand = || socket2::SockRef::from(&stream).recv(&mut [MaybeUninit::uninit(); 8]);
     let error = stream.try_io(Interest::READABLE, by_hand).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
     assert!(poll_once(stream.async_io(Interest::READABLE, by_hand)).is_pending());

@@ -121,6 +121,9 @@ impl Sockets {
         if self.ended {
             return Err(error::shut_down());
         }
+        if u32::try_from(source.0).is_err() {
+            return Err(of_another_world());
+        }
         let base = afd::base_socket(source).map_err(explain)?;
         let orphan = self.by_source.get(&source).copied();
         if let Some(index) = orphan {
@@ -337,7 +340,7 @@ impl Sockets {
                     return self.forget(index);
                 }
                 Answer::Ready(answer) => events.list.extend(registered.report(answer)),
-                Answer::Failed(_) => {
+                Answer::Failed => {
                     // Not asked again until somebody says so: it would fail for ever.
                     registered.wanted = 0;
                     events.list.push(Event { token: registered.token, ready: BROKEN });
@@ -471,6 +474,15 @@ fn not_owned(source: RawSource) -> io::Error {
     )
 }
 
+/// The number of a handle has 32 bits, on every Windows.
+fn of_another_world() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "this queue is the system's and the source is not: register a simulated socket with a \
+         driver or poller of its simulation",
+    )
+}
+
 /// Puts the remedy beside the errors whose bare text does not tell.
 fn explain(error: io::Error) -> io::Error {
     if !is_closed(&error) {
@@ -478,10 +490,7 @@ fn explain(error: io::Error) -> io::Error {
     }
     io::Error::new(
         error.kind(),
-        format!(
-            "{error}; the number names no open socket: register a source before it is closed, and \
-             with the system's queue only sockets of the system"
-        ),
+        format!("{error}; the number names no open socket: register a source before it is closed"),
     )
 }
 

@@ -37,15 +37,6 @@ fn event(token: u64, ready: Ready) -> Event {
 }
 
 #[test]
-fn c9_flags_map_to_ready() {
-    assert!(ready(IN | RDHUP | ERR | HUP).contains(Ready::ERROR | Ready::CLOSED));
-    assert_eq!(ready(IN | RDHUP), Ready::READABLE | Ready::READ_CLOSED);
-    assert_eq!(ready(ERR), Ready::ERROR | Ready::WRITE_CLOSED);
-    assert_eq!(ready(PRI), Ready::PRIORITY);
-    assert_eq!(ready(OUT), Ready::WRITABLE);
-}
-
-#[test]
 fn c7_a_system_without_nanoseconds_waits_as_long() {
     let (mut selector, registrar) = open();
     selector.nanoseconds = false;

@@ -7,6 +7,7 @@ mod waiting;
 use std::net::Ipv4Addr;
 
 use super::*;
+use crate::ready::Ready;
 use crate::sim::{Address, Socket};
 
 /// Longer than any handshake or transfer takes with the latency as it comes.

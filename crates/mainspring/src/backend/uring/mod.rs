@@ -48,7 +48,7 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
-use super::contract::{Caps, Completer, Config, Registrar, Selector, Support};
+use super::contract::{Caps, Completer, Config, InForce, Registrar, Selector, Support};
 use features::Features;
 use key::Key;
 use readiness::Watches;
@@ -113,6 +113,12 @@ impl Selector for UringSelector {
         });
         let registrar = UringRegistrar { shared: shared.clone() };
         Ok((UringSelector { shared, clock: config.clock, hears_bell: false }, registrar))
+    }
+
+    fn in_force(&self) -> InForce {
+        let ring = self.shared.ring.lock();
+        let (setup, features) = (ring.rung().name(), ring.features().names());
+        InForce { setup, features, operations: Vec::new() }
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -210,6 +216,7 @@ impl UringSelector {
             let mut watches = shared.watches.lock();
             let (filled, ends) = watches.fill(ring);
             watches.tell_refused(events);
+            watches.end_look();
             drop(watches);
             if filled {
                 return Ok(if ring.is_pinned() { ends } else { 0 });

@@ -75,8 +75,8 @@ fn unavailable(error: &io::Error) -> Unavailable {
             "use Linux 5.13 or later built with CONFIG_IO_URING, and allow io_uring_setup, \
              io_uring_enter and io_uring_register in the seccomp profile of the container",
         ),
-        Some(libc::EPERM | libc::EACCES) => Unavailable::new(
-            format!("io_uring is forbidden here ({})", forbidden_by()),
+        Some(errno @ (libc::EPERM | libc::EACCES)) => Unavailable::new(
+            format!("io_uring is forbidden here ({})", forbidden_by(errno)),
             "set sysctl kernel.io_uring_disabled=0 (with 1, the process has to be in the group of \
              kernel.io_uring_group, or privileged), or allow io_uring_setup, io_uring_enter and \
              io_uring_register in the seccomp profile of the container",
@@ -102,7 +102,10 @@ fn unavailable(error: &io::Error) -> Unavailable {
 }
 
 /// Who says no: the switch of the kernel, or a filter in front of it.
-fn forbidden_by() -> String {
+fn forbidden_by(errno: i32) -> String {
+    if errno != libc::EPERM {
+        return "EACCES: a seccomp filter or a security module".into();
+    }
     let switch = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
     match switch.as_deref().map(str::trim) {
         Ok(value @ ("1" | "2")) => format!("kernel.io_uring_disabled is {value}"),

@@ -14,8 +14,8 @@
 //!   what was never submitted is withdrawn by saying so.
 //! - **The level** is a single request that is made anew at the next look after it fired.
 //! - **A request that ended** without being asked to (`F_MORE` clear: the queue of completions had
-//!   overflowed; `ECANCELED`: the thread that submitted it has ended) is made anew. It begins with a
-//!   look, so nothing is lost in between.
+//!   overflowed; `ECANCELED`: the thread that submitted it has ended) is made anew. It begins with
+//!   a look, so nothing is lost in between.
 //! - **A file that cannot be polled** is "ready" at once and for ever, and its request ends. So one
 //!   that ends with its first word is asked about before it is made anew.
 //! - **The word of a wake-up is what the waker said**, and a socket that wakes its readers says
@@ -37,6 +37,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::mem::take;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
@@ -54,6 +55,9 @@ use crate::trigger::Trigger;
 use super::key::Key;
 use super::ring::{DirectCancel, Done, Found, Ring};
 use super::watch::{Phase, Watch};
+
+/// Changes of one turn for which memory is kept: four kilobytes.
+const CHANGES_KEPT: usize = 1024;
 
 /// What is wanted of every descriptor, and what the kernel is still to be told.
 pub(super) struct Watches {
@@ -73,6 +77,8 @@ pub(super) struct Watches {
     untold: Vec<Token>,
     /// Events that claim urgent data on the waker's word: places in the list, with descriptors.
     doubts: Vec<(usize, RawFd)>,
+    /// What poll(2) is asked about them.
+    lines: Vec<poll::Polled>,
     cancel: DirectCancel,
     /// One thread turns the queue: removals are left to its next turn, which is soon.
     pinned: bool,
@@ -119,6 +125,7 @@ impl Watches {
             verdicts: HashMap::new(),
             untold: Vec::new(),
             doubts: Vec::new(),
+            lines: Vec::new(),
             cancel,
             pinned,
             lazy: pinned && cancel.can_match_files(),
@@ -372,7 +379,7 @@ impl Watches {
     /// is found out.
     pub(super) fn begin_look(&mut self) {
         self.changed.append(&mut self.later);
-        for contest in std::mem::take(&mut self.contests) {
+        for contest in take(&mut self.contests) {
             let changes = self.watch(contest.descriptor).is_of(contest.token);
             let settled = if changes { self.modify_now(contest) } else { self.add_now(contest) };
             if let Err(error) = settled {
@@ -461,11 +468,15 @@ impl Watches {
             // Told without being asked for, and not by the other mechanisms.
             return;
         }
-        let ready = ready(flags & !POLLRDBAND);
-        if flags & POLLRDBAND != 0 && ready.is_priority() {
-            self.doubts.push((events.list.len(), descriptor));
+        let (token, ready) = (watch.token(), ready(flags & !POLLRDBAND));
+        match events.list.last_mut() {
+            // Two wake-ups in a row, of which the first was not worked on before the second came.
+            Some(last) if last.token == token => last.ready |= ready,
+            _ => events.list.push(Event { token, ready }),
         }
-        events.list.push(Event { token: watch.token(), ready });
+        if flags & POLLRDBAND != 0 && ready.is_priority() {
+            self.doubts.push((events.list.len() - 1, descriptor));
+        }
     }
 
     /// A request that ended with its first word: whether its file can be watched at all.
@@ -506,14 +517,18 @@ impl Watches {
         if self.doubts.is_empty() {
             return;
         }
-        let doubts = std::mem::take(&mut self.doubts);
-        let lines = doubts.iter().map(|&(_, descriptor)| {
+        let (doubts, mut lines) = (take(&mut self.doubts), take(&mut self.lines));
+        lines.extend(doubts.iter().map(|&(_, descriptor)| {
             poll::Polled::new(RawSource(descriptor.unsigned_abs().into()), poll::PRI)
-        });
-        let mut lines: Vec<poll::Polled> = lines.collect();
+        }));
         self.counters.system_call(SystemCall::Inspect);
+        let interrupted = |error: &io::Error| error.kind() == io::ErrorKind::Interrupted;
+        let mut asked = poll::wait_ns(&mut lines, Some(Duration::ZERO));
+        while asked.as_ref().is_err_and(interrupted) {
+            asked = poll::wait_ns(&mut lines, Some(Duration::ZERO));
+        }
         // If it cannot be asked, the claim stands: one that was false is met by `WouldBlock`.
-        if poll::wait_ns(&mut lines, Some(Duration::ZERO)).is_ok() {
+        if asked.is_ok() {
             for (&(at, descriptor), line) in doubts.iter().zip(&lines) {
                 if line.answer() & poll::PRI == 0 {
                     self.take_back_urgent(&mut events.list[at], descriptor);
@@ -521,8 +536,9 @@ impl Watches {
             }
             events.list.retain(|event| !event.ready.is_empty());
         }
-        self.doubts = doubts;
+        (self.doubts, self.lines) = (doubts, lines);
         self.doubts.clear();
+        self.lines.clear();
     }
 
     fn take_back_urgent(&mut self, event: &mut Event, descriptor: RawFd) {
@@ -532,6 +548,13 @@ impl Watches {
         if event.ready.is_empty() && spent {
             // A shot that hit nothing.
             self.schedule_later(descriptor);
+        }
+    }
+
+    /// Gives back what a burst of changes has taken.
+    pub(super) fn end_look(&mut self) {
+        if self.changed.is_empty() && self.changed.capacity() > CHANGES_KEPT {
+            self.changed.shrink_to(CHANGES_KEPT);
         }
     }
 

@@ -5,12 +5,12 @@
 //! A ring that one thread turns can leave out what a kernel does for several. From the best rung
 //! down, each where the kernel refuses (`EINVAL`) the one above:
 //!
-//! | rung            | flags                           | Linux | completions are worked on            |
-//! |-----------------|---------------------------------|-------|--------------------------------------|
-//! | `Deferred`      | `SINGLE_ISSUER` `DEFER_TASKRUN` | 6.1   | in our own wait, and nowhere else    |
-//! | `SingleIssuer`  | `SINGLE_ISSUER` `COOP_TASKRUN`  | 6.0   | at the thread's next way into kernel |
-//! | `Cooperative`   | `COOP_TASKRUN`                  | 5.19  | the same                             |
-//! | `Plain`         |                                 | 5.13  | at once, by an interruption          |
+//! | rung           | flags                           | Linux | completions are worked on         |
+//! |----------------|---------------------------------|-------|-----------------------------------|
+//! | `Deferred`     | `SINGLE_ISSUER` `DEFER_TASKRUN` | 6.1   | in our own wait, and nowhere else |
+//! | `SingleIssuer` | `SINGLE_ISSUER` `COOP_TASKRUN`  | 6.0   | at the thread's next kernel entry |
+//! | `Cooperative`  | `COOP_TASKRUN`                  | 5.19  | the same                          |
+//! | `Plain`        |                                 | 5.13  | at once, by an interruption       |
 //!
 //! A ring that several threads may turn is `Plain`. Its requests belong to the threads that
 //! submitted them, and their completions are worked on there: with `COOP_TASKRUN` they would wait
@@ -153,7 +153,9 @@ impl Ring {
         let cancel = DirectCancel::of(&ring, features);
         features.direct_cancel = cancel.features.direct_cancel;
         features.file_match = cancel.features.file_match;
-        features.ring_index &= owner.is_some();
+        // What came to the kernel with the one is not there without the other.
+        let since_5_18 = features.submit_all || !allowed.submit_all;
+        features.ring_index &= owner.is_some() && since_5_18;
         let iowait = if features.no_iowait { sys::ENTER_NO_IOWAIT } else { 0 };
         Ok(Ring {
             target: ring.as_raw_fd(),

@@ -24,7 +24,7 @@ fn completion(token: Token, result: io::Result<u64>) -> Completion {
 /// Dispatches and wakes.
 fn dispatch(set: &OperationSet, completions: Vec<Completion>) -> Dispatched {
     let (mut completions, mut wakers) = (completions, Vec::new());
-    let dispatched = set.dispatch(&mut completions, &mut wakers);
+    let dispatched = set.dispatch(&mut completions, &mut wakers, &mut Vec::new());
     assert!(completions.is_empty());
     wakers.into_iter().for_each(Waker::wake);
     dispatched
@@ -327,7 +327,7 @@ fn no_operation_allocates_once_the_lists_have_their_size() {
         let token = insert(&set, &fates, Panics::Never);
         assert!(set.poll::<Small>(token, &waker).is_pending());
         completions.push(completion(token, Ok(1)));
-        assert_eq!(set.dispatch(&mut completions, &mut wakers), GOOD);
+        assert_eq!(set.dispatch(&mut completions, &mut wakers, &mut Vec::new()), GOOD);
         wakers.drain(..).for_each(Waker::wake);
         assert_eq!(take(&set, token).unwrap(), 1);
     };

@@ -66,7 +66,7 @@ fn c11_an_abandoned_operation_stays_until_its_last_completion() {
         assert!(slot.poll::<Probe<BYTES>>(0, &waker).is_pending());
         assert!(slot.abandon(0).expect("it runs").is_some(), "the waker is given back");
         assert!(slot.is_submitted());
-        assert!(slot.part(0, part()).expect("it has not ended"));
+        assert_eq!(slot.part(0, part()).expect("it has not ended"), AfterPart::Wake);
         assert_eq!(fates.count(), [1, 0, 0], "a part may still come");
         assert!(matches!(slot.complete(0, Ok(3)), Ended::Abandoned));
         assert_eq!(fates.count(), [1, 0, 0]);
@@ -161,9 +161,9 @@ fn an_operation_is_begun_where_it_stays() {
             crate::completion::operation::RawOperation::Nop
         }
 
-        fn part(&mut self, _part: Part) -> bool {
+        fn part(&mut self, _part: Part) -> AfterPart {
             assert_eq!(self.0, std::ptr::from_ref(self).addr());
-            false
+            AfterPart::Nothing
         }
 
         fn finish(self, _result: io::Result<u64>) {}
@@ -173,7 +173,7 @@ fn an_operation_is_begun_where_it_stays() {
 
     let slot = Slot::new();
     slot.place(Located(0), Operation::raw);
-    assert!(!slot.part(0, part()).expect("it has not ended"));
+    assert_eq!(slot.part(0, part()).expect("it has not ended"), AfterPart::Nothing);
     let inside =
         std::ptr::from_ref(&slot).addr()..std::ptr::from_ref(&slot).addr() + size_of::<Slot>();
     let located: Located = slot.withdraw();

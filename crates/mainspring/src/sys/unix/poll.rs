@@ -8,9 +8,11 @@
 //! - <https://man7.org/linux/man-pages/man2/poll.2.html> (`ppoll`: a timeout in nanoseconds)
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::time::Duration;
 
+use crate::interest::Interest;
+use crate::ready::Ready;
 use crate::source::RawSource;
 
 /// Data, a connection, or the end of the stream.
@@ -108,9 +110,64 @@ fn milliseconds(timeout: Option<Duration>) -> i32 {
     }
 }
 
+/// What `source` is ready for at this moment, of what is asked, with errors and ends.
+///
+/// # Errors
+///
+/// The system's.
+pub(crate) fn look(source: impl AsFd, interest: Interest) -> io::Result<Ready> {
+    let mut events = 0;
+    for (asked, flags) in [
+        (interest.is_readable(), IN | RDHUP),
+        (interest.is_writable(), OUT),
+        (interest.is_priority(), PRI),
+    ] {
+        events |= if asked { flags } else { 0 };
+    }
+    let mut lines = [Polled::own(source.as_fd(), events)];
+    while let Err(error) = wait_ms(&mut lines, Some(Duration::ZERO)) {
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+    Ok(ready_of(lines[0].answer() as u32))
+}
+
+/// The kernel's bits in this crate's words (clause C9); `POLLNVAL` is not among them.
+///
+/// `POLLHUP` closes both sides. An error beside a writable end, or alone, is the broken pipe of
+/// a writer whose reader has gone. A reset is `IN|RDHUP|ERR|HUP`: both sides closed and an error.
+pub(crate) fn ready_of(flags: u32) -> Ready {
+    let has = |flag: i16| flags & flag as u32 != 0;
+    let mut ready = Ready::EMPTY;
+    let mut set = |condition: bool, bits: Ready| {
+        if condition {
+            ready |= bits;
+        }
+    };
+    set(has(IN), Ready::READABLE);
+    set(has(OUT), Ready::WRITABLE);
+    set(has(PRI), Ready::PRIORITY);
+    set(has(ERR), Ready::ERROR);
+    set(has(HUP | RDHUP), Ready::READ_CLOSED);
+    let broken_pipe = has(ERR) && (has(OUT) || flags == ERR as u32);
+    set(has(HUP) || broken_pipe, Ready::WRITE_CLOSED);
+    ready
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn c9_flags_map_to_ready() {
+        let ready = |flags: i16| ready_of(flags as u32);
+        assert!(ready(IN | RDHUP | ERR | HUP).contains(Ready::ERROR | Ready::CLOSED));
+        assert_eq!(ready(IN | RDHUP), Ready::READABLE | Ready::READ_CLOSED);
+        assert_eq!(ready(ERR), Ready::ERROR | Ready::WRITE_CLOSED);
+        assert_eq!(ready(PRI), Ready::PRIORITY);
+        assert_eq!(ready(OUT), Ready::WRITABLE);
+    }
 
     #[test]
     fn c7_milliseconds_round_up_and_saturate() {

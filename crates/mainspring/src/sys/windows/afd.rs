@@ -226,7 +226,7 @@ pub(crate) enum Answer {
     /// The request was cancelled, by us or with the thread that made it.
     Cancelled,
     /// The driver could not tell.
-    Failed(io::Error),
+    Failed,
 }
 
 impl Request {
@@ -327,7 +327,7 @@ impl Request {
         match status {
             STATUS_PENDING => None,
             STATUS_CANCELLED => Some(Answer::Cancelled),
-            status if status < 0 => Some(Answer::Failed(error_of(status))),
+            status if status < 0 => Some(Answer::Failed),
             _ => Some(Answer::Ready(self.events())),
         }
     }

@@ -2,7 +2,10 @@
 
 pub(crate) mod afd;
 pub(crate) mod affinity;
+pub(crate) mod console;
+pub(crate) mod header;
 pub(crate) mod message;
+pub(crate) mod poll;
 pub(crate) mod port;
 pub(crate) mod reuse_port;
 pub(crate) mod socket;
@@ -10,4 +13,4 @@ mod source;
 pub(crate) mod tcp;
 
 pub use source::AsSource;
-pub(crate) use source::raw_source;
+pub(crate) use source::{BorrowedSource, raw_source};

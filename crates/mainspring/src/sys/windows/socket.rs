@@ -9,11 +9,14 @@
 
 use std::io::{self, IoSlice, IoSliceMut, Read as _};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::os::windows::io::{FromRawSocket, RawSocket};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use windows_sys::Win32::Networking::WinSock::{
-    MSG_PEEK, WSA_NOT_ENOUGH_MEMORY, WSAEALREADY, WSAECONNABORTED, WSAECONNRESET, WSAEINPROGRESS,
-    WSAEISCONN, WSAEMFILE, WSAENOBUFS, WSAENOTCONN, WSAEWOULDBLOCK,
+    MSG_PEEK, SD_BOTH, SD_RECEIVE, SD_SEND, WSA_NOT_ENOUGH_MEMORY, WSAEALREADY, WSAECONNABORTED,
+    WSAECONNRESET, WSAEINPROGRESS, WSAEISCONN, WSAEMFILE, WSAENOBUFS, WSAENOTCONN, WSAENOTSOCK,
+    WSAESHUTDOWN, WSAEWOULDBLOCK,
 };
 
 use super::message::uninit;
@@ -76,6 +79,16 @@ pub(crate) fn accept(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     Ok((socket, address))
 }
 
+/// Takes over a connection that an operation of the system has accepted. `number` is the result
+/// of that operation, and is taken over once.
+pub(crate) fn accepted(number: u64) -> io::Result<Socket> {
+    let number = RawSocket::try_from(number);
+    let number = number.map_err(|_| io::Error::from_raw_os_error(WSAENOTSOCK))?;
+    // SAFETY: the system made this number for the operation whose result it is, and the callers,
+    // which are the ends of those operations, hand each result over once.
+    Ok(unsafe { Socket::from_raw_socket(number) })
+}
+
 /// What an error of [`accept`] is about.
 pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
     match error.raw_os_error() {
@@ -96,6 +109,15 @@ pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<bool> {
             Some(WSAEISCONN) => Ok(true),
             _ => Err(error),
         },
+    }
+}
+
+/// Winsock's number of a shutdown.
+pub(crate) fn shutdown_number(how: Shutdown) -> i32 {
+    match how {
+        Shutdown::Read => SD_RECEIVE,
+        Shutdown::Write => SD_SEND,
+        Shutdown::Both => SD_BOTH,
     }
 }
 
@@ -132,12 +154,21 @@ pub(crate) fn recv_unix_uninit(
 
 /// Writes from `buffer`.
 pub(crate) fn send(socket: &Socket, buffer: &[u8]) -> io::Result<usize> {
-    socket.send(buffer)
+    socket.send(buffer).map_err(broken)
 }
 
 /// Writes from several buffers, one after the other.
 pub(crate) fn send_vectored(socket: &Socket, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-    socket.send_vectored(&buffers[..buffers.len().min(BUFFERS_MAX)])
+    let some = buffers.len().min(BUFFERS_MAX);
+    socket.send_vectored(&buffers[..some]).map_err(broken)
+}
+
+/// A write after the end is a broken pipe, as everywhere.
+fn broken(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(WSAESHUTDOWN) => io::Error::new(io::ErrorKind::BrokenPipe, error),
+        _ => error,
+    }
 }
 
 /// The bytes of a Unix address. Only the simulated kernel has such sockets here.

@@ -1,6 +1,6 @@
 //! What can be registered on Windows: anything with a socket.
 
-use std::os::windows::io::{AsRawSocket, AsSocket};
+use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket};
 
 use crate::source::RawSource;
 
@@ -23,6 +23,9 @@ impl<T: AsSocket + ?Sized> AsSource for T {
         self.as_socket().as_raw_socket() as u64
     }
 }
+
+/// A borrowed source: on Windows a socket.
+pub(crate) type BorrowedSource<'a> = BorrowedSocket<'a>;
 
 /// The number of a source, as the backends take it.
 pub(crate) fn raw_source(source: &(impl AsSource + ?Sized)) -> RawSource {

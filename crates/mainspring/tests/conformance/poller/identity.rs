@@ -4,7 +4,6 @@ use std::io;
 
 use mainspring::{Interest, Ready, Token, Trigger};
 
-use crate::counts::counted;
 use crate::watch::{BOTH, Watch};
 use crate::world::World;
 
@@ -60,7 +59,7 @@ pub(crate) fn c5_a_source_closed_while_a_duplicate_lives_leaves_stale_events(wor
     assert_eq!(watch.registry().metrics().sources_now, 1);
     b.put(b"x");
     watch.silence();
-    counted(watch.registry().metrics().stale_events, world.leftovers());
+    world.left_over(watch.registry().metrics().stale_events);
     d.put(b"x");
     watch.until(OTHER, Ready::READABLE);
     assert_eq!(twin.drain(), 1, "and the duplicate works");
@@ -96,7 +95,7 @@ pub(crate) fn c5_a_closed_number_is_usable_again_for_another_file(world: &World)
     watch.add(&newcomer, NEW, Interest::READABLE, Trigger::Edge);
     b.put(b"x");
     watch.silence();
-    counted(watch.registry().metrics().stale_events, world.leftovers());
+    world.left_over(watch.registry().metrics().stale_events);
     d.put(b"x");
     watch.until(NEW, Ready::READABLE);
 }

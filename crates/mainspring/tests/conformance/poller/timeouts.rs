@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use mainspring::{Interest, Ready, Token, Trigger};
 
-use crate::counts::counted;
 use crate::watch::Watch;
 use crate::world::{PATIENCE, World};
 
@@ -83,7 +82,7 @@ pub(crate) fn c7_a_stale_event_does_not_shorten_a_wait(world: &World) {
     let (begun, timeout) = (world.now(), Duration::from_millis(20));
     assert_eq!(watch.wait(Some(timeout)), (vec![], false));
     assert!(world.now() - begun >= timeout);
-    counted(watch.registry().metrics().stale_events, world.leftovers());
+    world.left_over(watch.registry().metrics().stale_events);
 }
 
 pub(crate) fn c7_what_is_ready_is_reported_at_once(world: &World) {

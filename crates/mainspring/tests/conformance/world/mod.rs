@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use mainspring::{AsSource, Builder, Choice, Driver, Kind, Poller};
 
+use crate::counts::counted;
+
 #[cfg(windows)]
 use windows as machine;
 
@@ -130,10 +132,16 @@ impl World {
         self.kind == Kind::Iocp
     }
 
-    /// How often a source is reported that was closed and lives on in a duplicate: once each time
-    /// it becomes ready, or never.
-    pub(crate) fn leftovers(&self) -> u64 {
-        u64::from(self.remembers() && self.kind != Kind::Uring)
+    /// So often was a source reported that had been closed and lived on in a duplicate: once where
+    /// the kernel cannot be told of its end, never where nothing is remembered, and on a ring once
+    /// if the report was faster than the end.
+    #[track_caller]
+    pub(crate) fn left_over(&self, stale: u64) {
+        let expected = match self.kind {
+            Kind::Uring => stale.min(1),
+            _ => u64::from(self.remembers()),
+        };
+        counted(stale, expected);
     }
 
     /// Whether a removed source is let go of before the removal returns, also while another thread
@@ -142,9 +150,12 @@ impl World {
         self.kind != Kind::Uring
     }
 
-    /// Whether adding and modifying are system calls of their own.
-    pub(crate) fn calls_to_change(&self) -> bool {
-        !(self.pinned && self.kind == Kind::Uring)
+    /// So many changes of a source cost this many system calls of their own: one each, or none
+    /// where they go with the next turn, on a kernel that has all that takes.
+    #[track_caller]
+    pub(crate) fn change_cost(&self, calls: u64, changes: u64) {
+        let leaves_it = self.pinned && self.kind == Kind::Uring && calls == 0;
+        counted(calls, if leaves_it { 0 } else { changes });
     }
 
     /// A poller of this kind.

@@ -6,6 +6,7 @@
 //! takes it: the suite runs on one thread here.
 
 use std::io::{self, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket};
 use std::time::Duration;
@@ -93,6 +94,14 @@ impl Socket {
     /// Sends one byte of urgent data.
     pub(crate) fn put_urgent(&self, byte: u8) {
         assert_eq!(self.open().send_out_of_band(&[byte]).expect("room to send"), 1);
+    }
+
+    /// Takes the urgent byte.
+    pub(crate) fn receive_urgent(&self) -> Option<u8> {
+        let mut byte = [MaybeUninit::new(0)];
+        let count = self.open().recv_out_of_band(&mut byte).ok()?;
+        // SAFETY: it was initialised above, and the call writes initialised bytes.
+        (count == 1).then_some(unsafe { byte[0].assume_init() })
     }
 
     /// A number with free ones below it: a duplication opens two handles, closes the first, and
