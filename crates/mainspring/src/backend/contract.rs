@@ -243,6 +243,22 @@ pub(crate) trait Completer: Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    /// Hands over several operations, of which each begins when the one before has succeeded; when
+    /// one fails, those behind it end as cancelled. All of them are begun, or none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`submit`](Self::submit); `InvalidInput` for a chain that is too long.
+    ///
+    /// # Safety
+    ///
+    /// That of [`submit`](Self::submit), for each.
+    #[allow(dead_code, reason = "called by who chains operations")]
+    unsafe fn submit_chain(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
+        let _ = chain;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Ends an operation early. Never lost, also with a full queue (C11).
     fn cancel(&self, token: Token) -> Cancel {
         let _ = token;

@@ -12,6 +12,24 @@ impl Counters {
 
     pub(crate) fn turn(&self, _events: u64, _stale: u64, _timers: u64) {}
 
+    #[allow(dead_code, reason = "counted where there is a ring")]
+    pub(crate) fn ring(&self, _requests: u64, _completions: u64) {}
+
+    #[allow(dead_code, reason = "counted where there is a ring")]
+    pub(crate) fn overflow(&self) {}
+
+    #[allow(dead_code, reason = "counted where the kernel fills groups")]
+    pub(crate) fn buffers_exhausted(&self) {}
+
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_requested(&self) {}
+
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_found_nothing(&self) {}
+
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_found_it_at_work(&self) {}
+
     #[allow(dead_code, reason = "some backends leave that to the layer above")]
     pub(crate) fn stale_event(&self) {}
 
@@ -45,6 +63,12 @@ mod tests {
         let counters = Counters::default();
         counters.turn(1, 1, 1);
         counters.stale_event();
+        counters.ring(1, 1);
+        counters.overflow();
+        counters.buffers_exhausted();
+        counters.cancel_requested();
+        counters.cancel_found_nothing();
+        counters.cancel_found_it_at_work();
         counters.park(1, 1);
         counters.wake(true);
         counters.waker_panic();

@@ -47,6 +47,13 @@ pub(crate) struct Counters {
     sources_ever: AtomicU64,
     operations_leaked: AtomicU64,
     operation_panics: AtomicU64,
+    requests: AtomicU64,
+    completions: AtomicU64,
+    overflows: AtomicU64,
+    buffers_exhausted: AtomicU64,
+    cancels: AtomicU64,
+    cancels_late: AtomicU64,
+    cancels_at_work: AtomicU64,
     timers_fired: AtomicU64,
     parked_total_ns: AtomicU64,
     working_total_ns: AtomicU64,
@@ -71,6 +78,43 @@ impl Counters {
             add_alone(&self.timers_fired, timers);
         }
         self.events_per_turn.record(events);
+    }
+
+    /// A ring took requests and gave completions; only the turning thread calls this.
+    #[allow(dead_code, reason = "counted where there is a ring")]
+    pub(crate) fn ring(&self, requests: u64, completions: u64) {
+        add_alone(&self.requests, requests);
+        add_alone(&self.completions, completions);
+    }
+
+    /// A ring's queue of completions had overflowed.
+    #[allow(dead_code, reason = "counted where there is a ring")]
+    pub(crate) fn overflow(&self) {
+        add_alone(&self.overflows, 1);
+    }
+
+    /// An operation ended because its group had no buffer left.
+    #[allow(dead_code, reason = "counted where the kernel fills groups")]
+    pub(crate) fn buffers_exhausted(&self) {
+        add_alone(&self.buffers_exhausted, 1);
+    }
+
+    /// Somebody asked for the end of an operation.
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_requested(&self) {
+        self.cancels.fetch_add(1, Relaxed);
+    }
+
+    /// The operation had ended by then.
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_found_nothing(&self) {
+        add_alone(&self.cancels_late, 1);
+    }
+
+    /// The operation could not be stopped any more.
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_found_it_at_work(&self) {
+        add_alone(&self.cancels_at_work, 1);
     }
 
     /// A backend itself dropped an event that outlived its registration.
@@ -129,6 +173,13 @@ impl Counters {
             sources_ever: self.sources_ever.load(Relaxed),
             operations_leaked: self.operations_leaked.load(Relaxed),
             operation_panics: self.operation_panics.load(Relaxed),
+            requests: self.requests.load(Relaxed),
+            completions: self.completions.load(Relaxed),
+            overflows: self.overflows.load(Relaxed),
+            buffers_exhausted: self.buffers_exhausted.load(Relaxed),
+            cancels: self.cancels.load(Relaxed),
+            cancels_late: self.cancels_late.load(Relaxed),
+            cancels_at_work: self.cancels_at_work.load(Relaxed),
             timers_fired: self.timers_fired.load(Relaxed),
             parked: Duration::from_nanos(self.parked_total_ns.load(Relaxed)),
             working: Duration::from_nanos(self.working_total_ns.load(Relaxed)),

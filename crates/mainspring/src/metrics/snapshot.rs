@@ -96,6 +96,21 @@ pub struct Metrics {
     /// Panics of buffers whose operation had ended after its future was dropped, each caught so
     /// that the other operations were not disturbed.
     pub operation_panics: u64,
+    /// Requests that a ring took: operations, watches, cancels. System calls are
+    /// [`SystemCall::Wait`].
+    pub requests: u64,
+    /// Completions that a ring gave.
+    pub completions: u64,
+    /// How often a ring's queue of completions had overflowed and was read again.
+    pub overflows: u64,
+    /// Operations that ended because their group had no buffer left.
+    pub buffers_exhausted: u64,
+    /// Operations of the kernel that were asked to end early.
+    pub cancels: u64,
+    /// Those of them that had ended when the kernel was asked.
+    pub cancels_late: u64,
+    /// Those of them that the kernel could not stop any more.
+    pub cancels_at_work: u64,
     /// Timers waiting now.
     pub timers_now: u64,
     /// Timers that fired.

@@ -21,7 +21,7 @@
 //! Cancels that find nothing (the operation has just ended: `ENOENT`) or find it at work already
 //! (`EALREADY`) need no answer: the terminal completion comes in each case.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ use io_uring::squeue;
 use crate::sync::{Arc, Condvar, Mutex, OwnedCell, Owner};
 use crate::token::Token;
 
+use super::buffers::Groups;
 use super::key::Key;
 use super::ring::Ring;
 
@@ -45,6 +46,8 @@ const KEPT: usize = 512;
 struct Request {
     token: Token,
     entry: squeue::Entry,
+    /// The group whose buffers it fills.
+    group: Option<u16>,
     /// The next one begins when this one has succeeded.
     linked: bool,
 }
@@ -55,32 +58,32 @@ struct Queue {
     requests: VecDeque<Request>,
 }
 
-/// Where an operation was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// In the queue: the index.
-    At(usize),
-    Nowhere,
+/// What is noted of operations that go to the kernel.
+pub(super) struct Moved<'a> {
+    pub(super) count: &'a mut usize,
+    pub(super) groups: &'a mut Groups,
+    /// The tokens of all, where they are needed.
+    pub(super) named: &'a mut Option<HashSet<Token>>,
 }
 
 impl Queue {
     /// Looks from both ends at once: what is cancelled is often the oldest or the newest.
-    fn find(&self, token: Token) -> Place {
+    fn find(&self, token: Token) -> Option<usize> {
         let length = self.requests.len();
         for at in 0..length.div_ceil(2) {
             for at in [at, length - 1 - at] {
                 if self.requests[at].token == token {
-                    return Place::At(at);
+                    return Some(at);
                 }
             }
         }
-        Place::Nowhere
+        None
     }
 
     /// Takes an operation out, if it is here. What was to begin after it in a chain is taken out
     /// too, into `severed`.
     fn withdraw(&mut self, token: Token, severed: &mut Vec<Token>) -> bool {
-        let Place::At(at) = self.find(token) else { return false };
+        let Some(at) = self.find(token) else { return false };
         if let Some(before) = at.checked_sub(1) {
             self.requests[before].linked = false;
         }
@@ -104,19 +107,25 @@ impl Queue {
     /// # Safety
     ///
     /// The memory that the operations name is theirs until their terminal completions.
-    unsafe fn move_into(&mut self, ring: &mut Ring, moved: &mut usize) -> bool {
+    unsafe fn move_into(&mut self, ring: &mut Ring, moved: &mut Moved<'_>) -> bool {
         while !self.requests.is_empty() {
             let chain = self.chain();
             if ring.room() < chain {
                 return false;
             }
-            for Request { token, entry, linked } in self.requests.drain(..chain) {
+            for Request { token, entry, group, linked } in self.requests.drain(..chain) {
                 let link = if linked { squeue::Flags::IO_LINK } else { squeue::Flags::empty() };
                 let entry = entry.flags(link).user_data(Key::Operation(token).pack());
                 // SAFETY: the caller vouches for the memory.
                 let pushed = unsafe { ring.push_operation(&entry) };
                 debug_assert!(pushed, "there was room");
-                *moved += 1;
+                *moved.count += 1;
+                if let Some(named) = moved.named {
+                    named.insert(token);
+                }
+                if let Some(group) = group {
+                    moved.groups.begin(token, group);
+                }
             }
         }
         if self.requests.capacity() > KEPT {
@@ -170,16 +179,24 @@ impl Operations {
         self.local.as_ref().and_then(|local| local.with(act))
     }
 
-    /// Takes a chain of operations on; true if the turn has to be told of it.
-    pub(super) fn submit(&self, chain: &mut Vec<(Token, squeue::Entry)>) -> io::Result<bool> {
+    /// Takes on a chain of operations, of which each begins when the one before has succeeded; true
+    /// if the turn has to be told of it.
+    ///
+    /// # Errors
+    ///
+    /// `QuotaExceeded` if the inbox is full; then none was taken.
+    pub(super) fn submit(
+        &self,
+        chain: impl ExactSizeIterator<Item = (Token, squeue::Entry, Option<u16>)>,
+    ) -> io::Result<bool> {
         let last = chain.len().saturating_sub(1);
-        let mut requests = chain.drain(..).enumerate().map(|(at, (token, entry))| Request {
+        let mut requests = chain.enumerate().map(|(at, (token, entry, group))| Request {
             token,
             entry,
+            group,
             linked: at < last,
         });
-        let taken = self.with_local(|queue| queue.requests.extend(requests.by_ref()));
-        if taken.is_some() {
+        if self.with_local(|queue| queue.requests.extend(requests.by_ref())).is_some() {
             return Ok(false);
         }
         let mut inbox = self.inbox.lock();
@@ -218,7 +235,8 @@ impl Operations {
         let mut inbox = self.inbox.lock();
         batch.cancels.append(&mut inbox.cancels);
         batch.cancelled.append(&mut inbox.severed);
-        std::mem::swap(&mut batch.queue.requests, &mut inbox.queue.requests);
+        batch.queue.requests.append(&mut inbox.queue.requests);
+        inbox.queue.requests.shrink_to(KEPT);
         let cancels = &mut batch.cancels;
         let Batch { queue, cancelled, .. } = batch;
         let waits = self.with_local(|local| {
@@ -236,7 +254,8 @@ impl Operations {
         batch.in_transit = inbox.in_transit;
     }
 
-    /// The turn has come back from the kernel with all that it took.
+    /// The turn has come back from the kernel, which has all that it took out of a queue, or it goes
+    /// on without the kernel.
     pub(super) fn end(&self, batch: &mut Batch) {
         if !std::mem::take(&mut batch.in_transit) {
             return;
@@ -248,37 +267,33 @@ impl Operations {
         }
     }
 
-    /// Whether the turn has something to do.
-    pub(super) fn is_pending(&self) -> bool {
-        let inbox = self.inbox.lock();
-        !(inbox.queue.requests.is_empty() && inbox.cancels.is_empty() && inbox.severed.is_empty())
-    }
-
     /// Moves what there is room for into the ring, operations first and cancels behind them.
-    /// Returns whether all found room, and the number of operations moved.
+    /// Returns whether all found room.
     ///
     /// # Safety
     ///
     /// The memory that the operations name is theirs until their terminal completions.
-    pub(super) unsafe fn move_into(&self, ring: &mut Ring, batch: &mut Batch) -> (bool, usize) {
-        let mut moved = 0;
+    pub(super) unsafe fn move_into(
+        &self,
+        ring: &mut Ring,
+        batch: &mut Batch,
+        moved: &mut Moved<'_>,
+    ) -> bool {
         // SAFETY: the caller vouches for the memory.
-        let emptied = unsafe { batch.queue.move_into(ring, &mut moved) };
-        let emptied = emptied && {
+        let mut all = unsafe { batch.queue.move_into(ring, moved) };
+        if all {
             // SAFETY: the same.
-            let local = self.with_local(|queue| unsafe { queue.move_into(ring, &mut moved) });
-            local.unwrap_or(true)
-        };
-        if !emptied {
-            return (false, moved);
+            let local = self.with_local(|queue| unsafe { queue.move_into(ring, moved) });
+            all = local.unwrap_or(true);
         }
-        while let Some(&token) = batch.cancels.last() {
-            if !ring.push_cancel(Key::Operation(token)) {
-                return (false, moved);
+        while let (true, Some(&token)) = (all, batch.cancels.last()) {
+            all = ring.push_cancel(Key::Operation(token));
+            if all {
+                batch.cancels.pop();
             }
-            batch.cancels.pop();
         }
-        (true, moved)
+        batch.emptied = all;
+        all
     }
 
     /// Takes back everything that the kernel has not seen.
@@ -304,6 +319,15 @@ pub(super) struct Batch {
     /// Operations that ended without the kernel's help.
     pub(super) cancelled: Vec<Token>,
     in_transit: bool,
+    /// The ring has all of it.
+    emptied: bool,
+}
+
+impl Batch {
+    /// Whether nothing is left to be moved into the ring.
+    pub(super) fn is_emptied(&self) -> bool {
+        self.emptied
+    }
 }
 
 fn inbox_full() -> io::Error {

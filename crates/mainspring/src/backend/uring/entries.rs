@@ -15,12 +15,16 @@ use crate::source::RawSource;
 use super::readiness::events_of;
 
 /// The operations that this kernel knows.
-pub(super) struct Known(Probe);
+pub(super) struct Known {
+    probe: Probe,
+    /// Whether a receive may fill several buffers of a group at once.
+    bundles: bool,
+}
 
 impl Known {
     /// What the kernel said.
-    pub(super) fn new(probe: Probe) -> Known {
-        Known(probe)
+    pub(super) fn new(probe: Probe, bundles: bool) -> Known {
+        Known { probe, bundles }
     }
 
     /// The entry of an operation.
@@ -30,8 +34,20 @@ impl Known {
     /// `Unsupported` if the kernel does not know it; `InvalidInput` for a source that is not the
     /// system's.
     pub(super) fn entry(&self, operation: &RawOperation) -> io::Result<squeue::Entry> {
-        let entry = entry(operation)?;
-        if self.0.is_supported(entry.get_opcode() as u8) {
+        let mut operation = *operation;
+        if let RawOperation::RecvMulti { bundle, .. } = &mut operation {
+            *bundle &= self.bundles;
+        }
+        let entry = entry(&operation)?;
+        // Some came as a flag of an operation that was there before; the kernel tells only those,
+        // and so an operation that came with the same version answers for the flag.
+        let companion = match operation {
+            RawOperation::AcceptMulti { .. } => opcode::Socket::CODE,
+            RawOperation::RecvMulti { .. } => opcode::SendZc::CODE,
+            _ => opcode::Nop::CODE,
+        };
+        let codes = [entry.get_opcode() as u8, companion];
+        if codes.iter().all(|&code| self.probe.is_supported(code)) {
             Ok(entry)
         } else {
             Err(io::ErrorKind::Unsupported.into())
@@ -40,7 +56,7 @@ impl Known {
 
     /// The names of the operations that it knows, of those this crate submits.
     pub(super) fn names(&self) -> Vec<&'static str> {
-        let known = NAMES.iter().filter(|(code, _)| self.0.is_supported(*code));
+        let known = NAMES.iter().filter(|(code, _)| self.probe.is_supported(*code));
         known.map(|&(_, name)| name).collect()
     }
 }

@@ -61,6 +61,10 @@ features! {
     skip_success "skip-success"
     /// Cancelling beside the ring (`REGISTER_SYNC_CANCEL`, 6.0).
     direct_cancel "direct-cancel"
+    /// Buffers that the kernel chooses (`REGISTER_PBUF_RING`, 5.19).
+    buffer_groups "buffer-groups"
+    /// Several of them at once (`RECVSEND_BUNDLE`, 6.10).
+    bundles "bundles"
     /// Cancelling a request only if it is of a certain file (`CANCEL_USERDATA`, 6.6).
     file_match "file-match"
 }
@@ -88,6 +92,7 @@ impl Features {
         // One stands on the other.
         features.deferred &= features.single_issuer;
         features.file_match &= features.direct_cancel;
+        features.bundles &= features.buffer_groups;
         Ok(features)
     }
 }

@@ -24,6 +24,9 @@
 //!
 //! Sources: io_uring(7) and the manuals of its three calls.
 
+mod buffers;
+mod completion;
+mod entries;
 mod features;
 mod key;
 mod probe;
@@ -31,11 +34,17 @@ mod readiness;
 mod ring;
 mod watch;
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use crate::event::Events;
+use io_uring::squeue;
+
+use crate::completion::buffer_group::Buffers;
+use crate::completion::operation::RawOperation;
+use crate::error;
+use crate::event::{Completion, Events};
 use crate::interest::Interest;
 use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
@@ -48,17 +57,24 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
-use super::contract::{Caps, Completer, Config, InForce, Registrar, Selector, Support};
+use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
+use buffers::{Change, Groups};
+use completion::{Asked, Batch, Moved, Operations};
+use entries::Known;
 use features::Features;
 use key::Key;
 use readiness::Watches;
-use ring::{Entered, Ring, Wait};
+use ring::{CHAIN_MAX, Done, Entered, Ring, Wait};
 
 /// Looks after the one that brought something, while the kernel keeps completions that found no
 /// room: the tasks are to have their turn too.
 const LOOKS_MAX: usize = 4;
 /// How long a wait for memory in the kernel lasts before another attempt, if nothing completes.
 const BUSY_WAIT: Duration = Duration::from_millis(1);
+/// How long a driver that is dropped waits for the kernel to let go of its operations.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How often it asks again meanwhile: what had not begun when it asked cannot be ended then.
+const DRAIN_STEP: Duration = Duration::from_millis(100);
 
 /// The half that waits.
 pub(crate) struct UringSelector {
@@ -66,6 +82,12 @@ pub(crate) struct UringSelector {
     clock: Clock,
     /// Whether the bell is watched.
     hears_bell: bool,
+    batch: Batch,
+    groups: Groups,
+    /// Operations that the kernel has.
+    running: usize,
+    /// Their tokens, where the kernel cannot be asked to end them all.
+    named: Option<HashSet<Token>>,
 }
 
 /// The half that other threads use.
@@ -78,6 +100,11 @@ struct Shared {
     /// thread that wants to turn too.
     ring: Mutex<Ring>,
     watches: Mutex<Watches>,
+    operations: Operations,
+    known: Known,
+    /// Whether the kernel fills groups of buffers.
+    fills_groups: bool,
+    group_changes: Mutex<Vec<Change>>,
     bell: WakeCounter,
     /// Whether the turning thread sleeps in the kernel and has to be rung up.
     sleep: Park,
@@ -89,7 +116,7 @@ struct Shared {
 }
 
 impl Selector for UringSelector {
-    const CAPS: Caps = Caps { edge: Support::Native, completion: Support::Emulated };
+    const CAPS: Caps = Caps { edge: Support::Native, completion: Support::Native };
     type Registrar = UringRegistrar;
 
     fn probe() -> Result<(), Unavailable> {
@@ -102,7 +129,12 @@ impl Selector for UringSelector {
         probe::has_multishot_poll()?;
         let counters = config.counters;
         let watches = Watches::new(ring.direct_cancel(), owner.is_some(), counters.clone());
+        let features = ring.features();
         let shared = Arc::new(Shared {
+            known: ring.known()?,
+            fills_groups: features.buffer_groups,
+            group_changes: Mutex::new(Vec::new()),
+            operations: Operations::new(owner.clone()),
             ring: Mutex::new(ring),
             watches: Mutex::new(watches),
             bell: WakeCounter::new()?,
@@ -112,19 +144,29 @@ impl Selector for UringSelector {
             counters,
         });
         let registrar = UringRegistrar { shared: shared.clone() };
-        Ok((UringSelector { shared, clock: config.clock, hears_bell: false }, registrar))
+        let selector = UringSelector {
+            shared,
+            clock: config.clock,
+            hears_bell: false,
+            batch: Batch::default(),
+            groups: Groups::default(),
+            running: 0,
+            named: (!features.direct_cancel).then(HashSet::new),
+        };
+        Ok((selector, registrar))
     }
 
     fn in_force(&self) -> InForce {
         let ring = self.shared.ring.lock();
         let (setup, features) = (ring.rung().name(), ring.features().names());
-        InForce { setup, features, operations: Vec::new() }
+        InForce { setup, features, operations: self.shared.known.names() }
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let shared = self.shared.clone();
         let mut ring = shared.ring.lock();
         let result = self.select_with(&mut ring, events, timeout);
+        shared.operations.end(&mut self.batch);
         shared.sleep.finish();
         result
     }
@@ -132,13 +174,17 @@ impl Selector for UringSelector {
     fn drain(&mut self, events: &mut Events) -> usize {
         let shared = self.shared.clone();
         let mut ring = shared.ring.lock();
+        self.withdraw_all(events);
         if !ring.is_usable_here() {
-            return 0;
+            // Another thread's, or the parent's: the kernel may fill what it was lent for ever.
+            self.groups.forget_all();
+            return std::mem::take(&mut self.running);
         }
-        // An error here leaves nothing to be done: the ring goes, and what it watched with it.
-        let _ = self.end_watches(&mut ring, events);
+        // An error here leaves nothing to be done: what the kernel has by then is leaked.
+        let _ = self.end_all(&mut ring, events);
+        self.groups.remove_all(&ring);
         events.list.clear();
-        0
+        std::mem::take(&mut self.running)
     }
 }
 
@@ -183,18 +229,54 @@ impl UringSelector {
         }
     }
 
-    /// Ends every watch, so that the files are let go of before the ring is.
-    fn end_watches(&mut self, ring: &mut Ring, events: &mut Events) -> io::Result<()> {
+    /// What the kernel has not seen ends here.
+    fn withdraw_all(&mut self, events: &mut Events) {
+        self.shared.operations.withdraw_all(&mut self.batch);
+        self.tell_cancelled(events);
+    }
+
+    /// Ends every watch and every operation, and waits for the operations, so that the kernel has
+    /// let go of files and memory before the ring goes: closing it only begins to.
+    fn end_all(&mut self, ring: &mut Ring, events: &mut Events) -> io::Result<()> {
         if ring.pushed() != 0 {
             // What was pushed and not taken is begun by the next entry, after the end of all.
             self.enter(ring, Wait::Look, events)?;
         }
-        let cancelled = ring.cancel_all();
         let shared = self.shared.clone();
-        shared.watches.lock().end_all(!cancelled);
-        self.hears_bell = false;
+        let deadline = self.clock.deadline_after_ns(DRAIN_MAX);
+        let mut first = true;
         loop {
-            let (filled, _) = shared.watches.lock().fill(ring);
+            let cancelled = ring.cancel_all();
+            if std::mem::take(&mut first) {
+                shared.watches.lock().end_all(!cancelled);
+                self.hears_bell = false;
+            }
+            if !cancelled {
+                self.cancel_named(ring, events)?;
+            }
+            self.submit_ends(ring, events)?;
+            if self.running == 0 || self.clock.now_ns() >= deadline {
+                return Ok(());
+            }
+            self.enter(ring, Wait::For { completions: 1, timeout: Some(DRAIN_STEP) }, events)?;
+        }
+    }
+
+    /// Asks for the end of each operation by its name.
+    fn cancel_named(&mut self, ring: &mut Ring, events: &mut Events) -> io::Result<()> {
+        let tokens: Vec<Token> = self.named.iter().flatten().copied().collect();
+        for token in tokens {
+            while !ring.push_cancel(Key::Operation(token)) {
+                self.enter(ring, Wait::Look, events)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over what is left to be ended.
+    fn submit_ends(&mut self, ring: &mut Ring, events: &mut Events) -> io::Result<()> {
+        loop {
+            let (filled, _) = self.shared.watches.lock().fill(ring);
             if self.enter(ring, Wait::Look, events)? == Entered::Busy {
                 self.rest(ring, events)?;
             } else if filled {
@@ -211,14 +293,19 @@ impl UringSelector {
             let key = Key::Wake;
             self.hears_bell = ring.push_poll(key, shared.bell.descriptor(), POLLIN, true);
         }
+        let changes = std::mem::take(&mut *shared.group_changes.lock());
+        self.groups.change(ring, changes);
+        self.groups.lend();
         shared.watches.lock().begin_look();
+        shared.operations.begin(&mut self.batch);
+        self.tell_cancelled(events);
         loop {
             let mut watches = shared.watches.lock();
             let (filled, ends) = watches.fill(ring);
             watches.tell_refused(events);
             watches.end_look();
             drop(watches);
-            if filled {
+            if filled && self.move_operations(ring) {
                 return Ok(if ring.is_pinned() { ends } else { 0 });
             }
             if self.enter(ring, Wait::Look, events)? == Entered::Busy {
@@ -227,11 +314,37 @@ impl UringSelector {
         }
     }
 
+    /// Puts operations into the ring; true if all found room.
+    fn move_operations(&mut self, ring: &mut Ring) -> bool {
+        let Self { shared, batch, groups, running, named, .. } = self;
+        let mut moved = Moved { count: running, groups, named };
+        // SAFETY: `Completer::submit` made its callers promise just that, and `drain` says of which
+        // operations the kernel did not let go.
+        unsafe { shared.operations.move_into(ring, batch, &mut moved) }
+    }
+
+    /// Operations that the kernel never saw, because they were cancelled on another thread than
+    /// that whose queue they lay in, or because one before them in a chain was.
+    fn tell_cancelled(&mut self, events: &mut Events) {
+        let ended = self.batch.cancelled.drain(..).map(|token| Completion {
+            token,
+            result: Err(error::cancelled()),
+            more: false,
+            buffer: None,
+        });
+        events.completions.extend(ended);
+    }
+
     /// One entry, and what it brings.
     fn enter(&mut self, ring: &mut Ring, wait: Wait, events: &mut Events) -> io::Result<Entered> {
+        let requests = ring.pushed() as u64;
         self.shared.counters.system_call(SystemCall::Wait);
         let entered = ring.enter(wait)?;
-        self.collect(ring, events);
+        if self.batch.is_emptied() && ring.pushed() == 0 {
+            self.shared.operations.end(&mut self.batch);
+        }
+        let completions = self.collect(ring, events) as u64;
+        self.shared.counters.ring(requests - ring.pushed() as u64, completions);
         Ok(entered)
     }
 
@@ -241,6 +354,7 @@ impl UringSelector {
             if !ring.has_overflowed() {
                 break;
             }
+            self.shared.counters.overflow();
             self.enter(ring, Wait::Look, events)?;
         }
         Ok(())
@@ -254,22 +368,62 @@ impl UringSelector {
         Ok(())
     }
 
-    /// Turns completions into events.
-    fn collect(&mut self, ring: &mut Ring, events: &mut Events) {
-        let shared = &self.shared;
+    /// Turns completions into events, and says how many there were.
+    fn collect(&mut self, ring: &mut Ring, events: &mut Events) -> usize {
+        let Self { shared, hears_bell, groups, running, named, .. } = self;
         let mut watches = shared.watches.lock();
-        let mut hears_bell = self.hears_bell;
-        ring.reap(|done| match done.key {
+        let count = ring.reap(|done| match done.key {
             Key::Watch { descriptor, arm } => watches.tell(done, descriptor, arm, events),
             Key::Wake => {
-                hears_bell = done.has_more();
+                *hears_bell = done.has_more();
                 events.woken |= shared.woken.swap(false, Ordering::AcqRel);
             }
-            Key::Operation(_) | Key::Cancel => {}
+            Key::Operation(token) => {
+                if !done.has_more() {
+                    *running -= 1;
+                    groups.end(token);
+                    named.as_mut().map(|named| named.remove(&token));
+                }
+                tell(&shared.counters, groups, done, token, &mut events.completions);
+            }
+            Key::Cancel => match -done.result {
+                libc::ENOENT => shared.counters.cancel_found_nothing(),
+                libc::EALREADY => shared.counters.cancel_found_it_at_work(),
+                _ => {}
+            },
         });
         watches.settle_doubts(events);
         watches.tell_refused(events);
-        self.hears_bell = hears_bell;
+        count
+    }
+}
+
+/// The completion of an operation, in the words of the layer above.
+fn tell(
+    counters: &Counters,
+    groups: &mut Groups,
+    done: Done,
+    token: Token,
+    completions: &mut Vec<Completion>,
+) {
+    let result = match -done.result {
+        // A timer that has run to its end.
+        libc::ETIME => Ok(0),
+        libc::ECANCELED => Err(error::cancelled()),
+        libc::ENOBUFS => {
+            counters.buffers_exhausted();
+            Err(error::no_buffers())
+        }
+        code if code > 0 => Err(io::Error::from_raw_os_error(code)),
+        _ => Ok(done.result as u64),
+    };
+    match (result, done.buffer()) {
+        (Ok(bytes), Some(first)) => {
+            groups.received(token, first, bytes, done.has_more(), completions);
+        }
+        (result, _) => {
+            completions.push(Completion { token, result, more: done.has_more(), buffer: None });
+        }
     }
 }
 
@@ -289,7 +443,80 @@ fn has_come(events: &Events) -> bool {
         || !events.refused.is_empty()
 }
 
-impl Completer for UringRegistrar {}
+impl Completer for UringRegistrar {
+    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
+        // SAFETY: the caller's part, for each operation of the chain.
+        unsafe { self.submit_chain(&[(token, operation)]) }
+    }
+
+    unsafe fn submit_chain(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
+        let [(token, operation)] = chain else { return self.submit_linked(chain) };
+        let entry = self.shared.known.entry(operation)?;
+        let one = std::iter::once((*token, entry, group_of(operation)));
+        self.hand_over(one)
+    }
+
+    fn cancel(&self, token: Token) -> Cancel {
+        let asked = self.shared.operations.cancel(token);
+        self.shared.counters.cancel_requested();
+        if asked == Asked::Withdrawn {
+            return Cancel::Withdrawn;
+        }
+        let asleep = self.shared.sleep.unpark();
+        if asleep || asked == Asked::InTransit {
+            // A queue that cannot be rung is unusable, and the turn says so.
+            let _ = self.shared.ring_bell();
+        }
+        if asked == Asked::InTransit {
+            self.shared.operations.wait_for_return();
+        }
+        Cancel::Requested
+    }
+
+    fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        if !self.shared.fills_groups {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        // Before the operation that names it, which is told after this and moved after that.
+        self.shared.group_changes.lock().push(Change::Add(group, buffers.clone()));
+        Ok(())
+    }
+
+    fn remove_group(&self, group: u16) {
+        self.shared.group_changes.lock().push(Change::Remove(group));
+    }
+}
+
+impl UringRegistrar {
+    fn submit_linked(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
+        if chain.len() > CHAIN_MAX {
+            return Err(chain_too_long());
+        }
+        let entries = chain.iter().map(|(token, operation)| {
+            Ok((*token, self.shared.known.entry(operation)?, group_of(operation)))
+        });
+        self.hand_over(entries.collect::<io::Result<Vec<_>>>()?.into_iter())
+    }
+
+    fn hand_over(
+        &self,
+        chain: impl ExactSizeIterator<Item = (Token, squeue::Entry, Option<u16>)>,
+    ) -> io::Result<()> {
+        let told = self.shared.operations.submit(chain)?;
+        if told && self.shared.sleep.unpark() {
+            self.shared.ring_bell()?;
+        }
+        Ok(())
+    }
+}
+
+/// The group that an operation receives into.
+fn group_of(operation: &RawOperation) -> Option<u16> {
+    match operation {
+        RawOperation::RecvMulti { group, .. } => Some(*group),
+        _ => None,
+    }
+}
 
 impl Registrar for UringRegistrar {
     fn add(
@@ -372,6 +599,13 @@ impl Shared {
         self.counters.system_call(SystemCall::Wake);
         self.bell.raise()
     }
+}
+
+fn chain_too_long() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("a chain has at most {CHAIN_MAX} operations: make several, one after the other"),
+    )
 }
 
 fn descriptor(source: RawSource) -> io::Result<RawFd> {

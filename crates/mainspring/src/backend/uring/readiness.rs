@@ -606,7 +606,8 @@ fn place(descriptor: RawFd) -> usize {
 const POLLRDHUP: u32 = libc::POLLRDHUP as u32;
 const POLLRDBAND: u32 = libc::POLLRDBAND as u32;
 
-fn events_of(interest: Interest) -> u32 {
+/// What poll(2) calls an interest.
+pub(super) fn events_of(interest: Interest) -> u32 {
     let mut events = 0;
     if interest.is_readable() {
         events |= libc::POLLIN as u32 | POLLRDHUP;

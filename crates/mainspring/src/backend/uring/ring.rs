@@ -44,6 +44,8 @@ use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use crate::sync::{Arc, Owner};
 use crate::sys::{fork, uring as sys};
 
+use super::buffers;
+use super::entries::Known;
 use super::features::Features;
 use super::key::Key;
 
@@ -53,6 +55,8 @@ const SUBMISSIONS: u32 = 512;
 const COMPLETIONS_EACH: u32 = 8;
 /// How the queues shrink where locked memory is short: kernels before 5.12 count it.
 const SIZES: [u32; 3] = [SUBMISSIONS, SUBMISSIONS / 4, SUBMISSIONS / 16];
+/// The longest chain of operations: what the smallest ring hands over at once.
+pub(super) const CHAIN_MAX: usize = (SUBMISSIONS / 16) as usize;
 /// How long the wait for the kernel to end everything may take.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 
@@ -117,6 +121,11 @@ impl Done {
     pub(super) fn has_more(&self) -> bool {
         cqueue::more(self.flags)
     }
+
+    /// The number of the buffer that was chosen.
+    pub(super) fn buffer(&self) -> Option<u16> {
+        cqueue::buffer_select(self.flags)
+    }
 }
 
 /// The ring.
@@ -156,8 +165,9 @@ impl Ring {
         // What came to the kernel with the one is not there without the other.
         let since_5_18 = features.submit_all || !allowed.submit_all;
         features.ring_index &= owner.is_some() && since_5_18;
+        features.bundles &= parameters.is_feature_recvsend_bundle();
         let iowait = if features.no_iowait { sys::ENTER_NO_IOWAIT } else { 0 };
-        Ok(Ring {
+        let mut ring = Ring {
             target: ring.as_raw_fd(),
             ring,
             rung,
@@ -167,7 +177,10 @@ impl Ring {
             index: None,
             enter_flags: sys::ENTER_GETEVENTS | iowait,
             forks: fork::forks(),
-        })
+        };
+        ring.features.buffer_groups &= buffers::are_known(&ring);
+        ring.features.bundles &= ring.features.buffer_groups;
+        Ok(ring)
     }
 
     /// Makes this thread the one that turns the ring, if nobody does yet.
@@ -300,6 +313,52 @@ impl Ring {
             cancel = cancel.flags(squeue::Flags::SKIP_SUCCESS);
         }
         self.push(&cancel.user_data(Key::Cancel.pack()))
+    }
+
+    /// Hands an operation over; false if there is no room.
+    ///
+    /// # Safety
+    ///
+    /// The memory that the entry names is its own until its terminal completion.
+    pub(super) unsafe fn push_operation(&mut self, entry: &squeue::Entry) -> bool {
+        // SAFETY: the caller's part.
+        unsafe { self.ring.submission().push(entry) }.is_ok()
+    }
+
+    /// The operations that this kernel knows.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn known(&self) -> io::Result<Known> {
+        let mut probe = io_uring::Probe::new();
+        self.ring.submitter().register_probe(&mut probe)?;
+        Ok(Known::new(probe, self.features.bundles))
+    }
+
+    /// Shows an array of `count` buffers to the kernel, as a group.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    ///
+    /// # Safety
+    ///
+    /// The array has `count` places, and is valid, as what it names is, until
+    /// [`remove_buffers`](Self::remove_buffers) has succeeded for the group.
+    pub(super) unsafe fn add_buffers(&self, array: u64, count: u16, group: u16) -> io::Result<()> {
+        let submitter = self.ring.submitter();
+        // SAFETY: the caller's part.
+        unsafe { submitter.register_buf_ring_with_flags(array, count, group, 0) }
+    }
+
+    /// Takes a group back from the kernel.
+    ///
+    /// # Errors
+    ///
+    /// The system's, and then the kernel still has it.
+    pub(super) fn remove_buffers(&self, group: u16) -> io::Result<()> {
+        self.ring.submitter().unregister_buf_ring(group)
     }
 
     /// For requests that name no memory.
