@@ -23,6 +23,7 @@ use std::fs::File;
 use std::io::{self, IoSlice, Seek, SeekFrom};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::OFlags;
@@ -72,13 +73,16 @@ pub(crate) struct OpenFile {
     direct: bool,
     /// Whether reading what is cached is worth a try.
     cached: AtomicBool,
+    /// Whether it has positions, once somebody has asked.
+    seekable: OnceLock<bool>,
 }
 
 impl OpenFile {
     pub(crate) fn new(file: File) -> OpenFile {
         let flags = rustix::fs::fcntl_getfl(&file).unwrap_or(OFlags::empty());
         let direct = DIRECT.is_some_and(|direct| flags.contains(direct));
-        OpenFile { file, direct, cached: AtomicBool::new(!direct) }
+        let cached = AtomicBool::new(!direct);
+        OpenFile { file, direct, cached, seekable: OnceLock::new() }
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -92,6 +96,12 @@ impl OpenFile {
     /// Whether it is open for direct I/O.
     pub(crate) fn is_direct(&self) -> bool {
         self.direct
+    }
+
+    /// Whether bytes can be named by an offset. The ring takes no notice of one where there is no
+    /// position, in a FIFO or a terminal; `pread` refuses it, and so do we.
+    pub(crate) fn is_seekable(&self) -> bool {
+        *self.seekable.get_or_init(|| (&self.file).stream_position().is_ok())
     }
 
     pub(crate) fn source(&self) -> RawSource {
@@ -282,6 +292,11 @@ pub(crate) fn close(file: OwnedFd) -> io::Result<()> {
             _ => Err(error),
         }),
     }
+}
+
+/// What a call that names an offset says of a file without positions.
+pub(crate) fn not_seekable() -> io::Error {
+    io::Error::from_raw_os_error(libc::ESPIPE)
 }
 
 /// Gives up a descriptor that the kernel has closed.

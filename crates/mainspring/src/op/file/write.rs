@@ -8,7 +8,7 @@ use crate::completion::operation::{OWN_POSITION, Operation, RawMemory, RawOperat
 use crate::driver::{Attempt, Emulation, Prepared, Subject};
 use crate::sys::file::{OpenFile, TRANSFER_MAX, Transfer};
 
-use super::offset::refuse_beyond_files;
+use super::offset::refuse;
 
 /// Writes a file at an offset, which may be less than the buffer holds.
 ///
@@ -61,7 +61,7 @@ impl<B: IoBuf> WriteAt<B> {
         offset: Option<u64>,
     ) -> Prepared<'static, WriteAt<B>> {
         let operation = WriteAt { file: Arc::clone(file), offset, buffer, done };
-        Prepared::alone(operation).unless(offset.and_then(refuse_beyond_files))
+        Prepared::alone(operation).unless(offset.and_then(|offset| refuse(file, offset)))
     }
 
     fn bytes(&self) -> &[u8] {

@@ -8,7 +8,7 @@ use crate::completion::operation::{OWN_POSITION, Operation, RawMemory, RawOperat
 use crate::driver::{Attempt, Emulation, Prepared, Subject};
 use crate::sys::file::{OpenFile, TRANSFER_MAX, Transfer};
 
-use super::offset::refuse_beyond_files;
+use super::offset::refuse;
 
 /// Reads a file at an offset, up to the buffer's memory; 0 bytes are the end of the file.
 ///
@@ -72,7 +72,7 @@ impl<B: IoBufMut> ReadAt<B> {
         limit: usize,
     ) -> Prepared<'static, ReadAt<B>> {
         let operation = ReadAt { file: Arc::clone(file), offset, limit, buffer };
-        Prepared::alone(operation).unless(offset.and_then(refuse_beyond_files))
+        Prepared::alone(operation).unless(offset.and_then(|offset| refuse(file, offset)))
     }
 
     fn memory(&mut self) -> RawMemory {

@@ -14,7 +14,7 @@ use crate::driver::{Attempt, Emulation, Prepared, Subject};
 use crate::sys::file::{BUFFERS_MAX, OpenFile, Transfer};
 use crate::sys::pieces::Pieces;
 
-use super::offset::refuse_beyond_files;
+use super::offset::refuse;
 
 /// Reads a file at an offset into several buffers, each filled before the next; 0 bytes are the end
 /// of the file. One operation reads into 1024 buffers at most.
@@ -74,7 +74,7 @@ impl<B: IoBufMut> ReadVectoredAt<B> {
         let buffers = buffers.into_iter().map(Filling::new).collect();
         let pieces = Pieces::default();
         let operation = ReadVectoredAt { file: Arc::clone(file), offset, buffers, pieces };
-        Prepared::alone(operation).unless(refuse_beyond_files(offset))
+        Prepared::alone(operation).unless(refuse(file, offset))
     }
 
     /// Where the first misaligned buffer begins, or the first, and the length of all.
@@ -139,7 +139,7 @@ impl<B: IoBuf> WriteVectoredAt<B> {
     ) -> Prepared<'static, WriteVectoredAt<B>> {
         let pieces = Pieces::default();
         let operation = WriteVectoredAt { file: Arc::clone(file), offset, buffers, pieces };
-        Prepared::alone(operation).unless(refuse_beyond_files(offset))
+        Prepared::alone(operation).unless(refuse(file, offset))
     }
 }
 
