@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod auto_traits;
 mod both_ways;
+#[cfg(unix)]
 mod multishot;
 mod operations;
 mod support;

@@ -9,9 +9,7 @@ use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use mainspring::Kind;
 use mainspring::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::support::{
-    MACHINE, block_on, driver, on_each_kernel, pair, pair_with_std, pattern, poll_once,
-};
+use crate::support::{block_on, driver, on_each_kernel, pair, pair_with_std, pattern, poll_once};
 
 #[test]
 fn an_echo_under_an_executor_without_a_driver() {
