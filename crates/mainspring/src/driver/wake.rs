@@ -10,9 +10,9 @@ use crate::metrics::Counters;
 /// A waker is somebody else's code: one that panics must not cost the others their wake (clause
 /// C8), nor the program its loop. The panic is reported by the panic hook and counted.
 pub(super) fn wake_all(wakers: &mut Vec<Waker>, counters: &Counters) {
-    for waker in wakers.drain(..) {
-        if contain(|| waker.wake()) {
-            counters.waker_panic();
-        }
+    let mut left = wakers.drain(..);
+    // A panic takes along the waker it came from and leaves the others.
+    while contain(|| left.by_ref().for_each(Waker::wake)) {
+        counters.waker_panic();
     }
 }
