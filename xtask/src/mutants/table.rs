@@ -249,8 +249,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "waker-panic-not-caught",
         clause: "C8",
         file: "crates/mainspring/src/driver/wake.rs",
-        find: "= catch_unwind(AssertUnwindSafe(|| waker.wake()))",
-        replace: "= Ok::<_, Box<dyn std::any::Any>>(waker.wake())",
+        find: "= catch_unwind(AssertUnwindSafe(|| left.by_ref().for_each(Waker::wake)))",
+        replace: "= Ok::<_, Box<dyn std::any::Any>>(left.by_ref().for_each(Waker::wake))",
         test: &["-p", "mainspring", "--test", "regressions", "a_waker_that_panics"],
     },
     Mutant {

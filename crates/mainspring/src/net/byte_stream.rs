@@ -73,11 +73,7 @@ impl ByteStream {
         }
     }
 
-    fn recv_vectored(
-        &self,
-        buffers: &mut [IoSliceMut<'_>],
-        whole: &mut bool,
-    ) -> io::Result<usize> {
+    fn recv_vectored(&self, buffers: &mut [IoSliceMut<'_>], whole: &mut bool) -> io::Result<usize> {
         match self.carries {
             true => stopped(self.socket.recv_unix(buffers), whole),
             false => self.socket.recv_vectored(buffers),

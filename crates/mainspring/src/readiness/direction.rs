@@ -114,6 +114,7 @@ pub(crate) enum Dispatch {
 
 /// The word and the first waiter's slot.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Direction {
     word: AtomicU64,
     pub(crate) slot: WakerSlot,

@@ -131,11 +131,14 @@ pub(crate) enum Place {
 }
 
 /// A slot of the registration set.
+///
+/// In this order: what an event of a reader touches is the first half, less than a cache line.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct ScheduledIo {
+    generation: AtomicU64,
     read: Direction,
     write: Direction,
-    generation: AtomicU64,
     facts: Mutex<Option<Facts>>,
 }
 

@@ -248,15 +248,21 @@ impl Local {
     }
 
     /// Moves what other threads woke to the end of the queue.
+    #[inline]
     fn take_injected(&self) {
         if self.shared.has_injected.load(Ordering::Acquire) {
-            let mut injected = self.shared.lock();
-            self.shared.has_injected.store(false, Ordering::Release);
-            self.queued.borrow_mut().append(&mut injected.entries);
-            let aborts = std::mem::take(&mut injected.aborts);
-            drop(injected);
-            aborts.into_iter().for_each(Waker::wake);
+            self.append_injected();
         }
+    }
+
+    #[cold]
+    fn append_injected(&self) {
+        let mut injected = self.shared.lock();
+        self.shared.has_injected.store(false, Ordering::Release);
+        self.queued.borrow_mut().append(&mut injected.entries);
+        let aborts = std::mem::take(&mut injected.aborts);
+        drop(injected);
+        aborts.into_iter().for_each(Waker::wake);
     }
 
     /// The main future is about to be polled: from here on a wake queues it again.
