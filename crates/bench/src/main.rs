@@ -47,7 +47,7 @@ enum Command {
         #[arg(long, default_value_t = 64)]
         bytes: usize,
         /// Contenders, the first is the yardstick.
-        #[arg(long, value_delimiter = ',', default_values_t = Contender::ALL.to_vec())]
+        #[arg(long, value_delimiter = ',', default_values_t = Contender::DEFAULT.to_vec())]
         contenders: Vec<Contender>,
     },
     /// Send a number of messages to an echo server, for counting what the server does.

@@ -20,7 +20,8 @@ pub(crate) enum Contender {
 }
 
 impl Contender {
-    pub(crate) const ALL: [Contender; 3] =
+    /// Those that are compared unless others are asked for.
+    pub(crate) const DEFAULT: [Contender; 3] =
         [Contender::RawEpoll, Contender::Mainspring, Contender::Tokio];
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::buffer::spare_capacity;
@@ -11,22 +12,31 @@ use rustix::net::{RecvFlags, SendFlags, SocketFlags};
 
 const LISTENER: u64 = u64::MAX;
 
+struct Connection {
+    stream: OwnedFd,
+    buffer: Vec<u8>,
+    /// What was read and not yet sent.
+    unsent: Range<usize>,
+}
+
 pub(super) fn serve(listener: TcpListener) -> io::Result<()> {
     let queue = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let data = epoll::EventData::new_u64(LISTENER);
     epoll::add(&queue, &listener, data, epoll::EventFlags::IN)?;
-    let mut streams: Vec<Option<OwnedFd>> = Vec::new();
+    let mut connections: Vec<Option<Connection>> = Vec::new();
     let mut events = Vec::with_capacity(1024);
-    let mut buffer = [0; super::BUFFER];
     loop {
         events.clear();
         epoll::wait(&queue, spare_capacity(&mut events), None)?;
         for event in &events {
             let data = event.data.u64();
             if data == LISTENER {
-                accept(&queue, &listener, &mut streams)?;
-            } else if !echo(streams[data as usize].as_ref(), &mut buffer) {
-                streams[data as usize] = None;
+                accept(&queue, &listener, &mut connections)?;
+                continue;
+            }
+            let place = &mut connections[data as usize];
+            if place.as_mut().is_some_and(|connection| !echo(connection)) {
+                *place = None;
             }
         }
     }
@@ -35,33 +45,43 @@ pub(super) fn serve(listener: TcpListener) -> io::Result<()> {
 fn accept(
     queue: &OwnedFd,
     listener: &TcpListener,
-    streams: &mut Vec<Option<OwnedFd>>,
+    connections: &mut Vec<Option<Connection>>,
 ) -> io::Result<()> {
     let stream = rustix::net::accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
     rustix::net::sockopt::set_tcp_nodelay(&stream, true)?;
     let number = stream.as_raw_fd() as usize;
-    let flags = epoll::EventFlags::IN | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
+    let edges = epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
+    let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | edges;
     epoll::add(queue, &stream, epoll::EventData::new_u64(number as u64), flags)?;
-    if streams.len() <= number {
-        streams.resize_with(number + 1, || None);
+    if connections.len() <= number {
+        connections.resize_with(number + 1, || None);
     }
-    streams[number] = Some(stream);
+    let buffer = vec![0; super::BUFFER];
+    connections[number] = Some(Connection { stream, buffer, unsent: 0..0 });
     Ok(())
 }
 
-/// False when the connection has ended.
-fn echo(stream: Option<&OwnedFd>, buffer: &mut [u8]) -> bool {
-    let Some(stream) = stream else { return false };
+/// Sends what is left, then reads and sends until either would block; false at the end.
+fn echo(Connection { stream, buffer, unsent }: &mut Connection) -> bool {
+    let mut more = true;
     loop {
-        match rustix::net::recv(stream, &mut *buffer, RecvFlags::empty()) {
+        while unsent.start < unsent.end {
+            match rustix::net::send(&*stream, &buffer[unsent.clone()], SendFlags::NOSIGNAL) {
+                Ok(n) => unsent.start += n,
+                Err(Errno::AGAIN) => return true,
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+        if !more {
+            return true;
+        }
+        match rustix::net::recv(&*stream, &mut **buffer, RecvFlags::empty()) {
             Ok((0, _)) => return false,
             Ok((n, _)) => {
-                if rustix::net::send(stream, &buffer[..n], SendFlags::NOSIGNAL) != Ok(n) {
-                    return false;
-                }
-                if n < buffer.len() {
-                    return true;
-                }
+                *unsent = 0..n;
+                // With edges, a short read is the last for now.
+                more = n == buffer.len();
             }
             Err(Errno::AGAIN) => return true,
             Err(Errno::INTR) => {}

@@ -47,10 +47,6 @@ pub(crate) struct Position {
     place: u32,
 }
 
-/// Slots of a batch that are looked at before the first of them is changed. A processor waits for
-/// the memory of several looks at once, but for that of a change alone.
-const SLOTS_AT_ONCE: usize = 8;
-
 /// The slots and the list of the free ones.
 pub(crate) struct RegistrationSet {
     pages: [OnceLock<Box<[ScheduledIo]>>; PAGES],
@@ -128,19 +124,11 @@ impl RegistrationSet {
     /// returns how many events came too late for theirs (clause C4).
     pub(crate) fn dispatch(&self, events: &[Event], wakers: &mut Vec<Waker>) -> u64 {
         let mut stale = 0;
-        for events in events.chunks(SLOTS_AT_ONCE) {
-            let mut slots = [None; SLOTS_AT_ONCE];
-            for (slot, event) in slots.iter_mut().zip(events) {
-                *slot = self
-                    .get(event.token)
-                    .filter(|slot| slot.generation() == generation_of(event.token));
-            }
-            for (slot, event) in slots.iter().zip(events) {
-                let alive = slot.is_some_and(|slot| {
-                    slot.dispatch(generation_of(event.token), event.ready, slot.is_once(), wakers)
-                });
-                stale += u64::from(!alive);
-            }
+        for event in events {
+            let alive = self.get(event.token).is_some_and(|slot| {
+                slot.dispatch(generation_of(event.token), event.ready, slot.is_once(), wakers)
+            });
+            stale += u64::from(!alive);
         }
         stale
     }
