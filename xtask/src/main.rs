@@ -3,6 +3,8 @@
 //! One file a step. A step runs a program or reads the tree, says what it does, and ends with an
 //! error that names the cause; `cargo xtask ci` runs them all in order.
 
+mod debian;
+mod kernels;
 mod mutants;
 mod process;
 mod steps;
@@ -45,7 +47,17 @@ const STEPS: &[Step] = &[
         about: "broken code that our tests must catch [--list] [NAME]…",
         run: mutants::run,
     },
+    Step {
+        name: "kernels",
+        about: "the clauses on older and newer kernels [--kernel VERSION]… [FILTER]",
+        run: kernels::run,
+    },
     Step { name: "msrv", about: "the oldest compiler we promise", run: steps::msrv::run },
+    Step {
+        name: "windows",
+        about: "the suite under Wine, and other Windows targets type-checked [FILTER]",
+        run: steps::windows::run,
+    },
     Step {
         name: "repeat",
         about: "the concurrent tests over and over [COUNT] [FILTER]",

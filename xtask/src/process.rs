@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::workspace;
+
 /// How often a running program is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How long the pipes of an ended program may stay open, which a grandchild can cause.
@@ -248,6 +250,19 @@ fn end(child: &mut Child) -> io::Result<()> {
         child.kill()?;
     }
     child.wait().map(drop)
+}
+
+/// Whether a program of this name can be started.
+pub fn is_installed(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
+/// The programs that cargo says it built, as in `Executable tests/net/main.rs (deps/net-0123)`.
+pub fn executables(text: &str) -> Vec<PathBuf> {
+    let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("Executable "));
+    let paths = lines.filter_map(|line| line.rsplit_once(" (")?.1.strip_suffix(')'));
+    paths.map(|path| workspace::root().join(path)).collect()
 }
 
 /// How many tests ran, by the summaries that test binaries print.

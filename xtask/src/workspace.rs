@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use crate::process::{Program, Result};
+use crate::process::{Failure, Program, Result};
 
 /// The root of the workspace that cargo runs us in.
 pub fn root() -> PathBuf {
@@ -16,6 +16,16 @@ pub fn root() -> PathBuf {
 pub fn target() -> PathBuf {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     root().join(target)
+}
+
+/// Where lies what is large, takes long to get, and is used again: outside every checkout.
+pub fn cache() -> Result<PathBuf> {
+    if let Some(cache) = env::var_os("MAINSPRING_CACHE") {
+        return Ok(cache.into());
+    }
+    let home = env::var_os("HOME").map(PathBuf::from);
+    let home = home.ok_or_else(|| Failure::new("set MAINSPRING_CACHE or HOME to a folder"))?;
+    Ok(home.join(".cache/mainspring"))
 }
 
 /// Whether this run must prove everything: a check that cannot run here is then a failure.

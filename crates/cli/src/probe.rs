@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{ContentArrangement, Table};
-use mainspring::Builder;
+use mainspring::{Builder, Choice, Kind};
 use serde::Serialize;
 
 use crate::arguments::Probe;
@@ -12,6 +12,9 @@ use crate::console;
 
 /// Columns of the table: what a terminal has at least.
 const WIDTH: u16 = 80;
+
+/// What helps where a mechanism is there and a driver on it could not be opened.
+const SHORTAGE: &str = "raise the limits of open files and of locked memory (ulimit -n, ulimit -l)";
 
 /// What was found out. The names of the fields are a promise to the programs that read them.
 #[derive(Debug, Serialize)]
@@ -36,6 +39,12 @@ struct Backend {
     available: bool,
     reason: Option<String>,
     remedy: Option<String>,
+    /// How it is set up for a driver that one thread turns, as `serve` does.
+    setup: Option<String>,
+    /// What of the kernel it uses then.
+    features: Vec<&'static str>,
+    native_operations: Vec<&'static str>,
+    emulated_operations: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,16 +77,11 @@ pub fn run(arguments: &Probe) -> ExitCode {
 
 impl Report {
     fn make() -> Report {
-        let backends = mainspring::probe().into_iter().map(|(kind, available)| {
-            let why = available.err();
-            Backend {
-                kind: kind.name(),
-                available: why.is_none(),
-                reason: why.as_ref().map(|why| why.reason().to_string()),
-                remedy: why.as_ref().map(|why| why.remedy().to_string()),
-            }
+        let backends = mainspring::probe().into_iter().map(|(kind, available)| match available {
+            Ok(()) => Backend::available(kind),
+            Err(why) => Backend::missing(kind, why.reason().into(), why.remedy().into()),
         });
-        let (chosen, error) = match Builder::new().build() {
+        let (chosen, error) = match Builder::new().pinned().build() {
             Ok(driver) => (Some(Chosen::of(driver.handle().backend())), None),
             Err(error) => (None, Some(error.to_string())),
         };
@@ -88,14 +92,10 @@ impl Report {
         let mut table = Table::new();
         table.load_preset(UTF8_FULL_CONDENSED);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-        table.set_header(["backend", "available", "reason and remedy"]);
+        table.set_header(["backend", "available", "what is in force, or reason and remedy"]);
         for backend in &self.backends {
-            let why = match (&backend.reason, &backend.remedy) {
-                (Some(reason), Some(remedy)) => format!("{reason}; {remedy}"),
-                _ => String::new(),
-            };
             let available = if backend.available { "yes" } else { "no" };
-            table.add_row([backend.kind, available, &why]);
+            table.add_row([backend.kind, available, &backend.words()]);
         }
         let System { name, release, machine } = &self.system;
         let choice = match (&self.chosen, &self.error) {
@@ -104,6 +104,59 @@ impl Report {
             (None, None) => String::new(),
         };
         format!("{name} {release} on {machine}\n{table}\n{choice}")
+    }
+}
+
+impl Backend {
+    /// Opens one to see what is in force.
+    fn available(kind: Kind) -> Backend {
+        let choice = Choice::Exactly(kind);
+        let driver = match Builder::new().choice(choice).pinned().build() {
+            Ok(driver) => driver,
+            Err(error) => return Backend::missing(kind, error.to_string(), SHORTAGE.into()),
+        };
+        let handle = driver.handle();
+        let chosen = handle.backend();
+        Backend {
+            available: true,
+            reason: None,
+            remedy: None,
+            setup: Some(chosen.setup().to_string()).filter(|words| !words.is_empty()),
+            features: chosen.features().to_vec(),
+            native_operations: chosen.native_operations().collect(),
+            emulated_operations: chosen.emulated_operations().collect(),
+            ..Backend::missing(kind, String::new(), String::new())
+        }
+    }
+
+    fn missing(kind: Kind, reason: String, remedy: String) -> Backend {
+        Backend {
+            kind: kind.name(),
+            available: false,
+            reason: Some(reason),
+            remedy: Some(remedy),
+            setup: None,
+            features: Vec::new(),
+            native_operations: Vec::new(),
+            emulated_operations: Vec::new(),
+        }
+    }
+
+    /// The last column.
+    fn words(&self) -> String {
+        if let (Some(reason), Some(remedy)) = (&self.reason, &self.remedy) {
+            return format!("{reason}; {remedy}");
+        }
+        let mut lines: Vec<String> =
+            self.setup.iter().map(|setup| format!("ring: {setup}")).collect();
+        let lists = [
+            ("in use", &self.features),
+            ("native operations", &self.native_operations),
+            ("emulated operations", &self.emulated_operations),
+        ];
+        let lists = lists.iter().filter(|(_, names)| !names.is_empty());
+        lines.extend(lists.map(|(what, names)| format!("{what}: {}", names.join(", "))));
+        lines.join("\n")
     }
 }
 
@@ -123,6 +176,16 @@ impl Chosen {
 }
 
 impl System {
+    #[cfg(not(unix))]
+    fn this() -> System {
+        System {
+            name: std::env::consts::OS.to_string(),
+            release: "of a release it does not tell".to_string(),
+            machine: std::env::consts::ARCH.to_string(),
+        }
+    }
+
+    #[cfg(unix)]
     fn this() -> System {
         let uname = rustix::system::uname();
         let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();

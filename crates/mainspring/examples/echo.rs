@@ -26,7 +26,7 @@ fn run((address, choice, cores): (String, Choice, usize)) -> io::Result<()> {
     let builder = Builder::new().choice(choice);
     if cores == 1 {
         let listener = std::net::TcpListener::bind(&address)?;
-        return builder.build()?.block_on(serve(listener, true))?;
+        return builder.pinned().build()?.block_on(serve(listener, true))?;
     }
     let port = SharedPort::bind(&address, cores)?;
     let cores = per_core_with(&builder, cores, move |core| {

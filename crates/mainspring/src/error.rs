@@ -9,8 +9,12 @@ enum DriverError {
     ShutDown,
     SourceReplaced,
     TooManySources,
-    #[allow(dead_code, reason = "only backends with operations of their own cancel any")]
+    TooManyOperations,
     Cancelled,
+    NoBuffers,
+    TooManyGroups,
+    OtherDriver,
+    WrongThread,
 }
 
 impl fmt::Display for DriverError {
@@ -22,6 +26,22 @@ impl fmt::Display for DriverError {
             DriverError::SourceReplaced => {
                 "the source inside this registration was replaced by another descriptor: \
                  take it out with `into_inner` and register the new one"
+            }
+            DriverError::TooManyOperations => {
+                "this driver has its maximum of operations: await some before beginning more"
+            }
+            DriverError::OtherDriver => {
+                "the operation is on an object of another driver: submit it to the object's own"
+            }
+            DriverError::WrongThread => {
+                "this driver is pinned to the thread that first turned it: turn it there, or build \
+                 it without `pinned`"
+            }
+            DriverError::NoBuffers => {
+                "every buffer of the group is in use: drop some leases, or make the group larger"
+            }
+            DriverError::TooManyGroups => {
+                "this driver has its maximum of 1024 groups of buffers: share one between streams"
             }
             DriverError::Cancelled => "the operation was cancelled before it completed",
             DriverError::TooManySources => {
@@ -48,8 +68,39 @@ pub(crate) fn too_many_sources() -> io::Error {
     io::Error::new(io::ErrorKind::QuotaExceeded, DriverError::TooManySources)
 }
 
+/// The error at the limit of a driver's operations (clause C13).
+pub(crate) fn too_many_operations() -> io::Error {
+    io::Error::new(io::ErrorKind::QuotaExceeded, DriverError::TooManyOperations)
+}
+
+/// The error at the limit of a driver's groups of buffers (clause C13).
+pub(crate) fn too_many_groups() -> io::Error {
+    io::Error::new(io::ErrorKind::QuotaExceeded, DriverError::TooManyGroups)
+}
+
+/// The end of a receiving operation that found no buffer in its group: a state, not a failure.
+#[allow(dead_code, reason = "said by backends whose kernel fills buffers")]
+pub(crate) fn no_buffers() -> io::Error {
+    io::Error::new(io::ErrorKind::ResourceBusy, DriverError::NoBuffers)
+}
+
+/// Whether a receiving operation ended because it found no buffer.
+pub(crate) fn is_no_buffers(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<DriverError>());
+    inner == Some(&DriverError::NoBuffers)
+}
+
+/// The error of an operation that was submitted to a driver that its source is not with.
+pub(crate) fn other_driver() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, DriverError::OtherDriver)
+}
+
+/// The error of a pinned driver that is turned on another thread than its own.
+pub(crate) fn wrong_thread() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, DriverError::WrongThread)
+}
+
 /// The result of an operation that was cancelled in time (clause C11).
-#[allow(dead_code, reason = "only backends with operations of their own cancel any")]
 pub(crate) fn cancelled() -> io::Error {
     io::Error::other(DriverError::Cancelled)
 }
@@ -63,6 +114,12 @@ pub(crate) fn cancelled() -> io::Error {
 pub fn is_shutdown(error: &io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<DriverError>());
     inner == Some(&DriverError::ShutDown)
+}
+
+/// Whether `error` is the result of an operation that was cancelled in time (clause C11).
+pub(crate) fn is_cancelled(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<DriverError>());
+    inner == Some(&DriverError::Cancelled)
 }
 
 /// Whether `error` says that an operation would block: the one answer that means "wait".

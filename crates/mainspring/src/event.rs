@@ -1,5 +1,7 @@
 //! One report of readiness, and the list a backend fills.
 
+use std::io;
+
 use crate::ready::Ready;
 use crate::token::Token;
 
@@ -18,6 +20,20 @@ pub struct Event {
     pub ready: Ready,
 }
 
+/// What became of an operation, or of a part of it.
+#[derive(Debug)]
+pub(crate) struct Completion {
+    /// The token it was submitted under.
+    pub(crate) token: Token,
+    /// Bytes, a source's number, or the error; of one that was cancelled in time
+    /// [`error::cancelled`](crate::error::cancelled).
+    pub(crate) result: io::Result<u64>,
+    /// Whether more completions of this operation follow.
+    pub(crate) more: bool,
+    /// The buffer of a group that holds what was received.
+    pub(crate) buffer: Option<u16>,
+}
+
 /// A reusable list of events: it grows to what a look brings and keeps its memory.
 ///
 /// ```
@@ -29,26 +45,32 @@ pub struct Event {
 pub struct Events {
     pub(crate) list: Vec<Event>,
     pub(crate) woken: bool,
+    pub(crate) completions: Vec<Completion>,
+    /// Sources that the backend agreed to watch and does not: who waits for them asks again, and is
+    /// given the reason as an error.
+    pub(crate) refused: Vec<Token>,
 }
 
 impl Events {
     /// An empty list that allocates when the first events arrive.
     #[must_use]
     pub const fn new() -> Events {
-        Events { list: Vec::new(), woken: false }
+        Events { list: Vec::new(), woken: false, completions: Vec::new(), refused: Vec::new() }
     }
 
     /// An empty list with room for `capacity` events. Zero is as good as any other number: the
     /// list grows when it must, and a wait never fails for want of room.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Events {
-        Events { list: Vec::with_capacity(capacity), woken: false }
+        Events { list: Vec::with_capacity(capacity), ..Events::new() }
     }
 
     /// Forgets the events of the last look and keeps the memory.
     pub fn clear(&mut self) {
         self.list.clear();
         self.woken = false;
+        self.completions.clear();
+        self.refused.clear();
     }
 
     /// The number of events.

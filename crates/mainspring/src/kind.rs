@@ -17,19 +17,28 @@ use std::str::FromStr;
 pub enum Kind {
     /// Linux `epoll(7)`.
     Epoll,
+    /// Linux `io_uring(7)`.
+    Uring,
+    /// `poll(2)`, wherever there is a Unix.
+    Poll,
+    /// The completion port of Windows, with readiness from the driver behind all sockets.
+    Iocp,
     /// The deterministic simulator (feature `sim`); never chosen by itself.
     Sim,
 }
 
 impl Kind {
     /// Every kind this build knows by name, the preferred first.
-    pub const ALL: &'static [Kind] = &[Kind::Epoll, Kind::Sim];
+    pub const ALL: &'static [Kind] = &[Kind::Epoll, Kind::Uring, Kind::Poll, Kind::Iocp, Kind::Sim];
 
     /// The name used in `MAINSPRING_BACKEND`, on command lines and in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Epoll => "epoll",
+            Kind::Uring => "uring",
+            Kind::Poll => "poll",
+            Kind::Iocp => "iocp",
             Kind::Sim => "sim",
         }
     }

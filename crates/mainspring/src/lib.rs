@@ -51,6 +51,7 @@ mod source;
 mod token;
 mod trigger;
 
+mod completion;
 mod metrics;
 mod readiness;
 mod sim;
@@ -61,6 +62,7 @@ pub mod time;
 mod backend;
 mod driver;
 pub mod net;
+pub mod op;
 pub mod os;
 mod poller;
 pub mod rt;
@@ -70,9 +72,13 @@ mod sys;
 
 pub use backend::choose::{Choice, Chosen};
 pub use backend::probe;
+pub use completion::buf::{IoBuf, IoBufMut};
+pub use completion::buffer_group::Lease;
+pub use completion::operation::Operation;
 pub use driver::{
-    Async, Builder, Driver, Entered, Handle, ReadyEvent, ReadyFuture, Registration, SourceReport,
-    Turn, Waiting,
+    Async, BufferGroup, Builder, Cancelling, Driver, Emulation, Entered, Handle, Outcome, Prepared,
+    ReadyEvent, ReadyFuture, RegisteredBuffers, Registration, SourceReport, Submission, Turn,
+    Waiting,
 };
 pub use error::is_shutdown;
 pub use event::{Event, Events};

@@ -14,6 +14,8 @@ use std::net::Shutdown;
 use socket2::{Domain, SockAddr};
 
 use crate::error::would_block;
+use crate::interest::Interest;
+use crate::ready::Ready;
 use crate::sim;
 use crate::source::RawSource;
 use crate::sys::socket as os;
@@ -28,11 +30,30 @@ const TRANSFER_MAX: usize = 1 << 30;
 
 /// An owned stream socket: TCP or Unix, listening or not.
 #[derive(Debug)]
-pub(crate) enum Socket {
+pub enum Socket {
     /// A descriptor of the operating system.
     Os(socket2::Socket),
     /// A number of the simulated kernel; no value of it exists in a build without one.
     Sim(sim::Socket),
+}
+
+/// The kernel that a socket is of, for numbers of it that have no owner yet.
+#[derive(Clone, Debug)]
+pub(crate) enum World {
+    /// The machine's.
+    Os,
+    /// A simulated one.
+    Sim(sim::Simulation),
+}
+
+impl World {
+    /// Takes over a number that an accept has just made.
+    pub(crate) fn accepted(&self, number: u64) -> io::Result<Socket> {
+        match self {
+            World::Os => os::accepted(number).map(Socket::Os),
+            World::Sim(simulation) => simulation.accepted(number).map(Socket::Sim),
+        }
+    }
 }
 
 /// How far a connection attempt has come.
@@ -51,6 +72,7 @@ impl Socket {
     }
 
     /// Two connected Unix sockets of the operating system.
+    #[allow(dead_code, reason = "only systems with Unix sockets have pairs")]
     pub(crate) fn pair_os() -> io::Result<(Socket, Socket)> {
         let (a, b) = os::stream_pair()?;
         Ok((Socket::Os(a), Socket::Os(b)))
@@ -66,6 +88,7 @@ impl Socket {
     }
 
     /// Two connected Unix sockets of the simulated kernel.
+    #[allow(dead_code, reason = "only systems with Unix sockets have pairs")]
     pub(crate) fn pair_sim(simulation: &sim::Simulation) -> io::Result<(Socket, Socket)> {
         let (a, b) = simulation.unix_pair()?;
         Ok((Socket::Sim(a), Socket::Sim(b)))
@@ -122,6 +145,15 @@ impl Socket {
         match self {
             Socket::Os(socket) => os::source_of(socket),
             Socket::Sim(socket) => socket.raw_source(),
+        }
+    }
+
+    /// The kernel it is of.
+    #[allow(unreachable_code, reason = "without the simulator there is only one")]
+    pub(crate) fn world(&self) -> World {
+        match self {
+            Socket::Os(_) => World::Os,
+            Socket::Sim(socket) => World::Sim(socket.simulation()),
         }
     }
 
@@ -266,6 +298,14 @@ impl Socket {
         match self {
             Socket::Os(socket) => os::send_vectored(socket, buffers),
             Socket::Sim(socket) => socket.send_vectored(buffers),
+        }
+    }
+
+    /// What it is ready for at this moment, of what is asked, with errors and ends.
+    pub(crate) fn ready_now(&self, interest: Interest) -> io::Result<Ready> {
+        match self {
+            Socket::Os(socket) => crate::sys::poll::look(socket, interest),
+            Socket::Sim(socket) => socket.ready(interest),
         }
     }
 

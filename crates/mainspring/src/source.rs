@@ -5,7 +5,7 @@
 /// It is a number and not a borrow: the kernel checks it at each call (`EBADF`), and a
 /// registration must be able to name what it registered after the owner closed it (clause C5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct RawSource(pub(crate) u64);
+pub struct RawSource(pub(crate) u64);
 
 /// Where the simulator's numbers begin: above every descriptor, so that a simulated socket given to
 /// a queue of the system is refused and not taken for the descriptor of the same number, nor a

@@ -15,6 +15,8 @@
 #![cfg(loom)]
 #![allow(dead_code)]
 
+#[path = "../src/completion/mod.rs"]
+mod completion;
 #[path = "../src/error.rs"]
 mod error;
 #[path = "../src/event.rs"]
@@ -36,8 +38,14 @@ mod trigger;
 
 #[path = "loom/arming.rs"]
 mod arming;
+#[path = "loom/buffers.rs"]
+mod buffers;
 #[path = "loom/ending.rs"]
 mod ending;
+#[path = "loom/operations.rs"]
+mod operations;
+#[path = "loom/owning.rs"]
+mod owning;
 #[path = "loom/parking.rs"]
 mod parking;
 #[path = "loom/polling.rs"]

@@ -18,7 +18,9 @@ const ORDER: &[(&str, &[&str])] = &[
     ("features", &[]),
     ("deny", &[]),
     ("mutants", &[]),
+    ("kernels", &[]),
     ("msrv", &[]),
+    ("windows", &[]),
     // A whole campaign is `cargo xtask repeat`; here a few runs show what fails often.
     ("repeat", &["20"]),
 ];

@@ -4,7 +4,7 @@ use super::LIBRARY;
 use crate::process::{Failure, Program, Result, tests_run};
 
 /// The Kinds that this workspace builds and every Linux machine has.
-const KINDS: &[&str] = &["epoll", "sim"];
+const KINDS: &[&str] = &["epoll", "poll", "sim"];
 
 pub fn run(args: &[String]) -> Result<()> {
     let kinds = kinds(args)?.join(",");
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn without_a_kind_all_that_must_be_here_are_asked_for() {
-        assert_eq!(kinds(&[]).expect("no argument is fine"), ["epoll", "sim"]);
+        assert_eq!(kinds(&[]).expect("no argument is fine"), ["epoll", "poll", "sim"]);
         let chosen = strings(&["--kind", "sim"]);
         assert_eq!(kinds(&chosen).expect("one Kind"), ["sim"]);
         assert!(kinds(&strings(&["--kind"])).is_err());

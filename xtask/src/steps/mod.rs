@@ -12,6 +12,7 @@ pub mod msrv;
 pub mod repeat;
 pub mod self_test;
 pub mod test;
+pub mod windows;
 
 use crate::process::{Failure, Result};
 use crate::workspace;

@@ -1,56 +1,39 @@
 //! The promise of `rust-version`, kept with a real compiler of that age.
 //!
-//! Debian 13 packages rustc 1.85, so a small Debian in a folder is a compiler that needs nothing
-//! but apt. It is made once with debootstrap, lies outside the checkout and is used again. Our
-//! checkout is mounted into it; the mounts live in a mount namespace of their own and end with
-//! it, whatever happens to this process.
+//! Debian 13 packages rustc 1.85, so a small Debian in a folder (`xtask/src/debian.rs`) is a
+//! compiler that needs nothing but apt.
 //!
 //! The dependencies are fetched by our own cargo and handed over as a folder (`cargo vendor`), so
 //! the old one needs neither the network nor this machine's settings.
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{LIBRARY, left_out, no_arguments};
+use crate::debian::{self, Debian, SUITE};
 use crate::process::{Failure, Program, Result};
 use crate::workspace;
 
-const SUITE: &str = "trixie";
-const PACKAGES: &str = "rustc,cargo,ca-certificates,libc6-dev,gcc";
 /// What `rust-version` in Cargo.toml says, and what the suite's compiler must be.
 const VERSION: &str = "1.85";
 
-/// Runs with the arguments: system, checkout, dependencies, build products, command.
-const IN_NAMESPACE: &str = r#"
-set -eu
-system=$1; checkout=$2; dependencies=$3; products=$4; shift 4
-mkdir -p "$system/checkout" "$system/dependencies" "$system/products" "$system/cargo"
-mount --bind "$checkout" "$system/checkout"
-mount -o remount,bind,ro "$system/checkout"
-mount --bind "$dependencies" "$system/dependencies"
-mount --bind "$products" "$system/products"
-mount -t proc proc "$system/proc"
-mount --rbind /dev "$system/dev"
-mount --rbind /sys "$system/sys"
-mount -t tmpfs tmpfs "$system/tmp"
-exec chroot "$system" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/cargo \
-    CARGO_HOME=/cargo CARGO_TARGET_DIR=/products CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0 \
-    MAINSPRING_REQUIRE=epoll,sim LANG=C.UTF-8 \
-    sh -c 'cd /checkout && "$@"' sh "$@"
-"#;
+const VARIABLES: &[&str] = &[
+    "HOME=/cargo",
+    "CARGO_HOME=/cargo",
+    "CARGO_TARGET_DIR=/products",
+    "CARGO_TERM_COLOR=never",
+    "CARGO_INCREMENTAL=0",
+    "MAINSPRING_REQUIRE=epoll,poll,sim",
+];
 
 pub fn run(args: &[String]) -> Result<()> {
     no_arguments("msrv", args)?;
-    if let Some(reason) = obstacle() {
+    if let Some(reason) = debian::obstacle() {
         return left_out("msrv", &reason);
     }
-    let cache = cache()?;
-    let system = system(&cache)?;
-    // A bare Debian does not know its own name, and tests look it up.
-    fs::write(system.join("etc/hosts"), "127.0.0.1 localhost\n::1 localhost\n")?;
-    let dependencies = dependencies(&system)?;
-    let old = Old { system, dependencies, products: workspace::target().join("msrv") };
+    let debian = Debian::open(&workspace::cache()?)?;
+    let dependencies = dependencies(&debian)?;
+    let old = Old { debian, dependencies, products: workspace::target().join("msrv") };
     fs::create_dir_all(&old.products)?;
     old.check_version()?;
     old.run(&["cargo", "check", "--workspace", "--all-targets", "--locked", "--offline"])?;
@@ -60,73 +43,21 @@ pub fn run(args: &[String]) -> Result<()> {
     old.run(&[tests.as_slice(), clauses.as_slice()].concat())
 }
 
-/// Why it cannot be done on this machine.
-fn obstacle() -> Option<String> {
-    if !cfg!(target_os = "linux") {
-        return Some("it needs Linux".to_string());
-    }
-    let root = Program::new("id").args(["-u"]).output().is_ok_and(|id| id.trim() == "0");
-    if !root {
-        return Some(
-            "it needs root, to make a Debian in a folder and to mount into it".to_string(),
-        );
-    }
-    let missing = ["debootstrap", "unshare", "chroot"].into_iter().find(|name| !in_path(name));
-    missing.map(|name| format!("it needs `{name}` (apt-get install debootstrap util-linux)"))
-}
-
-fn in_path(name: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(name).is_file())
-}
-
-fn cache() -> Result<PathBuf> {
-    if let Some(cache) = env::var_os("MAINSPRING_CACHE") {
-        return Ok(cache.into());
-    }
-    let home = env::var_os("HOME").map(PathBuf::from);
-    let home = home.ok_or_else(|| Failure::new("set MAINSPRING_CACHE or HOME to a folder"))?;
-    Ok(home.join(".cache/mainspring"))
-}
-
-/// The folder with the old Debian, made if it is not there. It gets its name only when it is
-/// complete, so what is found under the name is whole.
-fn system(cache: &Path) -> Result<PathBuf> {
-    let system = cache.join(format!("debian-{SUITE}-rust"));
-    if system.is_dir() {
-        return Ok(system);
-    }
-    fs::create_dir_all(cache)?;
-    let unfinished = cache.join(format!("debian-{SUITE}-rust.{}", std::process::id()));
-    let made = Program::new("debootstrap")
-        .args(["--variant=minbase", &format!("--include={PACKAGES}"), SUITE])
-        .args([unfinished.to_string_lossy()])
-        .run()
-        .and_then(|()| Ok(fs::rename(&unfinished, &system)?));
-    if made.is_err() {
-        // Half a Debian is of no use to anybody; the first failure is the one to tell.
-        let _ = fs::remove_dir_all(&unfinished);
-    }
-    made.map(|()| system)
-}
-
 /// Puts the sources of all dependencies into a folder and tells the old cargo where they are.
-fn dependencies(system: &Path) -> Result<PathBuf> {
+fn dependencies(debian: &Debian) -> Result<PathBuf> {
     let folder = workspace::target().join("msrv-dependencies");
     let shown = folder.to_string_lossy().into_owned();
     Program::cargo()
         .args(["vendor", "--quiet", "--locked", "--versioned-dirs", &shown])
         .output()?;
-    let home = system.join("cargo");
+    let home = debian.path("cargo");
     fs::create_dir_all(&home)?;
-    let source = "[source.crates-io]\nreplace-with = \"folder\"\n\n\
-                  [source.folder]\ndirectory = \"/dependencies\"\n";
-    fs::write(home.join("config.toml"), source)?;
+    fs::write(home.join("config.toml"), debian::source_replacement("/dependencies"))?;
     Ok(folder)
 }
 
 struct Old {
-    system: PathBuf,
+    debian: Debian,
     dependencies: PathBuf,
     products: PathBuf,
 }
@@ -134,13 +65,13 @@ struct Old {
 impl Old {
     fn program(&self, command: &[&str]) -> Program {
         let root = workspace::root();
-        let folders = [&self.system, &root, &self.dependencies, &self.products];
+        let mounts = [
+            (root.as_path(), "/checkout"),
+            (self.dependencies.as_path(), "/dependencies"),
+            (self.products.as_path(), "/products"),
+        ];
         println!("$ (Debian {SUITE}) {}", command.join(" "));
-        Program::new("unshare")
-            .args(["--mount", "--propagation", "private", "sh", "-c", IN_NAMESPACE, "sh"])
-            .args(folders.map(|folder| folder.to_string_lossy()))
-            .args(command)
-            .silent()
+        self.debian.program(&mounts, VARIABLES, command)
     }
 
     fn run(&self, command: &[&str]) -> Result<()> {
@@ -154,7 +85,8 @@ impl Old {
         if version.starts_with(&format!("rustc {VERSION}.")) {
             return Ok(());
         }
-        Err(Failure::new(format!("{} has another compiler: {version}", self.system.display())))
+        let place = self.debian.path("").display().to_string();
+        Err(Failure::new(format!("{place} has another compiler: {version}")))
     }
 }
 

@@ -15,7 +15,7 @@ const COUNT_DEFAULT: usize = 200;
 /// One run of one binary takes seconds; a minute or two means that it hangs.
 const RUN_LIMIT: Duration = Duration::from_secs(120);
 /// The same Kinds as in `conformance`.
-const REQUIRE: (&str, &str) = ("MAINSPRING_REQUIRE", "epoll,sim");
+const REQUIRE: (&str, &str) = ("MAINSPRING_REQUIRE", "epoll,poll,sim");
 
 /// Integration tests that count what is the same in every run, or start other programs: repeated
 /// only when a filter asks for them.

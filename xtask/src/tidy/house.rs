@@ -25,7 +25,7 @@ const CONTRACT: &[&str] = &["backend/contract"];
 const CHOOSE: &[&str] = &["backend/choose"];
 const EMULATE: &[&str] = &["backend/emulate"];
 const MECHANISMS: &[&str] =
-    &["backend/epoll", "backend/kqueue", "backend/poll", "backend/uring/**", "backend/iocp/**"];
+    &["backend/epoll", "backend/kqueue", "backend/poll/**", "backend/uring/**", "backend/iocp/**"];
 const SIM_BACKEND: &[&str] = &["backend/sim"];
 const BACKEND: &[&str] = &["backend"];
 const SOCKET: &[&str] = &["socket", "socket/**"];

@@ -22,7 +22,7 @@ const CLEAN: &[(&str, &str)] = &[
         "crates/mainspring/src/time/mod.rs",
         "//! T.\npub(crate) use self::clock::Clock;\nmod clock;\n",
     ),
-    ("crates/mainspring/src/readiness/waker_slot.rs", "//! W.\nstruct WakerSlot;\n"),
+    ("crates/mainspring/src/sync/waker_slot.rs", "//! W.\nstruct WakerSlot;\n"),
     ("crates/mainspring/src/time/clock.rs", "//! Clock.\nfn now() -> I { Instant::now() }\n"),
     ("crates/mainspring/src/driver/mod.rs", "//! Loop.\nmod turn;\n#[cfg(test)]\nmod tests;\n"),
     ("crates/mainspring/src/driver/turn.rs", "//! Turn.\nuse crate::backend::Backend;\n"),

@@ -23,7 +23,27 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     ("crates/mainspring/src/net/tokio_io.rs", "tokio's read buffer: the same"),
     (
-        "crates/mainspring/src/readiness/waker_slot.rs",
+        "crates/mainspring/src/completion/buf.rs",
+        "buffers whose memory is not initialised until the kernel has filled it",
+    ),
+    (
+        "crates/mainspring/src/completion/memory.rs",
+        "one allocation of many buffers, each with an owner of its own",
+    ),
+    (
+        "crates/mainspring/src/completion/buffer_group.rs",
+        "the owner of a buffer's number reaches the buffer",
+    ),
+    (
+        "crates/mainspring/src/completion/slot.rs",
+        "operations of any type in one slot, guarded by its state, so that none allocates",
+    ),
+    (
+        "crates/mainspring/src/sync/owned_cell.rs",
+        "a cell for one thread, compared by number, so that a pinned driver takes no lock",
+    ),
+    (
+        "crates/mainspring/src/sync/waker_slot.rs",
         "one waker guarded by the bits of an atomic word, so that the common wake takes no lock",
     ),
 ];

@@ -1,9 +1,11 @@
 //! The limit that a server meets first: open descriptors.
 
+#[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Raises the soft limit of open descriptors to the hard one, and returns what holds now; `None`
 /// is no limit. The soft limit of 1024 is there for programs that use `select`, which we do not.
+#[cfg(unix)]
 pub fn raise_descriptors() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {
@@ -14,4 +16,10 @@ pub fn raise_descriptors() -> Option<u64> {
         Ok(()) => maximum,
         Err(_) => current,
     }
+}
+
+/// Windows has no limit of this kind.
+#[cfg(windows)]
+pub fn raise_descriptors() -> Option<u64> {
+    None
 }

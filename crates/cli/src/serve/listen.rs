@@ -7,6 +7,7 @@ use mainspring::rt::SharedPort;
 
 /// Connections that may wait to be accepted. Linux allows 4096 by itself since 5.4, and lowers
 /// more to its own limit (`net.core.somaxconn`).
+#[cfg(unix)]
 pub const BACKLOG: i32 = 4096;
 
 /// The listeners, one a core, and the address they share.
@@ -75,9 +76,20 @@ fn bind_one(address: SocketAddr, cores: usize) -> io::Result<Listeners> {
     };
     for listener in &listeners.each {
         // The queue that they were made with is short; listening again only makes it longer.
-        rustix::net::listen(listener, BACKLOG)?;
+        listen_longer(listener)?;
     }
     Ok(listeners)
+}
+
+#[cfg(unix)]
+fn listen_longer(listener: &TcpListener) -> io::Result<()> {
+    Ok(rustix::net::listen(listener, BACKLOG)?)
+}
+
+/// Windows keeps the queue that a listener was made with.
+#[cfg(windows)]
+fn listen_longer(_listener: &TcpListener) -> io::Result<()> {
+    Ok(())
 }
 
 fn explain(address: SocketAddr, error: &io::Error) -> String {

@@ -6,13 +6,9 @@
 //! get is listed: no hidden names, no special files, no links that lead outside.
 
 use std::fmt::Write;
-use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
-use rustix::fs::{Dir, FileType};
-use rustix::io::Errno;
-
-use super::beneath::{Kind, Look, Root};
+use super::beneath::{Directory, Errno, Kind, Look, Root, names};
 use super::path::{Target, encode, is_hidden};
 
 /// Names on one page at most: a page of this many is some ten megabytes.
@@ -37,17 +33,16 @@ struct Entry {
 /// Those of reading the directory.
 pub fn page(
     root: &Root,
-    directory: OwnedFd,
+    directory: Directory,
     target: &Target,
     hidden: bool,
 ) -> Result<String, Errno> {
     let mut entries = Vec::new();
     let mut more = false;
-    for entry in Dir::new(directory)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        let skipped = matches!(name, b"." | b"..") || (!hidden && is_hidden(name));
-        if skipped || is_special(entry.file_type()) {
+    for entry in names(directory)? {
+        let (name, special) = entry?;
+        let skipped = matches!(name.as_slice(), b"." | b"..") || (!hidden && is_hidden(&name));
+        if skipped || special {
             continue;
         }
         if entries.len() == ENTRIES_MAX {
@@ -55,9 +50,9 @@ pub fn page(
             break;
         }
         // What vanished meanwhile, or leads outside, is not there.
-        let Ok(look) = root.look(&target.child(name).relative()) else { continue };
+        let Ok(look) = root.look(&target.child(&name).relative()) else { continue };
         if look.kind != Kind::Special {
-            entries.push(Entry { name: name.to_vec(), look });
+            entries.push(Entry { name, look });
         }
     }
     // Directories first, then by the bytes of the name.
@@ -66,14 +61,6 @@ pub fn page(
         rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name))
     });
     Ok(render(target, &entries, more))
-}
-
-/// Known without a look to be nothing that is served; links and unknown types need the look.
-fn is_special(kind: FileType) -> bool {
-    !matches!(
-        kind,
-        FileType::RegularFile | FileType::Directory | FileType::Symlink | FileType::Unknown
-    )
 }
 
 fn render(target: &Target, entries: &[Entry], more: bool) -> String {

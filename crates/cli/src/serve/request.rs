@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -16,9 +15,8 @@ use hyper::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, Request, Response, StatusCode, Version};
-use rustix::io::Errno;
 
-use super::beneath::{Found, Look, Root};
+use super::beneath::{Directory, Errno, Found, Look, Root};
 use super::body::{Content, read_piece};
 use super::conditions::{Validators, Verdict};
 use super::listing;
@@ -97,7 +95,7 @@ impl Question {
         }
     }
 
-    fn directory(&self, files: &Files, directory: OwnedFd) -> Result<Answer, Errno> {
+    fn directory(&self, files: &Files, directory: Directory) -> Result<Answer, Errno> {
         match files.root.find(&self.target.child(INDEX).relative()) {
             Ok(Found::File(file, look)) => return self.file(file, look, INDEX),
             Ok(_) | Err(Errno::NOENT) => {}

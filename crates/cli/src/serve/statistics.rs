@@ -56,6 +56,7 @@ impl Summary {
             SystemCall::Modify,
             SystemCall::Remove,
             SystemCall::Wake,
+            SystemCall::Inspect,
         ];
         Summary {
             connections: statistics.connections.get(),

@@ -28,6 +28,13 @@ fn the_report_is_json_that_programs_can_rely_on() {
         let available = backend["available"].as_bool().unwrap();
         assert_eq!(available, backend["reason"].is_null(), "a reason for what is missing");
         assert_eq!(available, backend["remedy"].is_null(), "a remedy for what is missing");
+        let list = |field: &str| backend[field].as_array().expect("a list").len();
+        let operations = list("native_operations") + list("emulated_operations");
+        assert_eq!(available, operations > 0, "{kind} carries operations out, one way or another");
+        // Only a ring is set up in more ways than one.
+        let has_setup = backend["setup"].is_string();
+        assert_eq!(has_setup, available && *kind == mainspring::Kind::Uring, "{kind}");
+        assert!(has_setup || list("features") == 0, "{kind}");
     }
     let chosen = report["chosen"]["kind"].as_str().unwrap();
     let usable = backends.iter().any(|b| b["kind"] == chosen && b["available"] == true);
@@ -60,5 +67,35 @@ fn the_table_names_every_kind_and_the_choice() {
         assert!(table.contains(kind.name()), "{kind} in {table}");
     }
     assert!(table.contains("auto takes "), "{table}");
+    assert!(table.contains("operations: "), "{table}");
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+}
+
+/// What was masked is not in force, and the rest of the report says so.
+#[test]
+fn a_ring_shows_what_is_in_force() {
+    let with = |masked: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mainspring"));
+        let command = command.args(["probe", "--json"]).env("MAINSPRING_URING_WITHOUT", masked);
+        let report = json(&command.output().unwrap());
+        let backends = report["backends"].as_array().unwrap();
+        backends.iter().find(|b| b["kind"] == "uring").expect("every kind").clone()
+    };
+    let all = with("");
+    if all["available"] == false {
+        println!("nothing to show: {}", all["reason"]);
+        return;
+    }
+    let names = |ring: &Value| -> Vec<String> {
+        let features = ring["features"].as_array().unwrap().iter();
+        features.map(|name| name.as_str().unwrap().to_string()).collect()
+    };
+    for masked in names(&all) {
+        let ring = with(&masked);
+        assert!(!names(&ring).contains(&masked), "{ring}");
+    }
+    let plain = with("single-issuer,cooperative");
+    assert_eq!(plain["setup"], "plain");
+    let wrong = with("sqpoll");
+    assert!(wrong["available"] == false && wrong["reason"].as_str().unwrap().contains("sqpoll"));
 }

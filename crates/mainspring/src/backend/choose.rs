@@ -8,6 +8,8 @@ use std::io;
 
 use crate::kind::{Kind, Unavailable};
 
+use super::contract::{InForce, OPERATIONS};
+
 /// What the caller of a builder asked for.
 ///
 /// ```
@@ -42,6 +44,7 @@ pub(crate) const VARIABLE: &str = "MAINSPRING_BACKEND";
 pub struct Chosen {
     kind: Kind,
     reason: String,
+    in_force: InForce,
     passed_over: Vec<(Kind, Unavailable)>,
 }
 
@@ -51,7 +54,13 @@ impl Chosen {
         reason: impl Into<String>,
         passed_over: Vec<(Kind, Unavailable)>,
     ) -> Chosen {
-        Chosen { kind, reason: reason.into(), passed_over }
+        Chosen { kind, reason: reason.into(), in_force: InForce::default(), passed_over }
+    }
+
+    /// With what of the mechanism is in force.
+    pub(crate) fn with(mut self, in_force: InForce) -> Chosen {
+        self.in_force = in_force;
+        self
     }
 
     /// The mechanism in use.
@@ -64,6 +73,46 @@ impl Chosen {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+
+    /// How the mechanism was set up, in words; empty for one that is always set up alike.
+    ///
+    /// # Platforms
+    ///
+    /// io_uring: who may submit, and when completions are worked on. A driver that is
+    /// [pinned](crate::Builder::pinned) gets more of it than one that is not.
+    #[must_use]
+    pub fn setup(&self) -> &str {
+        self.in_force.setup
+    }
+
+    /// What of the kernel is in use beyond what the mechanism cannot do without, by name.
+    ///
+    /// # Platforms
+    ///
+    /// io_uring: the names that the variable `MAINSPRING_URING_WITHOUT` takes, to do without some.
+    /// Others: none.
+    #[must_use]
+    pub fn features(&self) -> &[&'static str] {
+        &self.in_force.features
+    }
+
+    /// The operations of [`op`](crate::op) and of the net types that the kernel carries out.
+    ///
+    /// ```
+    /// let handle = mainspring::Driver::new().unwrap().handle();
+    /// let chosen = handle.backend();
+    /// let native = chosen.native_operations().count();
+    /// println!("{native} native, {} emulated", chosen.emulated_operations().count());
+    /// ```
+    pub fn native_operations(&self) -> impl Iterator<Item = &'static str> + '_ {
+        OPERATIONS.iter().copied().filter(|name| self.in_force.operations.contains(name))
+    }
+
+    /// The operations that are carried out through readiness or the pool of blocking threads: all
+    /// that are not [native](Self::native_operations). The calls and their results are the same.
+    pub fn emulated_operations(&self) -> impl Iterator<Item = &'static str> + '_ {
+        OPERATIONS.iter().copied().filter(|name| !self.in_force.operations.contains(name))
     }
 
     /// The mechanisms that would have been preferred, each with what stood in the way.
@@ -108,6 +157,17 @@ mod tests {
         assert!(why.contains("MAINSPRING_BACKEND"));
         let error = candidates(&Choice::Auto, Some("kpoll"), &[]).unwrap_err();
         assert!(error.to_string().contains("kpoll") && error.to_string().contains("epoll"));
+    }
+
+    #[test]
+    fn an_operation_is_native_or_emulated() {
+        let operations = vec!["send", "what nobody can ask for"];
+        let in_force = InForce { operations, ..InForce::default() };
+        let chosen = Chosen::new(Kind::Sim, "", Vec::new()).with(in_force);
+        assert_eq!(chosen.native_operations().collect::<Vec<_>>(), ["send"]);
+        let emulated: Vec<_> = chosen.emulated_operations().collect();
+        assert!(emulated.contains(&"recv") && !emulated.contains(&"send"));
+        assert_eq!(emulated.len() + 1, OPERATIONS.len());
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! - **C2 no lost edge.** Readiness that appears after the last `WouldBlock` or short transfer is
 //!   reported, also when the user never sees `WouldBlock`.
 //! - **C3 triggers.** Edge, level and one-shot per source: native where the system has them,
-//!   emulated where not; an emulated edge gives no repeat.
+//!   emulated where not; an emulated edge gives no repeat, and a new one after a
+//!   [rearm](Registrar::rearm).
 //! - **C4 no ghost.** After [`Registrar::remove`] returns, no event of that registration is acted
 //!   upon. A token is opaque here; the layer above puts a generation in it and drops what is
 //!   stale. No pointer crosses the kernel boundary unless the system's interface forces it.
@@ -28,25 +29,28 @@
 //!   bounded stream that ends in one terminal completion.
 //! - **C11 cancel** is never lost, also with a full queue; the outcome is typed; a late success of
 //!   an operation that makes a descriptor closes it.
-//! - **C12 the kernel lets go first.** [`Completer::drain`] returns when no memory is the kernel's.
+//! - **C12 the kernel lets go first.** [`Selector::drain`] returns when no memory is the kernel's.
 //! - **C13 limits are named.** At a limit the caller gets an error or back-pressure, never a spin.
 //! - **C14 shutdown is permanent.** Kept by the driver: every waiter wakes with an error that says
 //!   so, and later calls fail the same way.
 //!
 //! # Data
 //!
-//! One way: kernel → backend → [`Events`] → registration → waker; operation → submission →
-//! completion → result. The operating system's own structures do not leave a backend's file.
+//! One way: kernel → backend → [`Events`] → registration → waker; operation → [`Completer`] →
+//! kernel → [`Events`] → slot → result. The operating system's own structures do not leave a
+//! backend's file.
 
 use std::io;
 use std::time::Duration;
 
+use crate::completion::buffer_group::Buffers;
+use crate::completion::operation::RawOperation;
 use crate::event::Events;
 use crate::interest::Interest;
 use crate::kind::Unavailable;
 use crate::metrics::Counters;
 use crate::source::RawSource;
-use crate::sync::Arc;
+use crate::sync::{Arc, Owner};
 use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
@@ -56,8 +60,8 @@ use crate::trigger::Trigger;
 pub(crate) enum Support {
     /// The kernel does it.
     Native,
-    /// Not to be had on this backend yet: a call that needs it fails with `Unsupported`.
-    Absent,
+    /// Made above the kernel from what it does; an edge made so is not quite the same.
+    Emulated,
 }
 
 /// What a backend can do, for the layers that would otherwise have to ask its name.
@@ -66,8 +70,22 @@ pub(crate) struct Caps {
     /// A short transfer may be taken for `WouldBlock`: the next byte makes a new edge.
     pub(crate) edge: Support,
     /// Operations with owned buffers.
-    #[allow(dead_code, reason = "told by every backend, asked by whoever submits operations")]
     pub(crate) completion: Support,
+}
+
+/// The operations that the room `op` offers, by name, for reports.
+pub(crate) const OPERATIONS: &[&str] =
+    &["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+
+/// What of a mechanism is in force: found out when it was opened, and for reports only.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InForce {
+    /// How it was set up, in words.
+    pub(crate) setup: &'static str,
+    /// The names of what it uses of the kernel, beyond what it cannot do without.
+    pub(crate) features: Vec<&'static str>,
+    /// The names of the operations it carries out itself; some of [`OPERATIONS`].
+    pub(crate) operations: Vec<&'static str>,
 }
 
 /// What a backend is opened with.
@@ -78,6 +96,10 @@ pub(crate) struct Config {
     pub(crate) counters: Arc<Counters>,
     /// Events taken in the first look; the buffer grows from here.
     pub(crate) event_capacity: usize,
+    #[allow(dead_code, reason = "read by backends with a queue of their own")]
+    /// The thread that will turn the driver, once it does, if the driver is pinned to one: what
+    /// only that thread touches needs no lock.
+    pub(crate) owner: Option<Arc<Owner>>,
 }
 
 /// The half that waits, owned by the turning thread: "one waiter" is `&mut self`, not a lock.
@@ -97,6 +119,11 @@ pub(crate) trait Selector: Sized {
     /// Whatever the system says: out of descriptors, out of memory, or not available here.
     fn open(config: Config) -> io::Result<(Self, Self::Registrar)>;
 
+    /// What of the mechanism is in force, for reports; nothing if there is no choice.
+    fn in_force(&self) -> InForce {
+        InForce::default()
+    }
+
     /// Waits for events, a wake, or the end of `timeout` (`None`: no end), and appends what came
     /// to `events`, which the caller has cleared.
     ///
@@ -105,6 +132,18 @@ pub(crate) trait Selector: Sized {
     /// Only if the queue itself is unusable (C8); `EINTR` is not an error but a reason to go on
     /// waiting for what is left of the time (C7).
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Cancels every operation and returns when the kernel holds no memory any more, with the
+    /// completions in `events` (C12). Returns how many it could not end in a bounded time: their
+    /// memory must never be used again. Without operations there is nothing to do.
+    ///
+    /// It is the end of the queue's operations (C14). One that another thread hands over meanwhile
+    /// is among those that are ended, or its submission fails, or its cancel is answered
+    /// [`Cancel::Withdrawn`].
+    fn drain(&mut self, events: &mut Events) -> usize {
+        let _ = events;
+        0
+    }
 }
 
 /// The half that is shared between threads.
@@ -136,6 +175,17 @@ pub(crate) trait Registrar: Send + Sync {
         trigger: Trigger,
     ) -> io::Result<()>;
 
+    /// A call on a source with an edge trigger has said `WouldBlock`: the directions of `interest`
+    /// are reported again when they are ready, and what else is watched stays as it is. A backend
+    /// that sees edges without being told has nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`modify`](Self::modify).
+    fn rearm(&self, _source: RawSource, _token: Token, _interest: Interest) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Stops reporting. A source that the kernel forgot by itself, because its descriptor was
     /// closed, is no error; one that belongs to another token by now is left alone (C5).
     ///
@@ -143,6 +193,16 @@ pub(crate) trait Registrar: Send + Sync {
     ///
     /// What the system says, after the bookkeeping is done.
     fn remove(&self, source: RawSource, token: Token) -> io::Result<()>;
+
+    /// Lets go, before it returns, of what was removed and waits to be told to the kernel. Only the
+    /// thread that owns a pinned queue leaves anything waiting; on others this does nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the queue itself is unusable.
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Ends the present or the next `select` of this queue.
     ///
@@ -152,64 +212,98 @@ pub(crate) trait Registrar: Send + Sync {
     fn wake(&self) -> io::Result<()>;
 }
 
-/// Memory an operation reads or writes, named by address. It stays valid and unmoved from
-/// `submit` until the terminal completion of its operation: the submitting layer keeps that.
-#[allow(dead_code, reason = "what only backends with operations of their own construct")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RawMemory {
-    pub(crate) start: *mut u8,
-    pub(crate) len: usize,
+/// What became of a request to end an operation early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "each backend answers one or the other")]
+pub(crate) enum Cancel {
+    /// The kernel never saw the operation and never will: no completion comes, and the memory is
+    /// free. So a number that is closed after this names nothing that is still to be begun.
+    Withdrawn,
+    /// The kernel was asked, or will be with the next look. The terminal completion comes, and may
+    /// still be a success (C11).
+    Requested,
 }
 
-/// An operation as the kernel is to see it: numbers and addresses, nothing owned.
-#[allow(dead_code, reason = "what only backends with operations of their own construct")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum RawOperation {
-    /// Completes by itself with 0.
-    Nop,
-    /// Takes a connection; the result is the new source's number.
-    Accept { source: RawSource },
-    /// Reads into the memory; the result is the number of bytes.
-    Recv { source: RawSource, memory: RawMemory },
-    /// Writes from the memory; the result is the number of bytes.
-    Send { source: RawSource, memory: RawMemory },
-}
-
-/// What became of an operation.
-#[allow(dead_code, reason = "what only backends with operations of their own construct")]
-#[derive(Debug)]
-pub(crate) struct Completion {
-    /// The token it was submitted under.
-    pub(crate) token: Token,
-    /// Bytes, a source's number, or the error; a cancelled operation ends in
-    /// [`error::cancelled`](crate::error::cancelled).
-    pub(crate) result: io::Result<u64>,
-    /// Whether more completions of this operation follow (multishot).
-    pub(crate) more: bool,
-}
-
-/// The half that carries out whole operations, owned by the turning thread.
-#[allow(dead_code, reason = "implemented where there are operations, called by who submits them")]
-pub(crate) trait Completer {
-    /// Hands an operation to the kernel.
+/// The shared half, as far as the backend carries out whole operations; as it stands here, it
+/// carries out none. Completions come with [`Selector::select`].
+pub(crate) trait Completer: Send + Sync {
+    /// Hands an operation to the kernel, with the next look at the latest.
     ///
     /// # Errors
     ///
-    /// `QuotaExceeded` when the queue is full (C13), with the operation not begun.
+    /// With the operation not begun: `QuotaExceeded` when the queue is full (C13), `Unsupported`
+    /// when this kernel has no such operation and the layer above is to carry it out itself.
     ///
     /// # Safety
     ///
     /// The memory of `operation` is valid for it, and neither freed, moved nor touched until the
-    /// completion of `token` with `more == false` was drained.
-    unsafe fn submit(&mut self, token: Token, operation: RawOperation) -> io::Result<()>;
+    /// terminal completion of `token` has come or its cancel was answered `Withdrawn`.
+    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
+        let _ = (token, operation);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
-    /// Asks the kernel to end an operation early. The terminal completion still comes, and may
-    /// still be a success (C11).
-    fn cancel(&mut self, token: Token);
+    /// Hands over several operations, of which each begins when the one before has succeeded; when
+    /// one fails, those behind it end as cancelled. All of them are begun, or none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`submit`](Self::submit); `InvalidInput` for a chain that is too long.
+    ///
+    /// # Safety
+    ///
+    /// That of [`submit`](Self::submit), for each.
+    #[allow(dead_code, reason = "called by who chains operations")]
+    unsafe fn submit_chain(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
+        let _ = chain;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
-    /// Moves the completions that have come into `completions`.
-    fn completions(&mut self, completions: &mut Vec<Completion>);
+    /// Ends an operation early. Never lost, also with a full queue (C11).
+    fn cancel(&self, token: Token) -> Cancel {
+        let _ = token;
+        Cancel::Withdrawn
+    }
 
-    /// Cancels everything and returns when the kernel holds no memory any more (C12).
-    fn drain(&mut self, completions: &mut Vec<Completion>);
+    /// Lets the kernel fill the buffers of a group, for operations that name it. From the next look
+    /// on, free numbers are [lent](crate::completion::pool::Pool::lend) to the kernel at each look,
+    /// which takes them in that order; the operation notes which were
+    /// [filled](crate::completion::pool::Pool::filled). One that finds none ends with
+    /// [`error::no_buffers`](crate::error::no_buffers).
+    ///
+    /// The backend keeps the buffers until the group was removed and, if the kernel did not let go
+    /// of it in a bounded time, for ever.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when this kernel fills no groups: the layer above takes from it instead.
+    fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        let _ = (group, buffers);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Shows memory to the kernel beforehand, from the next look on: operations on it need not have
+    /// it looked up. Which operations are on it is for the backend to see, and it keeps the buffers
+    /// until the memory was taken back. That it comes to nothing, for want of lockable memory, is
+    /// no error: then the memory is like any other.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when this kernel registers none.
+    fn register_memory(&self, number: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        let _ = (number, buffers);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes memory back from the kernel. Operations on it may be under way, and end as they would
+    /// have.
+    fn unregister_memory(&self, number: u16) {
+        let _ = number;
+    }
+
+    /// Takes a group back from the kernel. No operation that names it is under way, and none will
+    /// be before the number is added again.
+    fn remove_group(&self, group: u16) {
+        let _ = group;
+    }
 }

@@ -42,7 +42,7 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
-use super::contract::{Caps, Config, Registrar, Selector, Support};
+use super::contract::{Caps, Completer, Config, Registrar, Selector, Support};
 
 /// The largest buffer a look uses: 12 bytes an event, so 192 KiB.
 const EVENTS_MAX: usize = 16 * 1024;
@@ -71,7 +71,7 @@ struct Queue {
 }
 
 impl Selector for EpollSelector {
-    const CAPS: Caps = Caps { edge: Support::Native, completion: Support::Absent };
+    const CAPS: Caps = Caps { edge: Support::Native, completion: Support::Emulated };
     type Registrar = EpollRegistrar;
 
     fn probe() -> Result<(), Unavailable> {
@@ -230,6 +230,8 @@ impl Registrar for EpollRegistrar {
         self.queue.wake.raise()
     }
 }
+
+impl Completer for EpollRegistrar {}
 
 impl EpollRegistrar {
     /// Adds a source with the mechanism's own flags.

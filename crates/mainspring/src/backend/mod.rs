@@ -8,25 +8,34 @@ pub(crate) mod choose;
 pub(crate) mod contract;
 #[cfg(target_os = "linux")]
 mod epoll;
+#[cfg(windows)]
+mod iocp;
+#[cfg(unix)]
+mod poll;
 #[cfg(feature = "sim")]
 mod sim;
+#[cfg(target_os = "linux")]
+mod uring;
 
 use std::io;
 use std::time::Duration;
 
+use crate::completion::buffer_group::Buffers;
+use crate::completion::operation::{Operation, RawOperation};
+use crate::completion::operation_set::OperationSet;
 use crate::event::Events;
 use crate::interest::Interest;
 use crate::kind::{Kind, Unavailable};
 use crate::metrics::Counters;
 use crate::sim::Simulation;
 use crate::source::RawSource;
-use crate::sync::Arc;
+use crate::sync::{Arc, Owner};
 use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
 use choose::{Choice, Chosen};
-use contract::{Caps, Config, Registrar, Selector};
+use contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector};
 
 /// Events taken in the first look, unless the builder says otherwise: three kilobytes.
 pub(crate) const EVENT_CAPACITY: usize = 256;
@@ -35,12 +44,24 @@ pub(crate) const EVENT_CAPACITY: usize = 256;
 const PREFERRED: &[Kind] = &[
     #[cfg(target_os = "linux")]
     Kind::Epoll,
+    #[cfg(target_os = "linux")]
+    Kind::Uring,
+    #[cfg(unix)]
+    Kind::Poll,
+    #[cfg(windows)]
+    Kind::Iocp,
 ];
 
 /// The half that waits, of whichever backend.
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),
+    #[cfg(target_os = "linux")]
+    Uring(uring::UringSelector),
+    #[cfg(unix)]
+    Poll(poll::PollSelector),
+    #[cfg(windows)]
+    Iocp(iocp::IocpSelector),
     #[cfg(feature = "sim")]
     Sim(sim::SimSelector),
 }
@@ -50,6 +71,12 @@ pub(crate) enum Backend {
 pub(crate) enum SharedBackend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollRegistrar),
+    #[cfg(target_os = "linux")]
+    Uring(uring::UringRegistrar),
+    #[cfg(unix)]
+    Poll(poll::PollRegistrar),
+    #[cfg(windows)]
+    Iocp(iocp::IocpRegistrar),
     #[cfg(feature = "sim")]
     Sim(sim::SimRegistrar),
 }
@@ -60,6 +87,12 @@ macro_rules! each {
         match $on {
             #[cfg(target_os = "linux")]
             Self::Epoll($variant) => $call,
+            #[cfg(target_os = "linux")]
+            Self::Uring($variant) => $call,
+            #[cfg(unix)]
+            Self::Poll($variant) => $call,
+            #[cfg(windows)]
+            Self::Iocp($variant) => $call,
             #[cfg(feature = "sim")]
             Self::Sim($variant) => $call,
         }
@@ -84,6 +117,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) counters: &'a Arc<Counters>,
     /// The world to join, for the simulated kind; a world of its own without one.
     pub(crate) simulation: Option<Simulation>,
+    /// The thread the queue is pinned to, once it is turned.
+    pub(crate) owner: Option<Arc<Owner>>,
 }
 
 /// Opens the first backend of the choice that can be had.
@@ -125,9 +160,14 @@ fn open_kind(kind: Kind, opening: &Opening<'_>) -> io::Result<impl FnOnce(Chosen
         clock: clock.clone(),
         counters: opening.counters.clone(),
         event_capacity: opening.event_capacity,
+        owner: opening.owner.clone(),
     };
     let (backend, shared, caps) = open_halves(kind, config, simulation.as_ref())?;
-    Ok(move |chosen| Opened { backend, shared, caps, chosen, clock, simulation })
+    let in_force = backend.in_force();
+    Ok(move |chosen: Chosen| {
+        let chosen = chosen.with(in_force);
+        Opened { backend, shared, caps, chosen, clock, simulation }
+    })
 }
 
 fn open_halves(
@@ -141,6 +181,24 @@ fn open_halves(
             let (selector, registrar) = epoll::EpollSelector::open(config)?;
             let caps = epoll::EpollSelector::CAPS;
             Ok((Backend::Epoll(selector), SharedBackend::Epoll(registrar), caps))
+        }
+        #[cfg(target_os = "linux")]
+        (Kind::Uring, _) => {
+            let (selector, registrar) = uring::UringSelector::open(config)?;
+            let caps = uring::UringSelector::CAPS;
+            Ok((Backend::Uring(selector), SharedBackend::Uring(registrar), caps))
+        }
+        #[cfg(unix)]
+        (Kind::Poll, _) => {
+            let (selector, registrar) = poll::PollSelector::open(config)?;
+            let caps = poll::PollSelector::CAPS;
+            Ok((Backend::Poll(selector), SharedBackend::Poll(registrar), caps))
+        }
+        #[cfg(windows)]
+        (Kind::Iocp, _) => {
+            let (selector, registrar) = iocp::IocpSelector::open(config)?;
+            let caps = iocp::IocpSelector::CAPS;
+            Ok((Backend::Iocp(selector), SharedBackend::Iocp(registrar), caps))
         }
         #[cfg(feature = "sim")]
         (Kind::Sim, Some(simulation)) => {
@@ -168,6 +226,12 @@ fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
     match kind {
         #[cfg(target_os = "linux")]
         Kind::Epoll => epoll::EpollSelector::probe(),
+        #[cfg(target_os = "linux")]
+        Kind::Uring => uring::UringSelector::probe(),
+        #[cfg(unix)]
+        Kind::Poll => poll::PollSelector::probe(),
+        #[cfg(windows)]
+        Kind::Iocp => iocp::IocpSelector::probe(),
         #[cfg(feature = "sim")]
         Kind::Sim => sim::SimSelector::probe(),
         #[allow(unreachable_patterns, reason = "reached in builds that lack a kind")]
@@ -195,8 +259,18 @@ pub fn probe() -> Vec<(Kind, Result<(), Unavailable>)> {
 fn is_shortage(error: &io::Error) -> bool {
     #[cfg(unix)]
     return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM));
-    #[cfg(not(unix))]
-    return error.kind() == io::ErrorKind::OutOfMemory;
+    #[cfg(windows)]
+    return error.raw_os_error().is_some_and(|code| {
+        use windows_sys::Win32::Foundation as codes;
+        let shortages = [
+            codes::ERROR_TOO_MANY_OPEN_FILES,
+            codes::ERROR_NOT_ENOUGH_MEMORY,
+            codes::ERROR_OUTOFMEMORY,
+            codes::ERROR_NO_SYSTEM_RESOURCES,
+            codes::ERROR_NOT_ENOUGH_QUOTA,
+        ];
+        shortages.contains(&(code as u32))
+    });
 }
 
 impl Backend {
@@ -206,6 +280,14 @@ impl Backend {
         timeout: Option<Duration>,
     ) -> io::Result<()> {
         each!(self, selector => selector.select(events, timeout))
+    }
+
+    fn in_force(&self) -> InForce {
+        each!(self, selector => selector.in_force())
+    }
+
+    pub(crate) fn drain(&mut self, events: &mut Events) -> usize {
+        each!(self, selector => selector.drain(events))
     }
 }
 
@@ -230,12 +312,74 @@ impl SharedBackend {
         each!(self, registrar => registrar.modify(source, token, interest, trigger))
     }
 
+    pub(crate) fn rearm(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
+        each!(self, registrar => registrar.rearm(source, token, interest))
+    }
+
     pub(crate) fn remove(&self, source: RawSource, token: Token) -> io::Result<()> {
         each!(self, registrar => registrar.remove(source, token))
     }
 
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        each!(self, registrar => registrar.flush())
+    }
+
     pub(crate) fn wake(&self) -> io::Result<()> {
         each!(self, registrar => registrar.wake())
+    }
+
+    /// Puts an operation into a slot of `operations` and hands it to the kernel; with the error it
+    /// comes back. The completions of this backend are to be dispatched to that set.
+    pub(crate) fn begin<O: Operation>(
+        &self,
+        operations: &OperationSet,
+        operation: O,
+    ) -> Result<Token, (io::Error, O)> {
+        let (token, raw) = operations.insert(operation)?;
+        // SAFETY: the operation lies in its slot, whose address is stable, and the set neither
+        // moves, touches nor frees it before its terminal completion was dispatched or it was
+        // withdrawn; should the driver go without the one and the other, the set leaks its slots.
+        match unsafe { self.submit(token, raw) } {
+            Ok(()) => Ok(token),
+            Err(error) => Err((error, operations.withdraw(token))),
+        }
+    }
+
+    /// Hands an operation to the kernel; see [`contract::Completer::submit`].
+    ///
+    /// # Safety
+    ///
+    /// The memory of `operation` is valid for it, and neither freed, moved nor touched until the
+    /// terminal completion of `token` has come or its cancel was answered `Withdrawn`.
+    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
+        // SAFETY: the caller keeps what the trait asks for.
+        each!(self, registrar => unsafe { registrar.submit(token, operation) })
+    }
+
+    /// Ends an operation early; see [`contract::Completer::cancel`].
+    pub(crate) fn cancel(&self, token: Token) -> Cancel {
+        each!(self, registrar => registrar.cancel(token))
+    }
+
+    pub(crate) fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        each!(self, registrar => registrar.add_group(group, buffers))
+    }
+
+    pub(crate) fn register_memory(&self, number: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        each!(self, registrar => registrar.register_memory(number, buffers))
+    }
+
+    pub(crate) fn unregister_memory(&self, number: u16) {
+        each!(self, registrar => registrar.unregister_memory(number));
+    }
+
+    pub(crate) fn remove_group(&self, group: u16) {
+        each!(self, registrar => registrar.remove_group(group));
     }
 
     /// Adds a source with the mechanism's own flags.
@@ -248,8 +392,7 @@ impl SharedBackend {
     ) -> io::Result<()> {
         match self {
             SharedBackend::Epoll(registrar) => registrar.add_flags(source, token, flags),
-            #[cfg(feature = "sim")]
-            SharedBackend::Sim(_) => Err(io::Error::new(
+            _ => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "epoll's own flags need an epoll queue: open it with Choice::Exactly(Kind::Epoll)",
             )),

@@ -5,10 +5,9 @@
 //! system calls, and vouches for the memory of operations.
 //!
 //! A wait takes no time of the machine's: see `sim/simulation.rs`. Readiness and completions share
-//! one queue, so a completion ends a wait as an event does, and goes on ending waits until it is
-//! collected. The state of a socket is said in `poll(2)`'s words and translated as on Linux: a
-//! hang-up closes both directions, an error closes the writing one, and the peer's shutdown the
-//! reading one.
+//! one queue, so a completion ends a wait as an event does, and is collected by it. The state of a
+//! socket is said in `poll(2)`'s words and translated as on Linux: a hang-up closes both
+//! directions, an error closes the writing one, and the peer's shutdown the reading one.
 //!
 //! The kernel reads and writes an operation's memory as late as it may and from whichever thread
 //! moves the clock, so a buffer that was freed or reused too early is found out.
@@ -16,15 +15,14 @@
 use std::io;
 use std::time::Duration;
 
-use super::contract::{
-    Caps, Completer, Completion, Config, RawMemory, RawOperation, Registrar, Selector, Support,
-};
-use crate::event::{Event, Events};
+use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
+use crate::completion::buffer_group::Buffers;
+use crate::completion::operation::{RawMemory, RawOperation};
+use crate::event::{Completion, Event, Events};
 use crate::interest::Interest;
 use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
-use crate::ready::Ready;
-use crate::sim::{Mask, Memory, QueueId, Report, Request, Simulation};
+use crate::sim::{GroupMemory, Memory, QueueId, Report, Request, Simulation};
 use crate::source::RawSource;
 use crate::sync::Arc;
 use crate::token::Token;
@@ -36,7 +34,7 @@ mod tests;
 /// The owners of a queue: a selector and a registrar.
 const OWNERS: usize = 2;
 
-/// The half that waits, and carries out operations.
+/// The half that waits.
 pub(crate) struct SimSelector {
     simulation: Simulation,
     queue: QueueId,
@@ -97,34 +95,47 @@ impl Selector for SimSelector {
         SimSelector::open_on(&simulation, config)
     }
 
+    fn in_force(&self) -> InForce {
+        let operations =
+            vec!["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+        InForce { operations, ..InForce::default() }
+    }
+
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         self.counters.system_call(SystemCall::Wait);
         self.reports.clear();
+        self.simulation.lend_buffers(self.queue);
         let woken = self.simulation.wait(self.queue, timeout, &mut self.reports);
         events.woken |= woken;
+        self.collect(events);
         events.list.extend(
             self.reports
                 .iter()
-                .map(|report| Event { token: report.token, ready: ready_of(report.mask) }),
+                .map(|report| Event { token: report.token, ready: report.mask.ready() }),
         );
         Ok(())
     }
+
+    fn drain(&mut self, events: &mut Events) -> usize {
+        self.simulation.drain(self.queue);
+        self.collect(events);
+        0
+    }
 }
 
-/// The state of a file in the contract's words (C9).
-fn ready_of(mask: Mask) -> Ready {
-    let bits = [
-        (Mask::IN, Ready::READABLE),
-        (Mask::OUT, Ready::WRITABLE),
-        (Mask::PEER_SHUT | Mask::HANG_UP, Ready::READ_CLOSED),
-        (Mask::HANG_UP | Mask::ERROR, Ready::WRITE_CLOSED),
-        (Mask::ERROR, Ready::ERROR),
-    ];
-    let said = bits.into_iter().filter(|&(bit, _)| mask.intersects(bit));
-    said.fold(Ready::EMPTY, |ready, (_, name)| ready | name)
+impl SimSelector {
+    fn collect(&self, events: &mut Events) {
+        let done = self.simulation.completions(self.queue).into_iter();
+        events.completions.extend(done.map(|done| Completion {
+            token: done.token,
+            result: done.result,
+            more: done.more,
+            buffer: done.buffer,
+        }));
+    }
 }
 
-/// The half that is shared.
+/// The half that is shared, and takes operations.
 pub(crate) struct SimRegistrar {
     simulation: Simulation,
     queue: QueueId,
@@ -208,40 +219,68 @@ impl Memory for HeldMemory {
     }
 }
 
-impl Completer for SimSelector {
-    unsafe fn submit(&mut self, token: Token, operation: RawOperation) -> io::Result<()> {
+/// The buffers of a group, those that are lent to the simulated kernel among them.
+struct HeldGroup(Arc<Buffers>);
+
+impl GroupMemory for HeldGroup {
+    fn len(&self) -> usize {
+        self.0.bytes()
+    }
+
+    fn lend(&mut self) -> Option<u16> {
+        self.0.pool().lend()
+    }
+
+    fn fill(&mut self, number: u16, bytes: &[u8]) {
+        let count = bytes.len().min(self.0.bytes());
+        let start = self.0.address(number);
+        // SAFETY: a whole buffer begins there; who has its number has its memory, and the kernel
+        // has it lent, until it says so in a completion. `bytes` is the kernel's own.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), start, count) };
+    }
+}
+
+impl Completer for SimRegistrar {
+    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
         let request = match operation {
             RawOperation::Nop => Request::Nop,
             RawOperation::Accept { source } => {
                 Request::Accept { number: source.simulated_number() }
             }
-            RawOperation::Recv { source, memory } => Request::Recv {
+            RawOperation::Recv { source, memory, flags: 0 } => Request::Recv {
                 number: source.simulated_number(),
                 memory: Box::new(HeldMemory(memory)),
             },
-            RawOperation::Send { source, memory } => Request::Send {
+            RawOperation::Send { source, memory, flags: 0 } => Request::Send {
                 number: source.simulated_number(),
                 memory: Box::new(HeldMemory(memory)),
             },
+            RawOperation::AcceptMulti { source } => {
+                Request::AcceptMulti { number: source.simulated_number() }
+            }
+            RawOperation::RecvMulti { source, group, bundle } => {
+                Request::RecvMulti { number: source.simulated_number(), group, bundle }
+            }
+            RawOperation::SendZeroCopy { source, memory, flags: 0 } => Request::SendZeroCopy {
+                number: source.simulated_number(),
+                memory: Box::new(HeldMemory(memory)),
+                sent: false,
+            },
+            _ => return Err(io::ErrorKind::Unsupported.into()),
         };
         self.simulation.submit(self.queue, token, request)
     }
 
-    fn cancel(&mut self, token: Token) {
+    fn cancel(&self, token: Token) -> Cancel {
         self.simulation.cancel(self.queue, token);
+        Cancel::Requested
     }
 
-    fn completions(&mut self, completions: &mut Vec<Completion>) {
-        let done = self.simulation.completions(self.queue).into_iter();
-        completions.extend(done.map(|done| Completion {
-            token: done.token,
-            result: done.result,
-            more: false,
-        }));
+    fn add_group(&self, group: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        self.simulation.add_group(self.queue, group, Box::new(HeldGroup(buffers.clone())))
     }
 
-    fn drain(&mut self, completions: &mut Vec<Completion>) {
-        self.simulation.drain(self.queue);
-        self.completions(completions);
+    fn remove_group(&self, group: u16) {
+        self.simulation.remove_group(self.queue, group);
     }
 }

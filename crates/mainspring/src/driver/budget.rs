@@ -52,7 +52,7 @@ fn spend() -> bool {
 
 /// Ready if a call may be made; else the task is woken at once, behind those that are waiting.
 #[inline]
-pub(super) fn poll(cx: &mut Context<'_>) -> Poll<()> {
+pub(crate) fn poll(cx: &mut Context<'_>) -> Poll<()> {
     if spend() {
         Poll::Ready(())
     } else {

@@ -5,7 +5,7 @@ use std::io;
 use crate::backend::{self, Opening, choose::Choice};
 use crate::metrics::Counters;
 use crate::sim::Simulation;
-use crate::sync::Arc;
+use crate::sync::{Arc, Owner};
 
 use super::handle::Handle;
 use super::turn::Driver;
@@ -22,13 +22,19 @@ use super::turn::Driver;
 pub struct Builder {
     choice: Choice,
     event_capacity: usize,
+    pinned: bool,
     /// The world to live in, if the simulator is the kind that is chosen.
     pub(super) simulation: Option<Simulation>,
 }
 
 impl Default for Builder {
     fn default() -> Builder {
-        Builder { choice: Choice::Auto, event_capacity: backend::EVENT_CAPACITY, simulation: None }
+        Builder {
+            choice: Choice::Auto,
+            event_capacity: backend::EVENT_CAPACITY,
+            pinned: false,
+            simulation: None,
+        }
     }
 }
 
@@ -54,6 +60,26 @@ impl Builder {
         self
     }
 
+    /// Binds the driver to the thread that first turns it: turning it on another is an error.
+    ///
+    /// What that thread asks of the driver then needs no lock, and io_uring may leave out what it
+    /// needs for several. [`block_on`](crate::block_on) and [`per_core`](crate::rt::per_core) do
+    /// so.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let mut driver = mainspring::Builder::new().pinned().build()?;
+    /// driver.turn(Some(Duration::ZERO))?;
+    /// let elsewhere = std::thread::spawn(move || driver.turn(Some(Duration::ZERO)));
+    /// assert!(elsewhere.join().unwrap().is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn pinned(mut self) -> Builder {
+        self.pinned = true;
+        self
+    }
+
     /// Opens the driver.
     ///
     /// # Errors
@@ -62,13 +88,15 @@ impl Builder {
     /// out of descriptors or memory: that.
     pub fn build(&self) -> io::Result<Driver> {
         let counters = Arc::new(Counters::default());
+        let owner = Arc::new(Owner::new());
         let opened = backend::open(&Opening {
             choice: &self.choice,
             event_capacity: self.event_capacity,
             counters: &counters,
             simulation: self.simulation.clone(),
+            owner: self.pinned.then(|| owner.clone()),
         })?;
-        let (handle, backend) = Handle::open(opened, counters);
+        let (handle, backend) = Handle::open(opened, counters, owner, self.pinned);
         Ok(Driver::new_with(handle, backend))
     }
 }

@@ -7,17 +7,21 @@ use std::task::Waker;
 use crate::backend::choose::Chosen;
 use crate::backend::contract::{Caps, Support};
 use crate::backend::{Backend, Opened, SharedBackend};
+use crate::completion::operation::Operation;
+use crate::completion::operation_set::OperationSet;
 use crate::interest::Interest;
 use crate::metrics::{Counters, Metrics};
 use crate::readiness::park::Park;
 use crate::readiness::registration_set::RegistrationSet;
 use crate::sim::Simulation;
-use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::{Arc, Owner};
 use crate::sys::{AsSource, raw_source};
 use crate::time::Clock;
+use crate::token::Token;
 use crate::trigger::Trigger;
 
+use super::buffer_group::Groups;
 use super::context;
 use super::registration::Registration;
 use super::timers::Timers;
@@ -46,6 +50,13 @@ pub(crate) struct Shared {
     pub(super) turn_ms: AtomicU32,
     pub(super) backend: SharedBackend,
     pub(super) timers: Timers,
+    pub(super) operations: OperationSet,
+    pub(super) groups: Groups,
+    pub(super) registered: Groups,
+    /// The thread that turns a pinned driver, once it does.
+    pub(super) owner: Arc<Owner>,
+    /// Whether only the owner may turn it.
+    pub(super) pinned: bool,
     pub(super) counters: Arc<Counters>,
     pub(super) clock: Clock,
     shutdown: AtomicBool,
@@ -55,13 +66,23 @@ pub(crate) struct Shared {
 }
 
 impl Handle {
-    pub(super) fn open(opened: Opened, counters: Arc<Counters>) -> (Handle, Backend) {
+    pub(super) fn open(
+        opened: Opened,
+        counters: Arc<Counters>,
+        owner: Arc<Owner>,
+        pinned: bool,
+    ) -> (Handle, Backend) {
         let shared = Shared {
             set: RegistrationSet::new(FIRST_PAGE_SLOTS),
             park: Park::new(),
             turn_ms: AtomicU32::new(0),
             backend: opened.shared,
             timers: Timers::new(),
+            operations: OperationSet::new(owner.clone()),
+            groups: Groups::new(),
+            registered: Groups::new(),
+            owner,
+            pinned,
             counters,
             clock: opened.clock,
             shutdown: AtomicBool::new(false),
@@ -171,6 +192,7 @@ impl Handle {
     pub fn metrics(&self) -> Metrics {
         Metrics {
             sources_now: self.0.set.len() as u64,
+            operations_now: self.0.operations.submitted() as u64,
             timers_now: self.0.timers.len() as u64,
             ..self.0.counters.snapshot()
         }
@@ -212,6 +234,22 @@ impl Handle {
         self.0.caps.edge == Support::Native
     }
 
+    /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says
+    /// so at its next turn, and by then has let go of everything.
+    pub(crate) fn flush(&self) {
+        let _ = self.0.backend.flush();
+    }
+
+    /// How operations are carried out.
+    pub(super) fn completion(&self) -> Support {
+        self.0.caps.completion
+    }
+
+    /// Hands an operation to the backend; with the error the operation comes back.
+    pub(super) fn begin<O: Operation>(&self, operation: O) -> Result<Token, (io::Error, O)> {
+        self.0.backend.begin(&self.0.operations, operation)
+    }
+
     #[inline]
     pub(super) fn shared(&self) -> &Shared {
         &self.0
@@ -227,9 +265,12 @@ impl Handle {
             return;
         }
         let mut wakers: Vec<Waker> = Vec::new();
+        self.0.operations.shutdown();
         self.0.set.shutdown(&mut wakers);
         while self.0.timers.advance(u64::MAX, usize::MAX, &mut wakers).more {}
         wake_all(&mut wakers, &self.0.counters);
+        self.0.groups.shutdown();
+        self.0.registered.shutdown();
         self.unpark();
     }
 }

@@ -6,25 +6,38 @@
 //! ```
 
 pub(crate) mod budget;
+mod buffer_group;
 mod builder;
 mod context;
 #[cfg(unix)]
 mod descriptor;
+mod emulation;
 mod handle;
 mod listing;
+mod multishot;
 mod owned;
+mod registered_buffers;
 mod registration;
 #[cfg(feature = "sim")]
 mod simulated;
+#[cfg(windows)]
+mod socket;
+mod submission;
 mod timers;
 mod turn;
 mod wake;
 
+pub use buffer_group::BufferGroup;
 pub use builder::Builder;
 pub use context::Entered;
+pub use emulation::Emulation;
+pub(crate) use emulation::{Attempt, Subject, wrong_subject};
 pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
+pub(crate) use multishot::Running;
 pub use owned::Async;
+pub use registered_buffers::RegisteredBuffers;
 pub use registration::{ReadyEvent, ReadyFuture, Registration};
+pub use submission::{Cancelling, Outcome, Prepared, Submission};
 pub(crate) use timers::Timer;
 pub use turn::{Driver, Turn};

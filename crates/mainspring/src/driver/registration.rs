@@ -12,7 +12,9 @@
 //! With an edge trigger the watch stays: what was reported is remembered in the slot until a call
 //! says `WouldBlock`, or transfers less than it could, and the readiness is cleared; the clear is
 //! void if an event came since the look. With a level or one-shot trigger the kernel is asked for
-//! one report at a time, so that readiness nobody waits for never turns into a spinning loop.
+//! one report at a time, so that readiness nobody waits for never turns into a spinning loop. So it
+//! is with an edge trigger where the system has no true edges: who waits after a `WouldBlock` asks
+//! anew, and what came in between is found by that look and not guessed (clause C2).
 
 use std::future::Future;
 use std::io;
@@ -23,10 +25,11 @@ use std::task::{Context, Poll, Waker, ready};
 use crate::error;
 use crate::interest::Interest;
 use crate::metrics::Counters;
-use crate::readiness::registration_set::Position;
+
 use crate::readiness::scheduled_io::{Facts, Look, Place, ScheduledIo, Side};
 use crate::ready::Ready;
 use crate::source::RawSource;
+use crate::sync::Position;
 use crate::sync::atomic::Ordering;
 use crate::sys::{AsSource, raw_source};
 use crate::token::Token;
@@ -392,10 +395,10 @@ impl Registration {
             io.reopen(look);
             let mut stranded = Vec::new();
             if let Some(facts) = io.facts().as_mut() {
-                if let (Some(armed), Trigger::Edge) = (facts.armed, facts.trigger) {
+                if let (Some(armed), false) = (facts.armed, self.reports_once(facts.trigger)) {
                     // The error itself is met again, and told, by whoever waits next.
                     if self.tell(facts, armed, false).is_err() {
-                        Self::unwatched(io, facts, &mut stranded);
+                        io.unwatched(facts, &mut stranded);
                     }
                 }
             }
@@ -438,38 +441,37 @@ impl Registration {
             .fold(interest, |wanted, side| wanted | side.interest());
         let wanted = of_sides.intersection(facts.interest).unwrap_or(interest);
         // The words first: a report that comes before the call returns must find them.
-        let once = facts.trigger != Trigger::Edge;
+        let once = self.reports_once(facts.trigger);
         for side in Side::of(wanted) {
             io.side(side).set_armed(once);
         }
-        let armed_tick = io.side(Side::Read).look().tick();
-        match self.tell(facts, wanted, once) {
+        let read = io.side(Side::Read).look();
+        let armed_tick = read.tick();
+        // What stands there nobody waits for, and it would end the watch for those who wait. Looked
+        // at after the words are set: a clear that comes in between takes the watch away again.
+        let told = once && read.ready().is_priority();
+        let known = if told { wanted.remove(Interest::PRIORITY) } else { None };
+        match self.tell(facts, known.unwrap_or(wanted), once) {
             Ok(()) => {
                 facts.armed = Some(wanted);
                 facts.armed_tick = armed_tick;
                 Ok(())
             }
             Err(error) => {
-                Self::unwatched(io, facts, stranded);
+                // It may watch nothing any more also where it did before: the number may name
+                // another file by now.
+                io.unwatched(facts, stranded);
                 Err(error)
             }
         }
     }
 
-    /// Under the lock: the kernel refused, so it may watch nothing of this source any more, also
-    /// where it did before (the number names another file by now). Who relied on it asks again.
-    fn unwatched(io: &ScheduledIo, facts: &mut Facts, stranded: &mut Vec<Waker>) {
-        for side in Side::BOTH {
-            io.side(side).clear_armed();
-            stranded.extend(io.side(side).slot.take());
-        }
-        if let Some(waiters) = facts.waiters.as_deref_mut() {
-            waiters.notify(Ready::ALL, stranded);
-        }
+    /// Whether the kernel is asked for one report at a time; see the essay above.
+    fn reports_once(&self, trigger: Trigger) -> bool {
+        trigger != Trigger::Edge || !self.handle.has_true_edges()
     }
 
     fn tell(&self, facts: &Facts, wanted: Interest, once: bool) -> io::Result<()> {
-        // Level and one-shot are both asked for one report at a time; see the essay above.
         let trigger = if once { Trigger::OneShot } else { Trigger::Edge };
         let backend = &self.handle.shared().backend;
         match facts.armed {

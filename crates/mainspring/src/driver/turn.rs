@@ -5,9 +5,12 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::backend::Backend;
+use crate::backend::contract::Cancel;
+use crate::error;
 use crate::event::Events;
 use crate::metrics::Counters;
 use crate::sync::atomic::Ordering;
+use crate::token::Token;
 
 use super::builder::Builder;
 use super::context;
@@ -39,9 +42,13 @@ pub struct Driver {
     backend: Backend,
     events: Events,
     wakers: Vec<Waker>,
+    /// Operations that have had enough and are to be cancelled.
+    stops: Vec<Token>,
     handle: Handle,
     /// When the last sleep ended, for the time spent working.
     awake_since_ns: u64,
+    /// Whether the kernel has let go of everything already.
+    drained: bool,
 }
 
 /// What a turn brought.
@@ -53,7 +60,7 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Events for living registrations.
+    /// Events for living registrations, and completions of operations.
     #[must_use]
     pub fn events(&self) -> usize {
         self.events
@@ -86,7 +93,8 @@ impl Driver {
 
     pub(super) fn new_with(handle: Handle, backend: Backend) -> Driver {
         let awake_since_ns = handle.clock().now_ns();
-        Driver { backend, events: Events::new(), wakers: Vec::new(), handle, awake_since_ns }
+        let (events, wakers, stops) = (Events::new(), Vec::new(), Vec::new());
+        Driver { backend, events, wakers, stops, handle, awake_since_ns, drained: false }
     }
 
     /// The shared half.
@@ -109,16 +117,27 @@ impl Driver {
     /// never an error here: its own calls say what is wrong with it.
     pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<Turn> {
         if self.handle.is_shutdown() {
-            return Err(crate::error::shut_down());
+            return Err(error::shut_down());
+        }
+        if self.handle.shared().pinned && !self.handle.shared().owner.claim() {
+            return Err(error::wrong_thread());
         }
         let entered = (!context::is_current(&self.handle)).then(|| self.handle.enter());
         let (woken, deadline) = self.wait(max_wait)?;
         let looked = &self.events.list;
-        let stale = self.handle.shared().set.dispatch(looked, &mut self.wakers);
+        let shared = self.handle.shared();
+        let stale = shared.set.dispatch(looked, &mut self.wakers);
+        shared.set.refuse(&self.events.refused, &mut self.wakers);
         let events = looked.len() - stale as usize;
+        let completions = self.events.completions.len();
+        let completed = &mut self.events.completions;
+        let told = shared.operations.dispatch(completed, &mut self.wakers, &mut self.stops);
+        self.stop();
+        let events = events + completions - told.stale as usize;
         let timers = self.expire(deadline);
         let counters = &self.handle.shared().counters;
-        counters.turn(events as u64, stale, timers as u64);
+        counters.turn(events as u64, stale + told.stale, timers as u64);
+        counters.operation_panics(told.panics);
         wake_all(&mut self.wakers, counters);
         drop(entered);
         Ok(Turn { events, timers, woken })
@@ -128,13 +147,44 @@ impl Driver {
     /// calls fail the same way. Dropping it does the same.
     pub fn shutdown(&mut self) {
         self.handle.shut_down();
+        self.drain();
+    }
+
+    /// Takes every operation back from the kernel (clause C12), and tells whoever waits.
+    fn drain(&mut self) {
+        if std::mem::replace(&mut self.drained, true) {
+            return;
+        }
+        let leaked = self.backend.drain(&mut self.events);
+        let shared = self.handle.shared();
+        let completed = &mut self.events.completions;
+        let told = shared.operations.dispatch(completed, &mut self.wakers, &mut self.stops);
+        // What was to be stopped has ended.
+        self.stops.clear();
+        shared.counters.operation_panics(told.panics);
+        shared.counters.leaked(leaked as u64);
+        wake_all(&mut self.wakers, &shared.counters);
+    }
+
+    /// Cancels the operations that have had enough.
+    fn stop(&mut self) {
+        let shared = self.handle.shared();
+        for token in self.stops.drain(..) {
+            if shared.backend.cancel(token) == Cancel::Withdrawn {
+                let ended = shared.operations.end_unseen(token, Err(error::cancelled()));
+                self.wakers.extend(ended);
+            }
+        }
     }
 
     /// Sleeps in the kernel; returns whether somebody unparked, and the deadline of the earliest
     /// timer before the sleep.
     fn wait(&mut self, max_wait: Option<Duration>) -> io::Result<(bool, Option<u64>)> {
         let shared = self.handle.shared();
-        self.events.clear();
+        // The completions are dispatched to the last, so that there are none now, unless the look
+        // that brought them ended with an error: then they are told this time.
+        self.events.list.clear();
+        self.events.woken = false;
         let sleeps = max_wait != Some(Duration::ZERO) && shared.park.prepare();
         let deadline = if sleeps { shared.timers.park() } else { shared.timers.next_deadline_ns() };
         let timeout =
@@ -179,6 +229,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.handle.shut_down();
+        self.drain();
     }
 }
 

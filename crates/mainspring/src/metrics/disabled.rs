@@ -12,6 +12,27 @@ impl Counters {
 
     pub(crate) fn turn(&self, _events: u64, _stale: u64, _timers: u64) {}
 
+    #[allow(dead_code, reason = "counted where there is a ring")]
+    pub(crate) fn ring(&self, _requests: u64, _completions: u64) {}
+
+    #[allow(dead_code, reason = "counted where there is a ring")]
+    pub(crate) fn overflow(&self) {}
+
+    #[allow(dead_code, reason = "counted where the kernel fills groups")]
+    pub(crate) fn buffers_exhausted(&self) {}
+
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_requested(&self) {}
+
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_found_nothing(&self) {}
+
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_found_it_at_work(&self) {}
+
+    #[allow(dead_code, reason = "some backends leave that to the layer above")]
+    pub(crate) fn stale_event(&self) {}
+
     pub(crate) fn park(&self, _worked_ns: u64, _slept_ns: u64) {}
 
     pub(crate) fn wake(&self, _sent: bool) {}
@@ -19,6 +40,10 @@ impl Counters {
     pub(crate) fn waker_panic(&self) {}
 
     pub(crate) fn source_registered(&self) {}
+
+    pub(crate) fn leaked(&self, _operations: u64) {}
+
+    pub(crate) fn operation_panics(&self, _panics: u64) {}
 
     pub(crate) fn system_call(&self, _call: SystemCall) {}
 
@@ -37,10 +62,19 @@ mod tests {
         assert_eq!(size_of::<Counters>(), 0);
         let counters = Counters::default();
         counters.turn(1, 1, 1);
+        counters.stale_event();
+        counters.ring(1, 1);
+        counters.overflow();
+        counters.buffers_exhausted();
+        counters.cancel_requested();
+        counters.cancel_found_nothing();
+        counters.cancel_found_it_at_work();
         counters.park(1, 1);
         counters.wake(true);
         counters.waker_panic();
         counters.source_registered();
+        counters.leaked(1);
+        counters.operation_panics(1);
         counters.system_call(SystemCall::Wait);
         assert_eq!(counters.snapshot(), Metrics::default());
     }

@@ -45,6 +45,15 @@ pub(crate) struct Counters {
     wakes_elided: AtomicU64,
     waker_panics: AtomicU64,
     sources_ever: AtomicU64,
+    operations_leaked: AtomicU64,
+    operation_panics: AtomicU64,
+    requests: AtomicU64,
+    completions: AtomicU64,
+    overflows: AtomicU64,
+    buffers_exhausted: AtomicU64,
+    cancels: AtomicU64,
+    cancels_late: AtomicU64,
+    cancels_at_work: AtomicU64,
     timers_fired: AtomicU64,
     parked_total_ns: AtomicU64,
     working_total_ns: AtomicU64,
@@ -71,6 +80,49 @@ impl Counters {
         self.events_per_turn.record(events);
     }
 
+    /// A ring took requests and gave completions; only the turning thread calls this.
+    #[allow(dead_code, reason = "counted where there is a ring")]
+    pub(crate) fn ring(&self, requests: u64, completions: u64) {
+        add_alone(&self.requests, requests);
+        add_alone(&self.completions, completions);
+    }
+
+    /// A ring's queue of completions had overflowed.
+    #[allow(dead_code, reason = "counted where there is a ring")]
+    pub(crate) fn overflow(&self) {
+        add_alone(&self.overflows, 1);
+    }
+
+    /// An operation ended because its group had no buffer left.
+    #[allow(dead_code, reason = "counted where the kernel fills groups")]
+    pub(crate) fn buffers_exhausted(&self) {
+        add_alone(&self.buffers_exhausted, 1);
+    }
+
+    /// Somebody asked for the end of an operation.
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_requested(&self) {
+        self.cancels.fetch_add(1, Relaxed);
+    }
+
+    /// The operation had ended by then.
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_found_nothing(&self) {
+        add_alone(&self.cancels_late, 1);
+    }
+
+    /// The operation could not be stopped any more.
+    #[allow(dead_code, reason = "counted where the kernel has operations")]
+    pub(crate) fn cancel_found_it_at_work(&self) {
+        add_alone(&self.cancels_at_work, 1);
+    }
+
+    /// A backend itself dropped an event that outlived its registration.
+    #[allow(dead_code, reason = "some backends leave that to the layer above")]
+    pub(crate) fn stale_event(&self) {
+        self.stale_events.fetch_add(1, Relaxed);
+    }
+
     /// The driver slept, after it had worked; only the turning thread calls this.
     pub(crate) fn park(&self, worked_ns: u64, slept_ns: u64) {
         add_alone(&self.parks, 1);
@@ -93,6 +145,18 @@ impl Counters {
         self.sources_ever.fetch_add(1, Relaxed);
     }
 
+    /// Operations whose memory the kernel did not give back when the driver was dropped.
+    pub(crate) fn leaked(&self, operations: u64) {
+        self.operations_leaked.fetch_add(operations, Relaxed);
+    }
+
+    /// Panics of operations whose completion was told.
+    pub(crate) fn operation_panics(&self, panics: u64) {
+        if panics != 0 {
+            self.operation_panics.fetch_add(panics, Relaxed);
+        }
+    }
+
     pub(crate) fn system_call(&self, call: SystemCall) {
         self.system_calls[call as usize].fetch_add(1, Relaxed);
     }
@@ -107,6 +171,15 @@ impl Counters {
             wakes_elided: self.wakes_elided.load(Relaxed),
             waker_panics: self.waker_panics.load(Relaxed),
             sources_ever: self.sources_ever.load(Relaxed),
+            operations_leaked: self.operations_leaked.load(Relaxed),
+            operation_panics: self.operation_panics.load(Relaxed),
+            requests: self.requests.load(Relaxed),
+            completions: self.completions.load(Relaxed),
+            overflows: self.overflows.load(Relaxed),
+            buffers_exhausted: self.buffers_exhausted.load(Relaxed),
+            cancels: self.cancels.load(Relaxed),
+            cancels_late: self.cancels_late.load(Relaxed),
+            cancels_at_work: self.cancels_at_work.load(Relaxed),
             timers_fired: self.timers_fired.load(Relaxed),
             parked: Duration::from_nanos(self.parked_total_ns.load(Relaxed)),
             working: Duration::from_nanos(self.working_total_ns.load(Relaxed)),

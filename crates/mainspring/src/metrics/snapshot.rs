@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SystemCall {
-    /// The wait for events (`epoll_pwait2`, `epoll_wait`).
+    /// The wait for events (`io_uring_enter`, `epoll_pwait2`, `epoll_wait`, `ppoll`, `poll`).
     Wait,
     /// A source added.
     Add,
@@ -18,11 +18,14 @@ pub enum SystemCall {
     Remove,
     /// A write that ends another thread's wait.
     Wake,
+    /// A question about one source: which file its number names, how much has passed through it.
+    /// Only `poll` and `uring` have to ask.
+    Inspect,
 }
 
 impl SystemCall {
     /// How many there are, for the arrays indexed by them.
-    pub(crate) const COUNT: usize = 5;
+    pub(crate) const COUNT: usize = 6;
 }
 
 /// A histogram with one bucket a power of two: bucket 0 counts zeros, bucket `n` the values from
@@ -54,8 +57,8 @@ impl Histogram {
 /// What a driver did since it was built.
 ///
 /// All zero in a build without the feature `metrics`, except for what is known without counting
-/// (`sources_now`, `timers_now`). Counts of different threads are read one after the other, so
-/// their sums may be off by what happened in between.
+/// (`sources_now`, `operations_now`, `timers_now`). Counts of different threads are read one after
+/// the other, so their sums may be off by what happened in between.
 ///
 /// ```
 /// let mut driver = mainspring::Driver::new().unwrap();
@@ -85,6 +88,29 @@ pub struct Metrics {
     pub sources_now: u64,
     /// Sources ever registered.
     pub sources_ever: u64,
+    /// Operations that the kernel has now.
+    pub operations_now: u64,
+    /// Operations that the kernel could not be made to give back when the driver was dropped: what
+    /// they hold is lost on purpose, because the kernel may still write to it.
+    pub operations_leaked: u64,
+    /// Panics of buffers whose operation had ended after its future was dropped, each caught so
+    /// that the other operations were not disturbed.
+    pub operation_panics: u64,
+    /// Requests that a ring took: operations, watches, cancels. System calls are
+    /// [`SystemCall::Wait`].
+    pub requests: u64,
+    /// Completions that a ring gave.
+    pub completions: u64,
+    /// How often a ring's queue of completions had overflowed and was read again.
+    pub overflows: u64,
+    /// Operations that ended because their group had no buffer left.
+    pub buffers_exhausted: u64,
+    /// Operations of the kernel that were asked to end early.
+    pub cancels: u64,
+    /// Those of them that had ended when the kernel was asked.
+    pub cancels_late: u64,
+    /// Those of them that the kernel could not stop any more.
+    pub cancels_at_work: u64,
     /// Timers waiting now.
     pub timers_now: u64,
     /// Timers that fired.

@@ -23,7 +23,7 @@ use socket2::SockAddr;
 
 use crate::driver::{Handle, Registration};
 use crate::interest::Interest;
-use crate::socket::{AcceptFailure, Socket, accept_failure};
+use crate::socket::{AcceptFailure, Socket, accept_failure, not_connected};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::trigger::Trigger;
 
@@ -164,7 +164,7 @@ impl Acceptor {
                 Err(error) => error,
             };
             if error.kind() == io::ErrorKind::WouldBlock {
-                self.ongoing.store(false, Ordering::Relaxed);
+                self.found_none();
                 return Err(error);
             }
             match accept_failure(&error) {
@@ -187,6 +187,39 @@ impl Acceptor {
                 report(error);
             }
         }
+    }
+
+    /// A connection that the kernel's queue of operations has accepted; none if it failed before
+    /// it was taken.
+    pub(crate) fn admit(
+        &self,
+        socket: Socket,
+        at: &'static Location<'static>,
+    ) -> Option<io::Result<Accepted>> {
+        match socket.peer_address() {
+            Ok(peer) => Some(self.register((socket, peer), at)),
+            Err(error) if not_connected(&error) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// An operation of the kernel's queue that was to accept failed: whether with an error that
+    /// concerns the listener; else it is to be begun again, after `pause`.
+    pub(crate) fn failed(&self, error: &io::Error, pause: &mut Pause) -> bool {
+        match accept_failure(error) {
+            AcceptFailure::Connection => false,
+            AcceptFailure::Shortage => {
+                self.note(error);
+                pause.begin(self.registration.handle());
+                false
+            }
+            AcceptFailure::Listener => true,
+        }
+    }
+
+    /// No connection waits.
+    pub(crate) fn found_none(&self) {
+        self.ongoing.store(false, Ordering::Relaxed);
     }
 
     fn register(

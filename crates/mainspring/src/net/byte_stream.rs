@@ -21,6 +21,7 @@ use std::task::{Context, Poll};
 
 use crate::driver::{Handle, Registration};
 use crate::interest::Interest;
+use crate::op::connect::Registered;
 use crate::ready::Ready;
 use crate::socket::{self, Read, Socket, full_transfer};
 use crate::trigger::Trigger;
@@ -53,6 +54,7 @@ impl ByteStream {
     }
 
     /// Says that this is a Unix stream, whose reads stop where descriptors were sent.
+    #[allow(dead_code, reason = "only Unix streams carry descriptors")]
     pub(crate) fn carrying(self) -> ByteStream {
         ByteStream { carries: true, ..self }
     }
@@ -86,6 +88,16 @@ impl ByteStream {
 
     pub(crate) fn registration(&self) -> &Registration {
         &self.registration
+    }
+
+    /// What an operation takes over.
+    pub(crate) fn into_registered(self) -> Registered {
+        Registered { registration: self.registration, socket: self.socket }
+    }
+
+    /// From what an operation had taken over.
+    pub(crate) fn of(Registered { registration, socket }: Registered) -> ByteStream {
+        ByteStream { registration, socket, carries: false }
     }
 
     /// Ends the registration and gives the socket back.

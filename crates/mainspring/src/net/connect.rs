@@ -1,9 +1,4 @@
 //! The way from a fresh socket to a connected stream.
-//!
-//! `connect` on a non-blocking socket starts the attempt. When it has ended, either way, the
-//! socket becomes writable, and the pending error says how it ended. A report of writability
-//! alone proves nothing, so the peer's address is asked for too: there is none before there is a
-//! connection.
 
 use std::io;
 use std::panic::Location;
@@ -11,8 +6,8 @@ use std::panic::Location;
 use socket2::SockAddr;
 
 use crate::driver::Handle;
-use crate::interest::Interest;
-use crate::socket::{Connect, Socket, not_connected};
+use crate::op::connect::{Connect, Registered, Unconnected};
+use crate::socket::Socket;
 
 use super::byte_stream::ByteStream;
 
@@ -23,30 +18,29 @@ pub(crate) async fn connect(
     address: &SockAddr,
     location: &'static Location<'static>,
 ) -> io::Result<ByteStream> {
-    let begun = socket.connect(address)?;
-    let stream = ByteStream::new(handle, socket, location)?;
-    if begun == Connect::InProgress {
-        outcome(&stream).await?;
+    if address.is_unix() {
+        // Which connects at once or not at all, wherever the operation would be carried out.
+        socket.connect(address)?;
+        return ByteStream::new(handle, socket, location);
     }
-    Ok(stream)
+    let registered = ByteStream::new(handle, socket, location).map(ByteStream::into_registered);
+    Connect::<ByteStream>::prepare(handle.clone(), registered, address.clone()).await
 }
 
-/// Waits for the end of an attempt.
-async fn outcome(stream: &ByteStream) -> io::Result<()> {
-    loop {
-        let event = stream.registration().ready(Interest::WRITABLE).await?;
-        if let Some(error) = stream.socket().take_error()? {
-            return Err(error);
-        }
-        match stream.socket().peer_address() {
-            Ok(_) => return Ok(()),
-            Err(error) if not_connected(&error) && !event.ready().is_write_closed() => {
-                stream.registration().clear(event);
-            }
-            Err(error) => return Err(error),
-        }
+/// Of a stream that has no type of its own yet.
+impl Unconnected for ByteStream {
+    type Address = SockAddr;
+    type Stream = ByteStream;
+
+    fn name(address: &SockAddr) -> SockAddr {
+        address.clone()
+    }
+
+    fn register(self, _location: &'static Location<'static>) -> (Handle, io::Result<Registered>) {
+        (self.registration().handle().clone(), Ok(self.into_registered()))
+    }
+
+    fn connected(registered: Registered) -> ByteStream {
+        ByteStream::of(registered)
     }
 }
-
-#[cfg(all(test, feature = "sim"))]
-mod tests;

@@ -23,9 +23,10 @@ use std::task::{Context, Poll};
 
 use socket2::{SockAddr, Socket};
 
-use crate::driver::{Handle, Registration};
+use crate::driver::{Handle, Registration, Subject};
 use crate::error::would_block;
 use crate::interest::Interest;
+use crate::op::Target;
 use crate::ready::Ready;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sys::message::{self, Arrived};
@@ -125,6 +126,12 @@ impl DatagramSocket {
 
     pub(crate) fn registration(&self) -> &Registration {
         &self.registration
+    }
+
+    /// What operations need.
+    pub(crate) fn target(&self) -> Target<'_> {
+        let subject = Subject::Datagrams { socket: &self.socket, ended: &self.ended };
+        Target::new(&self.registration, subject)
     }
 
     /// Ends the registration and gives the socket back.
@@ -242,6 +249,7 @@ impl DatagramSocket {
         self.registration.try_io(Interest::READABLE, recv)
     }
 
+    #[allow(dead_code, reason = "only Unix datagram sockets are shut down")]
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         // First, so that whoever the shutdown wakes finds it.
         let ends = matches!(how, Shutdown::Read | Shutdown::Both);

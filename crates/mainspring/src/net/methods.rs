@@ -22,6 +22,46 @@ macro_rules! read_methods {
                 self.bytes().read(buffer).await
             }
 
+            /// Receives into a buffer that the operation owns meanwhile, and that comes back with
+            /// the result: where the backend carries operations out, one call of the kernel's
+            /// queue does all of it. 0 is the end of the stream, or a buffer without memory.
+            ///
+            /// # Errors
+            ///
+            /// Those of [`read`](Self::read), and `QuotaExceeded` at the limit of operations.
+            ///
+            /// # Cancel safety
+            ///
+            /// What a dropped future received after all is lost;
+            /// [`Submission::cancel`](crate::Submission::cancel) loses nothing.
+            pub fn recv<B: crate::completion::buf::IoBufMut>(
+                &self,
+                buffer: B,
+            ) -> crate::driver::Prepared<'_, crate::op::Recv<B>> {
+                crate::op::recv(self.bytes(), buffer)
+            }
+
+            /// What comes, in buffers of `group` that give themselves back, until the end of the
+            /// stream or an error. Where the kernel can, it fills them without being asked each
+            /// time; a connection on which nothing comes has no buffer.
+            ///
+            /// Received is what is awaited and not much more: when [`limit`] buffers hold what was
+            /// not taken, receiving pauses until it was, and when the group has no free buffer,
+            /// until one is given back.
+            ///
+            /// # Errors
+            ///
+            /// The items': those of [`read`](Self::read), and `InvalidInput` if the group is of
+            /// another driver. The stream ends with the first.
+            ///
+            /// [`limit`]: crate::net::RecvMulti::limit
+            pub fn recv_multi(
+                &self,
+                group: &crate::driver::BufferGroup,
+            ) -> crate::net::RecvMulti<'_> {
+                crate::net::RecvMulti::new(self.bytes(), group)
+            }
+
             /// Like [`read`](Self::read), into several buffers, each filled before the next. More
             /// than 1024 buffers are used from the first on.
             ///
@@ -143,6 +183,47 @@ macro_rules! write_methods {
             /// A future that is dropped has written nothing.
             pub async fn write(&self, bytes: &[u8]) -> std::io::Result<usize> {
                 self.bytes().write(bytes).await
+            }
+
+            /// Sends from a buffer that the operation owns meanwhile, and that comes back with the
+            /// result: what there is room for, which may be less than all.
+            ///
+            /// # Errors
+            ///
+            /// Those of [`write`](Self::write), and `QuotaExceeded` at the limit of operations.
+            ///
+            /// # Cancel safety
+            ///
+            /// A dropped future may have sent; [`Submission::cancel`](crate::Submission::cancel)
+            /// tells.
+            pub fn send<B: crate::completion::buf::IoBuf>(
+                &self,
+                buffer: B,
+            ) -> crate::driver::Prepared<'_, crate::op::Send<B>> {
+                crate::op::send(self.bytes(), buffer)
+            }
+
+            /// Like [`send`](Self::send) without copying, where the kernel can: it sends from the
+            /// buffer itself, which therefore comes back only when the peer has the bytes.
+            /// Elsewhere, and on sockets that cannot, this is [`send`](Self::send).
+            ///
+            /// Worth it from some kilobytes on, over a network card that can do it too.
+            ///
+            /// # Errors
+            ///
+            /// Those of [`send`](Self::send).
+            ///
+            /// # Cancel safety
+            ///
+            /// That of [`send`](Self::send). A dropped future's buffer is freed when the kernel has
+            /// let go of it.
+            pub fn send_zero_copy<B: crate::completion::buf::IoBuf>(
+                &self,
+                buffer: B,
+            ) -> crate::driver::Prepared<'_, crate::op::send_zero_copy::SendZeroCopy<B>> {
+                let bytes = self.bytes();
+                let (registration, socket) = (bytes.registration(), bytes.socket());
+                crate::op::send_zero_copy::SendZeroCopy::on(registration, socket, buffer)
             }
 
             /// Like [`write`](Self::write), from several buffers, one after the other. More than

@@ -5,6 +5,7 @@
 //! be used from any thread and under any executor; only the driver has to be turned by somebody,
 //! which a background thread does when the program has none of its own.
 
+mod accept_multi;
 mod acceptor;
 mod byte_stream;
 mod connect;
@@ -18,8 +19,12 @@ mod futures_io;
 mod hyper_io;
 mod methods;
 mod open;
+pub(crate) mod operations;
+mod recv_multi;
 mod resolve;
 mod shortages;
+#[cfg(windows)]
+mod sockets;
 mod split;
 pub mod tcp;
 #[cfg(feature = "tokio")]
@@ -30,6 +35,7 @@ mod udp;
 pub mod unix;
 
 pub use datagram::Datagram;
+pub use recv_multi::RecvMulti;
 pub use resolve::{Addresses, Resolve, ToSocketAddrs, lookup_host};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;

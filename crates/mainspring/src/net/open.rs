@@ -17,6 +17,7 @@ impl Socket {
     }
 
     /// Two connected Unix stream sockets of that kernel.
+    #[allow(dead_code, reason = "only systems with Unix sockets have pairs")]
     pub(crate) fn pair(handle: &Handle) -> io::Result<(Socket, Socket)> {
         match handle.simulation() {
             Some(simulation) => Socket::pair_sim(simulation),

@@ -62,7 +62,7 @@ fn sender_of(arrived: &Arrived) -> io::Result<SocketAddr> {
     })
 }
 
-fn datagram_of(arrived: &Arrived) -> io::Result<Datagram<SocketAddr>> {
+pub(super) fn datagram_of(arrived: &Arrived) -> io::Result<Datagram<SocketAddr>> {
     Ok(Datagram::new(arrived.len, arrived.truncated, sender_of(arrived)?))
 }
 
@@ -153,6 +153,10 @@ impl UdpSocket {
     /// None on the systems of today; a socket of another world would be one.
     pub fn into_std(self) -> io::Result<std::net::UdpSocket> {
         Ok(self.datagrams.into_socket().into())
+    }
+
+    pub(super) fn datagrams(&self) -> &DatagramSocket {
+        &self.datagrams
     }
 
     pub(crate) fn socket(&self) -> &Socket {

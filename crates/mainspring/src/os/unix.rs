@@ -11,6 +11,7 @@ use crate::driver::Registration;
 use crate::interest::Interest;
 use crate::net::unix::{SocketAddr, UCred};
 use crate::net::{UdpSocket, UnixDatagram, UnixStream};
+use crate::op::{Carrier, Received};
 use crate::socket::Socket;
 use crate::sys::message;
 
@@ -115,6 +116,26 @@ pub trait DescriptorPassing: sealed::Carrier {
 
 impl DescriptorPassing for UnixStream {}
 impl DescriptorPassing for UnixDatagram {}
+
+impl Carrier for UnixStream {
+    type Message = Message;
+
+    const NEEDS_A_BYTE: bool = true;
+
+    fn message(received: Received) -> Message {
+        Message(received.0)
+    }
+}
+
+impl Carrier for UnixDatagram {
+    type Message = Message;
+
+    const NEEDS_A_BYTE: bool = false;
+
+    fn message(received: Received) -> Message {
+        Message(received.0)
+    }
+}
 
 mod sealed {
     use super::{BorrowedFd, Message, Registration, io};

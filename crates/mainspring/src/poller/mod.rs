@@ -126,6 +126,7 @@ impl Poller {
             event_capacity: backend::EVENT_CAPACITY,
             counters: &counters,
             simulation,
+            owner: None,
         })?;
         let shared = Shared {
             backend: opened.shared,
@@ -248,6 +249,36 @@ impl Registry {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Says that a call on `source` said `WouldBlock`: with an edge trigger the directions of
+    /// `interest` are reported again when they are ready.
+    ///
+    /// On a kind that sees edges without being told there is nothing to do, and nothing is done.
+    /// [`Kind::Iocp`](crate::Kind::Iocp) reports a direction once and is silent about it until this
+    /// or [`modify`](Self::modify) is called, so a loop that is to run on every kind calls it after
+    /// each `WouldBlock`.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if the source is not registered; otherwise the system's.
+    ///
+    /// ```
+    /// use mainspring::{Interest, Poller, Token, Trigger};
+    /// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.set_nonblocking(true)?;
+    /// let poller = Poller::new()?;
+    /// poller.registry().add(&socket, Token(1), Interest::READABLE, Trigger::Edge)?;
+    /// let nothing = socket.recv(&mut [0; 16]).unwrap_err();
+    /// assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    /// poller.registry().rearm(&socket, Interest::READABLE)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn rearm(&self, source: &(impl AsSource + ?Sized), interest: Interest) -> io::Result<()> {
+        let source = raw_source(source);
+        let table = self.0.table.lock();
+        let slot = table.find(source)?;
+        self.0.backend.rearm(source, slot, interest)
     }
 
     /// Stops reporting `source`: after this returns, no event of it is delivered.

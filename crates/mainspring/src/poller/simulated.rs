@@ -61,6 +61,7 @@ mod tests {
             assert_eq!(registry.metrics().sources_now, 0);
         };
         add(&Poller::new().expect("a poller of the system"), &socket);
-        add(&Poller::simulated(&simulation).expect("a simulated poller"), &io::stdin());
+        let real = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        add(&Poller::simulated(&simulation).expect("a simulated poller"), &real);
     }
 }

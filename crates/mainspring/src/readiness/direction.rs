@@ -31,8 +31,7 @@
 use crate::ready::Ready;
 use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire};
-
-use super::waker_slot::WakerSlot;
+use crate::sync::waker_slot::WakerSlot;
 
 const READY_MASK: u64 = 0x3f;
 const SHUTDOWN: u64 = 1 << 6;
@@ -154,7 +153,8 @@ impl Direction {
     }
 
     /// Takes `ready` back if no event has come since `seen`; closed bits stay. With `READABLE` the
-    /// mark goes: all the usual data was read.
+    /// mark goes: all the usual data was read. With `PRIORITY`, where a report ends the watch, the
+    /// watch goes too: as long as that stood there, the kernel was not asked for it.
     #[inline]
     pub(crate) fn clear(&self, seen: Seen, ready: Ready) {
         let gone = u64::from((ready - Ready::CLOSED).bits());
@@ -163,6 +163,7 @@ impl Direction {
         // take back.
         let _ = self.update(|now| {
             let same = now.tick() == seen.tick() && now.generation_bits() == seen.generation_bits();
+            let gone = if ready.is_priority() && now.is_once() { gone | ARMED } else { gone };
             same.then_some(now.0 & !gone)
         });
     }
@@ -185,7 +186,9 @@ impl Direction {
     /// would ever ask for another.
     ///
     /// The kernel is asked for all that the registration may want of this direction, not only for
-    /// what is waited for now: one bit cannot tell `READABLE` from `PRIORITY`.
+    /// what is waited for now: one bit cannot tell `READABLE` from `PRIORITY`. Only urgent data
+    /// that was reported and not cleared since is left out where a report ends the watch, because
+    /// it would end it at once; the clear takes the bit away.
     pub(crate) fn set_armed(&self, once: bool) {
         self.word.fetch_or(if once { ARMED | ONCE } else { ARMED }, AcqRel);
     }

@@ -12,8 +12,6 @@ pub(crate) mod park;
 pub(crate) mod registration_set;
 pub(crate) mod scheduled_io;
 pub(crate) mod waiters;
-#[allow(unsafe_code)]
-pub(crate) mod waker_slot;
 
 #[cfg(all(test, not(loom)))]
-mod tests;
+pub(crate) mod tests;

@@ -1,13 +1,9 @@
 //! The slots of a driver: a paged slab with stable addresses.
 //!
-//! A token is a slot's index and its generation, never an address. Pages are never moved or freed
-//! while the driver lives, so an event finds its slot without a lock, and a slot that was given
-//! back is used again at once: events of its former registration carry the former generation and
-//! are dropped.
-//!
-//! Sixteen pages have one size, the next sixteen twice that, and so on. So there are few of them,
-//! and of many slots a sixteenth is to spare at most (an eighth, once there are two sizes): an idle
-//! source costs its own slot and little more.
+//! A token is a slot's index and its generation, never an address. The slots lie in
+//! [`Pages`](crate::sync::Pages) that are never moved, so an event finds its slot without a lock,
+//! and a slot that was given back is used again at once: events of its former registration carry
+//! the former generation and are dropped.
 //!
 //! ```text
 //!  63                                      24 23                      0
@@ -19,39 +15,23 @@
 //! Forty bits of generation come round after twelve days of registering and dropping one slot a
 //! million times a second. A slot that gets there is retired instead.
 
-use std::sync::OnceLock;
 use std::task::Waker;
 
 use crate::error;
 use crate::event::Event;
-use crate::sync::Mutex;
+use crate::sync::{INDEX_BITS, Mutex, Pages, Position};
 use crate::token::Token;
 
 use super::scheduled_io::{Facts, ScheduledIo};
 
-const INDEX_BITS: u32 = 24;
 const GENERATION_MAX: u64 = (1 << (64 - INDEX_BITS)) - 1;
-/// Pages of one size, as a power of two.
-const EQUALS_LOG2: u32 = 4;
-const EQUALS: usize = 1 << EQUALS_LOG2;
-/// This many pages hold every index, also if the first ones hold one each.
-const PAGES: usize = (INDEX_BITS - EQUALS_LOG2) as usize * EQUALS + 1;
 /// The greatest number of sources of one driver. The last index is not used: with the last
 /// generation it would be [`Token::WAKE`].
 pub(crate) const SOURCES_MAX: usize = (1 << INDEX_BITS) - 1;
 
-/// Where a slot is: found out once for a registration, because every call on its source asks.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Position {
-    page: u16,
-    place: u32,
-}
-
 /// The slots and the list of the free ones.
 pub(crate) struct RegistrationSet {
-    pages: [OnceLock<Box<[ScheduledIo]>>; PAGES],
-    /// The first page's length, as a power of two.
-    first_page_log2: u32,
+    pages: Pages<ScheduledIo>,
     sources_max: usize,
     free: Mutex<Free>,
 }
@@ -73,51 +53,28 @@ impl RegistrationSet {
     }
 
     fn with_limit(first_page: usize, sources_max: usize) -> RegistrationSet {
-        assert!(first_page.is_power_of_two(), "a page holds a power of two of slots");
         RegistrationSet {
-            pages: [const { OnceLock::new() }; PAGES],
-            first_page_log2: first_page.ilog2(),
+            pages: Pages::new(first_page),
             sources_max,
             free: Mutex::new(Free::default()),
         }
     }
 
-    /// The page of an index, the place in it, and the page's length.
-    ///
-    /// Counted as if [`EQUALS`] pages of the first size came before the first, a position's highest
-    /// bit tells the size of its page, and the bits below it which of the equals it is.
-    #[inline]
-    fn locate(&self, index: usize) -> (usize, usize, usize) {
-        let position = index + (EQUALS << self.first_page_log2);
-        let length_log2 = position.ilog2() - EQUALS_LOG2;
-        let length = 1 << length_log2;
-        let sizes_before = (length_log2 - self.first_page_log2) as usize;
-        let page = sizes_before * EQUALS + (position >> length_log2) - EQUALS;
-        (page, position & (length - 1), length)
-    }
-
-    #[inline]
-    fn slot(&self, index: usize) -> Option<&ScheduledIo> {
-        let (page, place, _) = self.locate(index);
-        self.pages.get(page)?.get()?.get(place)
-    }
-
     /// The slot a token points to, whoever uses it now.
     #[inline]
     pub(crate) fn get(&self, token: Token) -> Option<&ScheduledIo> {
-        self.slot(index_of(token))
+        self.pages.get(index_of(token))
     }
 
     /// Where the slot of a token is.
     pub(crate) fn position(&self, token: Token) -> Position {
-        let (page, place, _) = self.locate(index_of(token));
-        Position { page: page as u16, place: place as u32 }
+        self.pages.position(index_of(token))
     }
 
     /// The slot at a position that this set gave.
     #[inline]
     pub(crate) fn at(&self, position: Position) -> Option<&ScheduledIo> {
-        self.pages.get(usize::from(position.page))?.get()?.get(position.place as usize)
+        self.pages.at(position)
     }
 
     /// Hands each event to its registration, moves the wakers it satisfies to `wakers`, and
@@ -131,6 +88,15 @@ impl RegistrationSet {
             stale += u64::from(!alive);
         }
         stale
+    }
+
+    /// Tells registrations that the kernel does not watch their sources after all.
+    pub(crate) fn refuse(&self, refused: &[Token], wakers: &mut Vec<Waker>) {
+        for &token in refused {
+            if let Some(slot) = self.get(token) {
+                slot.refuse(generation_of(token), wakers);
+            }
+        }
     }
 
     /// Takes a slot into use.
@@ -148,7 +114,8 @@ impl RegistrationSet {
             None => self.grow(&mut free)?,
         };
         free.now += 1;
-        let slot = self.slot(index).expect("the page of an index is made before the index is used");
+        let slot =
+            self.pages.get(index).expect("the page of an index is made before the index is used");
         slot.begin(facts);
         Ok(token(index, slot.generation()))
     }
@@ -158,9 +125,7 @@ impl RegistrationSet {
         if index >= self.sources_max {
             return Err(error::too_many_sources());
         }
-        let (page, place, length) = self.locate(index);
-        if place == 0 {
-            self.pages[page].get_or_init(|| (0..length).map(|_| ScheduledIo::new()).collect());
+        if let Some(length) = self.pages.grow(index, ScheduledIo::new) {
             // So that giving a slot back, which drops run, never allocates.
             free.released.reserve_exact(index + length);
         }
@@ -192,7 +157,7 @@ impl RegistrationSet {
             free.shutdown = true;
             free.fresh
         };
-        for slot in (0..fresh).filter_map(|index| self.slot(index)) {
+        for slot in (0..fresh).filter_map(|index| self.pages.get(index)) {
             slot.shutdown(wakers);
         }
     }
@@ -205,7 +170,7 @@ impl RegistrationSet {
     /// Every slot that was ever used, by index; a free one has no facts.
     pub(crate) fn slots(&self) -> impl Iterator<Item = &ScheduledIo> {
         let fresh = self.free.lock().fresh;
-        (0..fresh).filter_map(|index| self.slot(index))
+        (0..fresh).filter_map(|index| self.pages.get(index))
     }
 }
 

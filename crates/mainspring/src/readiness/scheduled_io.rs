@@ -12,12 +12,12 @@ use crate::interest::Interest;
 use crate::ready::Ready;
 use crate::source::RawSource;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::waker_slot::Owner;
 use crate::sync::{Mutex, MutexGuard};
 use crate::trigger::Trigger;
 
 use super::direction::{Direction, Dispatch, Seen};
 use super::waiters::{WaiterKey, Waiters};
-use super::waker_slot::Owner;
 
 /// A direction of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,6 +239,30 @@ impl ScheduledIo {
             self.notify(if disarms { Ready::ALL } else { ready }, wakers);
         }
         true
+    }
+
+    /// The kernel does not watch the source after all: every waiter is woken, asks again, and is
+    /// given the reason. Nothing happens if the registration is gone.
+    pub(crate) fn refuse(&self, generation: u64, wakers: &mut Vec<Waker>) {
+        let mut facts = self.facts();
+        if self.generation() != generation {
+            return;
+        }
+        if let Some(facts) = facts.as_mut() {
+            self.unwatched(facts, wakers);
+        }
+    }
+
+    /// Under the lock: the kernel watches nothing of this source any more. Who relied on it asks
+    /// again.
+    pub(crate) fn unwatched(&self, facts: &mut Facts, stranded: &mut Vec<Waker>) {
+        for side in Side::BOTH {
+            self.side(side).clear_armed();
+            stranded.extend(self.side(side).slot.take());
+        }
+        if let Some(waiters) = facts.waiters.as_deref_mut() {
+            waiters.notify(Ready::ALL, stranded);
+        }
     }
 
     fn notify(&self, ready: Ready, wakers: &mut Vec<Waker>) {

@@ -16,7 +16,7 @@ use super::scheduled_io::{Facts, ScheduledIo};
 
 /// A task that only counts how often it was woken.
 #[derive(Default)]
-pub(super) struct Task(AtomicUsize);
+pub(crate) struct Task(AtomicUsize);
 
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
@@ -29,35 +29,35 @@ impl Wake for Task {
 }
 
 impl Task {
-    pub(super) fn new() -> (Arc<Task>, Waker) {
+    pub(crate) fn new() -> (Arc<Task>, Waker) {
         let task = Arc::new(Task::default());
         (task.clone(), Waker::from(task))
     }
 
-    pub(super) fn wakes(&self) -> usize {
+    pub(crate) fn wakes(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-pub(super) fn facts() -> Facts {
+pub(crate) fn facts() -> Facts {
     Facts::new(RawSource(3), Interest::READABLE | Interest::WRITABLE, Trigger::Edge)
 }
 
 /// A slot in its first use.
-pub(super) fn registered() -> ScheduledIo {
+pub(crate) fn registered() -> ScheduledIo {
     let io = ScheduledIo::new();
     io.begin(facts());
     io
 }
 
 /// An event for the present registration, as the driver handles it; returns the number of wakers.
-pub(super) fn event(io: &ScheduledIo, ready: Ready) -> usize {
+pub(crate) fn event(io: &ScheduledIo, ready: Ready) -> usize {
     let mut wakers = Vec::new();
     assert!(io.dispatch(io.generation(), ready, false, &mut wakers));
     wake_all(wakers)
 }
 
-pub(super) fn wake_all(wakers: Vec<Waker>) -> usize {
+pub(crate) fn wake_all(wakers: Vec<Waker>) -> usize {
     let count = wakers.len();
     wakers.into_iter().for_each(Waker::wake);
     count

@@ -175,7 +175,7 @@ where
     let stop = Arc::clone(&core.stop);
     let name = format!("mainspring-{}", core.index);
     let thread = thread::Builder::new().name(name).spawn(move || {
-        let driver = affinity::pin(core.processor).and_then(|()| builder.build());
+        let driver = affinity::pin(core.processor).and_then(|()| builder.pinned().build());
         let (driver, told) = match driver {
             Ok(driver) => (Some(driver), Ok(())),
             Err(error) => (None, Err(error)),
@@ -386,8 +386,9 @@ impl SharedPort {
     ///
     /// # Platforms
     ///
-    /// Unix. On Linux, Android and FreeBSD the kernel spreads connections over the listeners; on
-    /// other systems one of them gets them all.
+    /// On Linux, Android and FreeBSD the kernel spreads connections over the listeners; on Windows
+    /// they share one queue, and the first to accept has the connection; on other systems one of
+    /// them gets them all.
     pub fn bind(addresses: impl ToSocketAddrs, count: usize) -> io::Result<SharedPort> {
         if count == 0 {
             let reason = "a port shared by no listener: ask for at least one";
@@ -404,12 +405,8 @@ impl SharedPort {
     }
 
     fn bind_one(address: SocketAddr, count: usize) -> io::Result<SharedPort> {
-        let first = reuse_port::bind(address)?;
-        let address = first.local_addr()?.as_socket().unwrap_or(address);
-        let mut sockets = vec![first];
-        for _ in 1..count {
-            sockets.push(reuse_port::bind(address)?);
-        }
+        let sockets = reuse_port::bind(address, count)?;
+        let address = sockets[0].local_addr()?.as_socket().unwrap_or(address);
         // All are bound before any listens, so that none gets connections as if it were alone.
         let listeners = sockets.into_iter().map(|socket| reuse_port::listen(socket, BACKLOG));
         let listeners = listeners.map(|listener| listener.map(Some)).collect::<io::Result<_>>()?;

@@ -8,6 +8,8 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use super::Address;
+use crate::interest::Interest;
+use crate::ready::Ready;
 use crate::source::RawSource;
 use crate::time::Clock;
 
@@ -35,14 +37,26 @@ impl Simulation {
     pub(crate) fn unix_pair(&self) -> io::Result<(Socket, Socket)> {
         match *self {}
     }
+
+    pub(crate) fn accepted(&self, _number: u64) -> io::Result<Socket> {
+        match *self {}
+    }
 }
 
 /// Stands for a simulated socket; there is none.
 #[derive(Debug)]
-pub(crate) enum Socket {}
+pub enum Socket {}
 
 impl Socket {
     pub(crate) fn raw_source(&self) -> RawSource {
+        match *self {}
+    }
+
+    pub(crate) fn ready(&self, _interest: Interest) -> io::Result<Ready> {
+        match *self {}
+    }
+
+    pub(crate) fn simulation(&self) -> Simulation {
         match *self {}
     }
 

@@ -12,7 +12,8 @@
 //!
 //! The rooms: `kernel` holds the table of numbers, the open files and the schedule; `network` is
 //! the life of a connection and `stream` its bytes; `queue` is the readiness queue, after
-//! `epoll(7)`; `operation` the completion queue; `simulation` and `socket` are the doors.
+//! `epoll(7)`; `operation` the completion queue, `multishot` what brings many results; `simulation`
+//! and `socket` are the doors.
 //!
 //! This file chooses between the kernel and, in a build without the feature, a twin of it that no
 //! value can be made of: code that names a simulated socket compiles then to nothing.
@@ -25,6 +26,8 @@ mod absent;
 
 #[cfg(feature = "sim")]
 mod kernel;
+#[cfg(feature = "sim")]
+mod multishot;
 #[cfg(feature = "sim")]
 mod network;
 #[cfg(feature = "sim")]
@@ -52,8 +55,9 @@ pub(crate) use self::absent::{Simulation, Socket};
 
 #[cfg(feature = "sim")]
 pub(crate) use self::{
+    multishot::GroupMemory,
     operation::{Memory, Request},
-    queue::{Mask, QueueId, Report},
+    queue::{QueueId, Report},
 };
 #[cfg(feature = "sim")]
 pub use self::{simulation::Simulation, socket::Socket, trace::TraceEntry};

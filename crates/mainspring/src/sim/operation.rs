@@ -45,9 +45,53 @@ pub(crate) trait Memory: Send {
 /// What an operation is to do.
 pub(crate) enum Request {
     Nop,
-    Accept { number: u64 },
-    Recv { number: u64, memory: Box<dyn Memory> },
-    Send { number: u64, memory: Box<dyn Memory> },
+    Accept {
+        number: u64,
+    },
+    Recv {
+        number: u64,
+        memory: Box<dyn Memory>,
+    },
+    Send {
+        number: u64,
+        memory: Box<dyn Memory>,
+    },
+    AcceptMulti {
+        number: u64,
+    },
+    RecvMulti {
+        number: u64,
+        group: u16,
+        bundle: bool,
+    },
+    /// Whether the result was given, and only the end is to come.
+    SendZeroCopy {
+        number: u64,
+        memory: Box<dyn Memory>,
+        sent: bool,
+    },
+}
+
+/// How far an operation came when it was tried.
+pub(super) enum Step {
+    /// It would block.
+    Waits,
+    /// A result, and more will follow.
+    Part(io::Result<u64>, Option<u16>),
+    /// Its last result.
+    Ends(io::Result<u64>, Option<u16>),
+}
+
+impl Step {
+    /// What an error means.
+    pub(super) fn failed(error: io::Error) -> Step {
+        if error::would_block(&error) { Step::Waits } else { Step::Ends(Err(error), None) }
+    }
+
+    /// What the result of an operation means that has but one.
+    fn of(result: io::Result<u64>) -> Step {
+        result.map_or_else(Step::failed, |value| Step::Ends(Ok(value), None))
+    }
 }
 
 impl Request {
@@ -56,7 +100,10 @@ impl Request {
             Request::Nop => None,
             Request::Accept { number }
             | Request::Recv { number, .. }
-            | Request::Send { number, .. } => Some(number),
+            | Request::Send { number, .. }
+            | Request::AcceptMulti { number }
+            | Request::RecvMulti { number, .. }
+            | Request::SendZeroCopy { number, .. } => Some(number),
         }
     }
 }
@@ -68,6 +115,9 @@ impl fmt::Debug for Request {
             Request::Accept { .. } => "Accept",
             Request::Recv { .. } => "Recv",
             Request::Send { .. } => "Send",
+            Request::AcceptMulti { .. } => "AcceptMulti",
+            Request::RecvMulti { .. } => "RecvMulti",
+            Request::SendZeroCopy { .. } => "SendZeroCopy",
         })
     }
 }
@@ -89,6 +139,10 @@ pub(super) struct Operation {
 pub(crate) struct Done {
     pub(crate) token: Token,
     pub(crate) result: io::Result<u64>,
+    /// Whether more results of the operation follow.
+    pub(crate) more: bool,
+    /// The buffer of a group that was filled.
+    pub(crate) buffer: Option<u16>,
     /// The number an accept made, which is closed if nobody collects it.
     accepted: Option<u32>,
 }
@@ -101,6 +155,9 @@ impl Kernel {
         request: Request,
     ) -> io::Result<()> {
         let owner = self.queues.get_mut(&queue).ok_or_else(queue_gone)?;
+        if owner.drained {
+            return Err(error::shut_down());
+        }
         if owner.running + owner.done.len() >= LIMIT {
             return Err(io::Error::new(
                 io::ErrorKind::QuotaExceeded,
@@ -138,58 +195,79 @@ impl Kernel {
     /// Tries an operation; if it would block, it waits for its file to change.
     pub(super) fn attempt(&mut self, id: OperationId) {
         match self.carry_out(id) {
-            Some(Err(error)) if error::would_block(&error) => {
+            Some(Step::Waits) => {
                 let file = self.operations.get(&id).and_then(|operation| operation.file);
                 if let Some(file) = file.and_then(|file| self.files.get_mut(&file)) {
                     file.waiting.push(id);
                 }
             }
-            Some(result) => self.complete(id, result),
+            Some(Step::Part(result, buffer)) => {
+                self.bring(id, result, buffer);
+                self.attempt_later(id);
+            }
+            Some(Step::Ends(result, buffer)) => self.complete(id, result, buffer),
             None => {}
         }
     }
 
     /// What the operation comes to now; `None` if it has ended before.
-    fn carry_out(&mut self, id: OperationId) -> Option<io::Result<u64>> {
+    fn carry_out(&mut self, id: OperationId) -> Option<Step> {
         let operation = self.operations.get_mut(&id)?;
+        let queue = operation.queue;
         if let Some(error) = operation.refused.take() {
-            return Some(Err(error));
+            return Some(Step::Ends(Err(error), None));
         }
         // Out of the table while the kernel works on it, so that it can use both.
         let mut request = std::mem::replace(&mut operation.request, Request::Nop);
-        let result = match (operation.file, &mut request) {
+        let step = match (operation.file, &mut request) {
             (Some(file), Request::Accept { .. }) => {
-                self.accept(file).map(|(number, _)| number.into())
+                Step::of(self.accept(file).map(|(number, _)| number.into()))
             }
             (Some(file), Request::Recv { memory, .. }) => {
-                self.receive(file, memory.len(), false).map(|bytes| {
+                Step::of(self.receive(file, memory.len(), false).map(|bytes| {
                     memory.fill(&bytes);
                     bytes.len() as u64
-                })
+                }))
             }
             (Some(file), Request::Send { memory, .. }) => {
                 let wanted = memory.len();
-                self.admit(file, wanted).map(|count| {
+                Step::of(self.admit(file, wanted).map(|count| {
                     self.carry(file, memory.copy(count), wanted);
                     count as u64
-                })
+                }))
             }
-            _ => Ok(0),
+            (Some(file), Request::AcceptMulti { .. }) => self.step_accept(queue, file),
+            (Some(file), Request::RecvMulti { group, bundle, .. }) => {
+                self.step_receive(queue, file, *group, *bundle)
+            }
+            (Some(file), Request::SendZeroCopy { memory, sent, .. }) => {
+                self.step_send_zero_copy(file, &**memory, sent)
+            }
+            _ => Step::Ends(Ok(0), None),
         };
         if let Some(operation) = self.operations.get_mut(&id) {
             operation.request = request;
         }
-        Some(result)
+        Some(step)
+    }
+
+    /// Puts a result in the queue that is not the last.
+    fn bring(&mut self, id: OperationId, result: io::Result<u64>, buffer: Option<u16>) {
+        let Some(operation) = self.operations.get(&id) else { return };
+        let (queue, token) = (operation.queue, operation.token);
+        let accepted = accepted(&operation.request, &result);
+        let value = result.as_ref().copied().unwrap_or(u64::MAX);
+        self.note(Actor::Queue(queue.0), "brings", ("token", token.0), ("result", value));
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            queue.done.push_back(Done { token, result, more: true, buffer, accepted });
+        }
     }
 
     /// Ends an operation: lets go of its memory and its file, and puts the result in the queue.
-    fn complete(&mut self, id: OperationId, result: io::Result<u64>) {
+    fn complete(&mut self, id: OperationId, result: io::Result<u64>, buffer: Option<u16>) {
         let Some(operation) = self.operations.remove(&id) else { return };
         let Operation { queue, token, request, file, .. } = operation;
-        let accepted = match (&request, &result) {
-            (Request::Accept { .. }, Ok(number)) => u32::try_from(*number).ok(),
-            _ => None,
-        };
+        let accepted = accepted(&request, &result);
         drop(request);
         if let Some(file) = file {
             if let Some(file) = self.files.get_mut(&file) {
@@ -201,7 +279,7 @@ impl Kernel {
         self.note(Actor::Queue(queue.0), "completes", ("token", token.0), ("result", value));
         if let Some(queue) = self.queues.get_mut(&queue) {
             queue.running -= 1;
-            queue.done.push_back(Done { token, result, accepted });
+            queue.done.push_back(Done { token, result, more: false, buffer, accepted });
         }
     }
 
@@ -220,18 +298,28 @@ impl Kernel {
 
     /// A request to cancel has reached its operation, if there still is one.
     pub(super) fn cancel_arrives(&mut self, id: OperationId) {
-        if !self.operations.contains_key(&id) {
+        if !self.operations.contains_key(&id) || self.is_sent(id) {
             return;
         }
-        let mut result = Err(error::cancelled());
+        let (mut result, mut filled) = (Err(error::cancelled()), None);
         if self.random.one_in(SUCCESS_WINS_ONE_IN) {
             match self.carry_out(id) {
-                Some(Err(error)) if error::would_block(&error) => {}
-                Some(outcome) => result = outcome,
-                None => {}
+                Some(Step::Ends(outcome, buffer)) => (result, filled) = (outcome, buffer),
+                Some(Step::Part(part, buffer)) => self.bring(id, part, buffer),
+                Some(Step::Waits) | None => {}
             }
         }
-        self.complete(id, result);
+        if self.is_sent(id) {
+            self.attempt_later(id);
+        } else {
+            self.complete(id, result, filled);
+        }
+    }
+
+    /// Whether an operation has had its result, and ends in its own time.
+    fn is_sent(&self, id: OperationId) -> bool {
+        let operation = self.operations.get(&id);
+        operation.is_some_and(|o| matches!(o.request, Request::SendZeroCopy { sent: true, .. }))
     }
 
     /// Collects what has ended.
@@ -240,12 +328,18 @@ impl Kernel {
         queue.map(|queue| queue.done.drain(..).collect()).unwrap_or_default()
     }
 
-    /// Ends every operation of a queue now.
+    /// Ends every operation of a queue now; it takes none any more.
     pub(super) fn drain(&mut self, queue: QueueId) {
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            queue.drained = true;
+        }
         let operations = self.operations.iter();
         let own = operations.filter(|(_, operation)| operation.queue == queue);
         for id in own.map(|(&id, _)| id).collect::<Vec<_>>() {
             self.cancel_arrives(id);
+            if self.is_sent(id) {
+                self.complete(id, Ok(0), None);
+            }
         }
     }
 
@@ -258,5 +352,15 @@ impl Kernel {
                 let _ = self.close(number.into());
             }
         }
+    }
+}
+
+/// The number that an accept has made.
+fn accepted(request: &Request, result: &io::Result<u64>) -> Option<u32> {
+    match (request, result) {
+        (Request::Accept { .. } | Request::AcceptMulti { .. }, Ok(number)) => {
+            u32::try_from(*number).ok()
+        }
+        _ => None,
     }
 }

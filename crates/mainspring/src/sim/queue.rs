@@ -21,9 +21,11 @@ use std::io;
 use std::ops::BitOr;
 
 use super::kernel::{FileId, Kernel, NO_FIGURE};
+use super::multishot::Group;
 use super::operation::Done;
 use super::trace::Actor;
 use crate::interest::Interest;
+use crate::ready::Ready;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
@@ -64,7 +66,7 @@ impl Mask {
     }
 
     /// What a registration with this interest hears of.
-    const fn heard_by(interest: Interest) -> Mask {
+    pub(super) const fn heard_by(interest: Interest) -> Mask {
         let mut bits = Mask::ALWAYS.0;
         if interest.is_readable() {
             bits |= Mask::IN.0 | Mask::PEER_SHUT.0;
@@ -73,6 +75,26 @@ impl Mask {
             bits |= Mask::OUT.0;
         }
         Mask(bits)
+    }
+}
+
+impl Mask {
+    /// The bits that are in both.
+    pub(super) const fn only(self, heard: Mask) -> Mask {
+        Mask(self.0 & heard.0)
+    }
+
+    /// The state of a file in the contract's words (C9).
+    pub(crate) fn ready(self) -> Ready {
+        let bits = [
+            (Mask::IN, Ready::READABLE),
+            (Mask::OUT, Ready::WRITABLE),
+            (Mask::PEER_SHUT | Mask::HANG_UP, Ready::READ_CLOSED),
+            (Mask::HANG_UP | Mask::ERROR, Ready::WRITE_CLOSED),
+            (Mask::ERROR, Ready::ERROR),
+        ];
+        let said = bits.into_iter().filter(|&(bit, _)| self.intersects(bit));
+        said.fold(Ready::EMPTY, |ready, (_, name)| ready | name)
     }
 }
 
@@ -124,11 +146,20 @@ pub(super) struct Queue {
     pub(super) done: VecDeque<Done>,
     /// Operations not yet done.
     pub(super) running: usize,
+    /// The groups of buffers that operations may name.
+    pub(super) groups: BTreeMap<u16, Group>,
+    /// The queue was drained: it takes no operation any more.
+    pub(super) drained: bool,
     /// Owners of the queue: it goes with the last.
     holders: usize,
 }
 
 impl Queue {
+    /// Whether so much was not collected that no more is to be added where it can be helped.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.done.len() >= super::operation::LIMIT
+    }
+
     /// Puts a registration in the ready list if `mask` concerns it; an empty mask always does.
     pub(super) fn report_later(&mut self, key: Key, mask: Mask) {
         let Some(entry) = self.registrations.get_mut(&key) else { return };
@@ -183,6 +214,8 @@ impl Kernel {
             looks: (0, 0),
             done: VecDeque::new(),
             running: 0,
+            groups: BTreeMap::new(),
+            drained: false,
             holders,
         };
         self.queues.insert(id, queue);

@@ -25,6 +25,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::kernel::{Family, FileId, Kernel, NO_FIGURE, Role};
+use super::multishot::GroupMemory;
 use super::network::any_address;
 use super::operation::{Done, Request};
 use super::queue::{QueueId, Report};
@@ -261,6 +262,12 @@ impl Simulation {
         Ok(Socket::new(self.clone(), kernel.number(file)?))
     }
 
+    /// Takes over a number that an accept in the queue of operations has made.
+    pub(crate) fn accepted(&self, number: u64) -> io::Result<Socket> {
+        let number = u32::try_from(number).map_err(|_| io::ErrorKind::InvalidInput)?;
+        Ok(Socket::new(self.clone(), number))
+    }
+
     /// Closes a number behind its owner's back, as a stray `close(2)` does. The owner's own close
     /// then hits whatever has the number by that time.
     ///
@@ -335,6 +342,23 @@ impl Simulation {
 
     pub(crate) fn cancel(&self, queue: QueueId, token: Token) {
         self.enter().cancel(queue, token);
+    }
+
+    pub(crate) fn add_group(
+        &self,
+        queue: QueueId,
+        number: u16,
+        memory: Box<dyn GroupMemory>,
+    ) -> io::Result<()> {
+        self.enter().add_group(queue, number, memory)
+    }
+
+    pub(crate) fn remove_group(&self, queue: QueueId, number: u16) {
+        self.enter().remove_group(queue, number);
+    }
+
+    pub(crate) fn lend_buffers(&self, queue: QueueId) {
+        self.enter().lend_buffers(queue);
     }
 
     pub(crate) fn completions(&self, queue: QueueId) -> Vec<Done> {

@@ -6,7 +6,10 @@ use std::net::Shutdown;
 
 use super::Address;
 use super::kernel::{FileId, Kernel};
+use super::queue::Mask;
 use super::simulation::Simulation;
+use crate::interest::Interest;
+use crate::ready::Ready;
 use crate::source::RawSource;
 
 /// An owned number of the simulated kernel. Dropping it closes the number.
@@ -38,9 +41,20 @@ impl Socket {
         self.number.into()
     }
 
+    /// The kernel it is of.
+    pub(crate) fn simulation(&self) -> Simulation {
+        self.simulation.clone()
+    }
+
     /// The number, for a registration.
     pub(crate) fn raw_source(&self) -> RawSource {
         RawSource::simulated(self.number)
+    }
+
+    /// What it is ready for at this moment.
+    pub(crate) fn ready(&self, interest: Interest) -> io::Result<Ready> {
+        let heard = Mask::heard_by(interest);
+        self.call(|kernel, file| Ok(kernel.poll(file, heard).only(heard).ready()))
     }
 
     fn call<R>(&self, call: impl FnOnce(&mut Kernel, FileId) -> io::Result<R>) -> io::Result<R> {

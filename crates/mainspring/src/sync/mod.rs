@@ -6,10 +6,17 @@
 
 #[cfg(loom)]
 mod loom;
+#[allow(unsafe_code)]
+mod owned_cell;
+mod pages;
 #[cfg(not(loom))]
 mod std;
+#[allow(unsafe_code)]
+pub(crate) mod waker_slot;
 
 #[cfg(loom)]
-pub(crate) use self::loom::{Arc, Mutex, MutexGuard, UnsafeCell, atomic};
+pub(crate) use self::loom::{Arc, Condvar, Mutex, MutexGuard, UnsafeCell, atomic, thread_number};
+pub(crate) use self::owned_cell::{OwnedCell, Owner};
+pub(crate) use self::pages::{INDEX_BITS, Pages, Position};
 #[cfg(not(loom))]
-pub(crate) use self::std::{Arc, Mutex, MutexGuard, UnsafeCell, atomic};
+pub(crate) use self::std::{Arc, Condvar, Mutex, MutexGuard, UnsafeCell, atomic, thread_number};

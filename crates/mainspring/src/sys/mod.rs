@@ -5,8 +5,14 @@
 
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
 #[cfg(unix)]
 pub use unix::AsSource;
 #[cfg(unix)]
 pub(crate) use unix::*;
+#[cfg(windows)]
+pub use windows::AsSource;
+#[cfg(windows)]
+pub(crate) use windows::*;

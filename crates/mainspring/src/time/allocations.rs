@@ -18,6 +18,9 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
+/// Whether anything is counted.
+pub(crate) const COUNTS: bool = true;
+
 /// Runs `work` and says how many times this thread asked the allocator for memory meanwhile: new
 /// blocks and grown ones, not releases.
 pub(crate) fn count<R>(work: impl FnOnce() -> R) -> (u64, R) {

@@ -17,27 +17,53 @@ mod world;
 /// Makes every test of the list a test of each kind, called `kind::test`.
 macro_rules! for_every_kind {
     ($($room:ident::$file:ident { $($test:ident)* })*) => {
+        #[cfg(target_os = "linux")]
         one_kind!(epoll, Epoll, $($($room::$file::$test)*)*);
+        #[cfg(unix)]
+        one_kind!(poll, Poll, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
+        one_kind!(uring, Uring, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
+        one_kind!(uring_pinned, Uring pinned, $($($room::$file::$test)*)*);
+        #[cfg(windows)]
+        one_kind!(iocp, Iocp, $($($room::$file::$test)*)*);
         #[cfg(feature = "sim")]
         one_kind!(sim, Sim, $($($room::$file::$test)*)*);
     };
 }
 
-/// Makes every test of the list a test of each kind of the machine's own kernel.
+/// Makes every test of the list a test of each kind of a Unix machine's own kernel.
+#[cfg(unix)]
 macro_rules! for_every_kernel_kind {
     ($($room:ident::$file:ident { $($test:ident)* })*) => {
+        #[cfg(target_os = "linux")]
         one_kind!(epoll_on_linux, Epoll, $($($room::$file::$test)*)*);
+        one_kind!(poll_on_unix, Poll, $($($room::$file::$test)*)*);
+        #[cfg(target_os = "linux")]
+        one_kind!(uring_on_linux, Uring, $($($room::$file::$test)*)*);
+    };
+}
+
+/// The same for the kinds of Windows.
+#[cfg(windows)]
+macro_rules! for_every_windows_kind {
+    ($($room:ident::$file:ident { $($test:ident)* })*) => {
+        one_kind!(iocp_on_windows, Iocp, $($($room::$file::$test)*)*);
     };
 }
 
 macro_rules! one_kind {
-    ($name:ident, $kind:ident, $($room:ident::$file:ident::$test:ident)*) => {
+    ($name:ident, $kind:ident $($pinned:ident)?, $($room:ident::$file:ident::$test:ident)*) => {
         mod $name {
+            use crate::world::Plan;
+
+            const PLAN: Plan = Plan::new(mainspring::Kind::$kind)$(.$pinned())?;
+
             $(
                 #[test]
                 fn $test() {
                     let name = concat!(stringify!($name), "::", stringify!($test));
-                    crate::required::run(mainspring::Kind::$kind, name, crate::$room::$file::$test);
+                    crate::required::run(PLAN, name, crate::$room::$file::$test);
                 }
             )*
         }
@@ -119,6 +145,7 @@ for_every_kind! {
         c9_a_closed_peer_closes_reading_without_an_error
         c9_a_reset_is_an_error_and_closes_both_directions
         c9_a_refused_connection_is_an_error
+        c9_a_hung_up_source_can_be_modified_and_removed
     }
     poller::edges {
         c1_a_source_that_is_ready_when_added_is_reported
@@ -127,6 +154,7 @@ for_every_kind! {
         c1_modify_looks_for_the_interest_that_is_new
         c1_a_finished_connection_is_reported
         c2_data_after_a_short_read_is_a_new_edge
+        c2_tcp_data_after_a_short_read_is_a_new_edge
         c2_data_after_data_that_nobody_read_is_a_new_edge
         c2_room_after_a_full_buffer_is_a_new_edge
         c2_every_connection_of_a_listener_is_a_new_edge
@@ -137,6 +165,7 @@ for_every_kind! {
         c5_a_source_closed_while_a_duplicate_lives_leaves_stale_events
         c5_a_closed_number_is_usable_again_for_the_same_file
         c5_a_closed_number_is_usable_again_for_another_file
+        c5_the_data_of_a_newcomer_is_not_the_former_owners
         c5_a_number_that_was_given_away_is_added_by_its_new_owner
         c5_modify_follows_a_number_to_its_new_file
         c5_modify_leaves_the_former_file_behind
@@ -178,7 +207,14 @@ for_every_kind! {
     }
 }
 
+#[cfg(unix)]
 for_every_kernel_kind! {
+    machine::changes {
+        c7_changes_do_not_shorten_or_lengthen_a_wait
+        c7_after_a_change_a_wait_goes_on_with_what_is_left
+        c4_what_was_removed_is_held_by_no_wait
+        c2_data_after_another_thread_has_read_is_a_new_edge
+    }
     machine::kinds_of_source {
         c8_a_regular_file_is_refused_in_words
         c9_a_writer_hears_that_its_reader_has_gone
@@ -188,6 +224,21 @@ for_every_kernel_kind! {
         c7_signals_do_not_shorten_a_wait
         c7_signals_do_not_shorten_a_turn
         c2_an_event_is_heard_in_a_storm
+    }
+    machine::urgent {
+        c9_urgent_data_is_heard_alone
+        c9_urgent_data_is_told_apart_from_the_usual
+        c9_a_task_waits_for_urgent_data_alone
+        c2_a_reader_does_not_take_back_urgent_data
+        c8_urgent_data_nobody_reads_does_not_spin
+    }
+}
+
+#[cfg(windows)]
+for_every_windows_kind! {
+    machine::changes {
+        c7_changes_do_not_shorten_or_lengthen_a_wait
+        c4_what_was_removed_is_held_by_no_wait
     }
     machine::urgent {
         c9_urgent_data_is_heard_alone

@@ -1,4 +1,4 @@
-//! Which kinds a run is about: `MAINSPRING_REQUIRE=epoll,sim`, or all that can be had here.
+//! Which kinds a run is about: `MAINSPRING_REQUIRE=epoll,poll,sim`, or all that can be had here.
 //!
 //! A kind that is named and cannot be had fails the run. It is never passed over in silence: a
 //! suite that ran nothing would look like one that found nothing.
@@ -6,7 +6,7 @@
 use mainspring::Kind;
 
 use crate::watchdog::Watchdog;
-use crate::world::World;
+use crate::world::{Plan, World};
 
 const VARIABLE: &str = "MAINSPRING_REQUIRE";
 
@@ -25,7 +25,8 @@ fn available(kind: Kind) -> Result<(), String> {
 }
 
 /// Runs one test on one kind, if the run is about that kind.
-pub(crate) fn run(kind: Kind, test: &str, body: fn(&World)) {
+pub(crate) fn run(plan: Plan, test: &str, body: fn(&World)) {
+    let kind = plan.kind();
     let wanted = match named() {
         Some(kinds) => kinds.contains(&kind),
         None => available(kind).is_ok(),
@@ -38,12 +39,16 @@ pub(crate) fn run(kind: Kind, test: &str, body: fn(&World)) {
         panic!("{why}");
     }
     let _watchdog = Watchdog::over(test);
-    body(&World::open(kind));
+    body(&World::open(plan));
 }
 
 /// The kinds that the suite has tests for in this build.
 const COVERED: &[Kind] = &[
+    #[cfg(target_os = "linux")]
+    Kind::Uring,
     Kind::Epoll,
+    Kind::Poll,
+    Kind::Iocp,
     #[cfg(feature = "sim")]
     Kind::Sim,
 ];
@@ -55,7 +60,7 @@ fn every_required_kind_is_here_and_covered() {
             panic!("{why}");
         }
         assert!(COVERED.contains(&kind), "{kind} is required and this suite has no tests for it");
-        let world = World::open(kind);
+        let world = World::open(Plan::new(kind));
         assert_eq!(world.driver().handle().backend().kind(), kind);
         assert_eq!(world.poller().registry().backend().kind(), kind);
     }

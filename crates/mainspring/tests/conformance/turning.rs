@@ -40,7 +40,7 @@ pub(crate) fn poll<F: Future>(future: Pin<&mut F>, bell: &Arc<Bell>) -> Poll<F::
 
 /// A driver that this thread turns.
 pub(crate) struct Turning<'a> {
-    world: &'a World,
+    pub(crate) world: &'a World,
     pub(crate) driver: Driver,
 }
 

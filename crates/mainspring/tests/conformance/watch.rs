@@ -48,6 +48,15 @@ impl<'a> Watch<'a> {
             .expect("a source to look at");
     }
 
+    /// What a loop for every kind says after `WouldBlock`. Kinds that see edges without being told
+    /// are not told: that they need it not is what the tests prove.
+    #[track_caller]
+    pub(crate) fn rearm(&self, socket: &Socket, interest: Interest) {
+        if self.world.rearms() {
+            self.poller.registry().rearm(socket, interest).expect("a source to watch");
+        }
+    }
+
     /// One wait, at most as long as `timeout`: what came, and whether it was woken.
     #[track_caller]
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> (Vec<Event>, bool) {

@@ -6,11 +6,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures::future::{Either, select};
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use mainspring::net::TcpStream;
 use mainspring::rt::{spawn_local, yield_now};
 use mainspring::time::{sleep, timeout};
-use mainspring::{Driver, Handle, Interest, Trigger};
+use mainspring::{BufferGroup, Driver, Handle, Interest, Trigger};
 
 use crate::allocator::allocations;
 use crate::loopback::{drive, echo, pair, registered_pair};
@@ -79,6 +79,98 @@ fn no_message_allocates_between_spawned_tasks() {
         spawn_local(exchanges(near)).await.expect("a task that ends well")
     });
     assert_eq!(asked.expect("a queue that works"), 0, "allocations in {ROUNDS} messages");
+}
+
+/// One message to the echo and back, in buffers that the operations own.
+async fn exchange_owned(stream: &TcpStream, buffer: Vec<u8>) -> Vec<u8> {
+    let (sent, buffer) = stream.send(buffer).await;
+    assert_eq!(sent.expect("a write"), 64);
+    let (received, buffer) = stream.recv(buffer).await;
+    assert_eq!((received.expect("an answer"), buffer.as_slice()), (64, [7; 64].as_slice()));
+    buffer
+}
+
+/// Sends back what comes, in buffers that the operations own.
+async fn echo_owned(stream: TcpStream) {
+    let mut buffer = Vec::with_capacity(64);
+    loop {
+        let (received, filled) = stream.recv(buffer).await;
+        if received.expect("a message") == 0 {
+            return;
+        }
+        let (sent, sent_from) = stream.send(filled).await;
+        assert_eq!(sent.expect("a write"), sent_from.len());
+        buffer = sent_from;
+    }
+}
+
+/// The driver is pinned, so this thread is its owner.
+#[test]
+fn no_operation_allocates() {
+    let _watchdog = Watchdog::over("messages in owned buffers");
+    let asked = mainspring::block_on(async {
+        let (near, far) = registered_pair();
+        spawn_local(echo_owned(far)).detach();
+        let mut buffer = vec![7; 64];
+        for _ in 0..WARM_UP {
+            buffer = exchange_owned(&near, buffer).await;
+        }
+        let before = allocations();
+        for _ in 0..ROUNDS {
+            buffer = exchange_owned(&near, buffer).await;
+        }
+        allocations() - before
+    });
+    assert_eq!(asked.expect("a queue that works"), 0, "allocations in {ROUNDS} messages");
+}
+
+/// Received into leased buffers, and sent from them. With fewer buffers than connections there is
+/// always one that waits for a buffer.
+#[test]
+fn no_message_in_a_leased_buffer_allocates() {
+    const CONNECTIONS: usize = 4;
+    let _watchdog = Watchdog::over("messages in leased buffers");
+    for buffers in [1, 8] {
+        let mut driver = Driver::new().expect("a driver");
+        let allocated = driver.block_on(async {
+            let group = Handle::current().buffer_group(buffers, 256).expect("a group");
+            let mut near = Vec::new();
+            for _ in 0..CONNECTIONS {
+                let (one, other) = registered_pair();
+                spawn_local(echo_leases(other, group.clone())).detach();
+                near.push(one);
+            }
+            let mut before = 0;
+            for batch in 0..WARM_UP + ROUNDS {
+                if batch == WARM_UP {
+                    before = allocations();
+                }
+                for stream in &mut near {
+                    stream.write_all(&[7; 64]).await.expect("a write");
+                }
+                for stream in &mut near {
+                    stream.read_exact(&mut [0; 64]).await.expect("an answer");
+                }
+            }
+            (allocations() - before, group.exhausted())
+        });
+        let (allocated, exhausted) = allocated.expect("a queue that works");
+        assert_eq!(allocated, 0, "allocations with {buffers} buffers");
+        assert_eq!(exhausted > 0, buffers < CONNECTIONS, "{exhausted} times without a buffer");
+    }
+}
+
+async fn echo_leases(stream: TcpStream, group: BufferGroup) {
+    let mut incoming = stream.recv_multi(&group);
+    while let Some(lease) = incoming.next().await {
+        let lease = lease.expect("a message");
+        let len = lease.len();
+        let (sent, lease) = stream.send(lease).await;
+        assert_eq!(sent.expect("room"), len);
+        // The others come to want it meanwhile.
+        yield_now().await;
+        drop(lease);
+    }
 }
 
 /// All of them at once, so that every turn has a batch.

@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::task::{Context, Waker};
 
-use mainspring::{Driver, Interest, Registration, Trigger};
+use mainspring::{Driver, Interest, Kind, Registration, Trigger};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -21,6 +21,9 @@ const SPARE: u64 = 1_000;
 const READ: Interest = Interest::READABLE;
 /// The budget, also for a source that has waited and is in the kernel's hands.
 const BYTES_MAX: i64 = 128;
+/// The same on a ring, which has the number of a request beside each token. What the kernel keeps
+/// for a watched source is more than that on every mechanism.
+const RING_BYTES_MAX: i64 = 144;
 
 /// As many sources as there may be, at most [`IDLE`].
 fn sources() -> Vec<OwnedFd> {
@@ -59,5 +62,7 @@ fn an_idle_registration_holds_few_bytes() {
     let own = size_of::<Registration>();
     println!("{count} idle registrations: {unarmed} bytes each, {armed} once they have waited,");
     println!("and {own} in the structures of their owners");
-    assert!(unarmed <= BYTES_MAX && armed <= BYTES_MAX, "{unarmed} and {armed} bytes");
+    let ring = handle.backend().kind() == Kind::Uring;
+    let armed_max = if ring { RING_BYTES_MAX } else { BYTES_MAX };
+    assert!(unarmed <= BYTES_MAX && armed <= armed_max, "{unarmed} and {armed} bytes");
 }

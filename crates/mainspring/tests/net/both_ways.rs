@@ -1,11 +1,14 @@
 //! The two ways of being driven, and names for sockets.
 
 use std::future::Future;
+#[cfg(unix)]
 use std::path::PathBuf;
+#[cfg(unix)]
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+#[cfg(unix)]
 use mainspring::net::unix::SocketAddr;
 
 use crate::support::{block_on, driver};
@@ -28,6 +31,7 @@ pub fn both_ways<F: Future<Output = ()>>(test: impl Fn() -> F + Send + 'static) 
 }
 
 /// A name that no other test of any process uses.
+#[cfg(unix)]
 fn unique() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -35,19 +39,23 @@ fn unique() -> String {
 }
 
 /// An abstract name of one's own.
+#[cfg(unix)]
 pub fn abstract_name() -> SocketAddr {
     SocketAddr::from_abstract_name(unique()).expect("a name that fits")
 }
 
 /// A path for a socket, removed when dropped.
+#[cfg(unix)]
 pub struct SocketPath(pub PathBuf);
 
+#[cfg(unix)]
 impl SocketPath {
     pub fn new() -> SocketPath {
         SocketPath(std::env::temp_dir().join(unique()))
     }
 }
 
+#[cfg(unix)]
 impl Drop for SocketPath {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);

@@ -1,17 +1,30 @@
 //! The network types against real sockets and, with the feature `sim`, simulated ones.
 
+#[cfg(unix)]
 mod auto_traits;
 mod both_ways;
+#[cfg(unix)]
+mod each_operation;
+mod multishot;
+mod operations;
+#[cfg(unix)]
+mod operations_on_unix;
 mod support;
 mod tcp;
+#[cfg(unix)]
 mod tcp_limits;
+#[cfg(unix)]
 mod tcp_options;
 mod tcp_traits;
 mod tcp_waiting;
 mod udp;
 #[cfg(feature = "tokio")]
 mod under_tokio;
+#[cfg(unix)]
 mod unix_datagram;
+#[cfg(unix)]
 mod unix_descriptors;
+#[cfg(unix)]
 mod unix_limits;
+#[cfg(unix)]
 mod unix_stream;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use mainspring::net::{TcpListener, TcpStream};
-use mainspring::{Builder, Choice, Driver, Handle, Kind};
+use mainspring::{Driver, Handle, Kind};
 
 /// Longer than any test takes on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,9 +42,20 @@ pub fn block_on<F: Future>(driver: &mut Driver, future: F) -> F::Output {
     output
 }
 
-/// A driver on the machine's own kernel.
+/// A driver on the machine's own kernel: on the mechanism that the environment asks for.
 pub fn driver() -> Driver {
-    Builder::new().choice(Choice::Exactly(Kind::Epoll)).build().expect("a driver")
+    let driver = Driver::new().expect("a driver");
+    assert_ne!(
+        driver.handle().backend().kind(),
+        Kind::Sim,
+        "MAINSPRING_BACKEND names the machine's"
+    );
+    driver
+}
+
+/// Whether a short read may be taken for the end of what is there: not where edges are emulated.
+pub fn has_true_edges(driver: &Driver) -> bool {
+    driver.handle().backend().kind() != Kind::Poll && !cfg!(windows)
 }
 
 /// Turns `driver` until nothing happens any more.
@@ -65,11 +76,30 @@ pub fn on_each_kernel<F: Future<Output = ()>>(test: impl Fn(Handle) -> F) {
 fn on_simulated_kernels<F: Future<Output = ()>>(test: &impl Fn(Handle) -> F) {
     for seed in 0..20 {
         let simulation = mainspring::Simulation::new(seed);
-        let mut driver = Builder::new().simulation(&simulation).build().expect("a driver");
+        let mut driver =
+            mainspring::Builder::new().simulation(&simulation).build().expect("a driver");
         let handle = driver.handle();
         block_on(&mut driver, test(handle));
     }
 }
+
+/// Runs `test` with a driver of its own on each of those kernels.
+pub fn on_each_kernel_with(test: impl Fn(Driver)) {
+    test(driver());
+    with_simulated_kernels(&test);
+}
+
+#[cfg(feature = "sim")]
+fn with_simulated_kernels(test: &impl Fn(Driver)) {
+    for seed in 0..20 {
+        let simulation = mainspring::Simulation::new(seed);
+        let builder = mainspring::Builder::new().simulation(&simulation);
+        test(builder.build().expect("a driver"));
+    }
+}
+
+#[cfg(not(feature = "sim"))]
+fn with_simulated_kernels(_test: &impl Fn(Driver)) {}
 
 #[cfg(not(feature = "sim"))]
 fn on_simulated_kernels<F: Future<Output = ()>>(_test: &impl Fn(Handle) -> F) {}

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +13,9 @@ use futures::future::join;
 use mainspring::net::{TcpListener, TcpStream};
 use mainspring::{Interest, SystemCall, is_shutdown};
 
-use crate::support::{block_on, driver, on_each_kernel, pair, pair_with_std, poll_once, settle};
+use crate::support::{
+    block_on, driver, has_true_edges, on_each_kernel, pair, pair_with_std, poll_once, settle,
+};
 
 /// Accepting, reading, writing and closing without having to wait never meets the selector.
 #[test]
@@ -45,6 +48,9 @@ fn what_never_blocks_costs_no_system_call() {
 #[test]
 fn a_short_read_saves_the_call_that_would_block() {
     let mut driver = driver();
+    if !has_true_edges(&driver) {
+        return;
+    }
     let (stream, mut peer) = block_on(&mut driver, pair_with_std());
     let mut buffer = [0; 8];
     assert!(poll_once(stream.read(&mut buffer)).is_pending());
@@ -98,7 +104,9 @@ fn a_short_read_is_not_trusted_beside_urgent_data() {
     peer.send(b"d").unwrap();
     settle(&mut driver);
     assert!(matches!(poll_once(stream.read(&mut buffer)), Poll::Ready(Ok(1))));
-    assert!(poll_once(stream.readable()).is_pending());
+    if has_true_edges(&driver) {
+        assert!(poll_once(stream.readable()).is_pending());
+    }
 }
 
 /// Clause C2: the same where somebody took note of the urgent data before the reader came to it.
@@ -178,7 +186,7 @@ fn trying_says_would_block_and_readiness_follows() {
 fn an_operation_of_the_programs_own() {
     let mut driver = driver();
     let (stream, mut peer) = block_on(&mut driver, pair_with_std());
-    let by_hand = || rustix::io::read(&stream, &mut [0_u8; 8]).map_err(std::io::Error::from);
+    let by_hand = || socket2::SockRef::from(&stream).recv(&mut [MaybeUninit::uninit(); 8]);
     let error = stream.try_io(Interest::READABLE, by_hand).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
     assert!(poll_once(stream.async_io(Interest::READABLE, by_hand)).is_pending());

@@ -14,7 +14,7 @@ use mainspring::{Async, Driver, Interest, Trigger};
 
 use crate::allocations::bytes_held;
 use crate::counts::counted;
-use crate::fixture::{Bell, drain, drive, duplicate_apart, pair, pass, poll};
+use crate::fixture::{Bell, drain, drive, duplicate_apart, leftovers, pair, pass, poll, remembers};
 use crate::watchdog::Watchdog;
 
 const READ: Interest = Interest::READABLE;
@@ -72,7 +72,7 @@ fn a_descriptor_closed_while_registered_leaves_only_a_stale_event() {
     b.write_all(b"x").expect("room");
     pass(&mut driver);
     assert!(poll(pin!(quiet.readable()), Waker::noop()).is_pending(), "a stranger's event");
-    counted(handle.metrics().stale_events, 1);
+    counted(handle.metrics().stale_events, leftovers(&driver));
     // The number names the same file again, and is not refused.
     let again = rustix::io::fcntl_dupfd_cloexec(&a, number).expect("the number is free");
     assert_eq!(again.as_raw_fd(), number);
@@ -114,8 +114,8 @@ fn a_hundred_thousand_registrations_leave_nothing_behind() {
     b.write_all(b"x").expect("room");
     pass(&mut driver);
     let metrics = handle.metrics();
-    // One pair is left, and is nobody's.
-    counted((metrics.events, metrics.stale_events), (0, 1));
+    // One pair is left, where pairs are kept, and is nobody's.
+    counted((metrics.events, metrics.stale_events), (0, leftovers(&driver)));
     assert_eq!(drain(&a), 1);
 }
 
@@ -190,7 +190,8 @@ fn a_fifo_whose_writer_comes_back_neither_spins_nor_falls_silent() {
         assert_eq!(drive(&mut driver, reader.read_with(read)).expect("data"), [round]);
         drop(writer);
         pass(&mut driver);
-        assert!(drive(&mut driver, reader.readable()).expect("the end").ready().is_read_closed());
+        let end = drive(&mut driver, reader.readable()).expect("the end").ready();
+        assert!(end.is_read_closed() || !remembers(&driver), "{end:?}");
         assert!(drive(&mut driver, reader.read_with(read)).expect("the end").is_empty());
         // Another one: now the call says that it would block, although the end was reported.
         let mut writer = open_writer(&path);

@@ -2,15 +2,17 @@
 
 use std::future::Future;
 use std::io::{self, Read};
+#[cfg(unix)]
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+#[cfg(unix)]
+use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use mainspring::Driver;
+use mainspring::{Driver, Kind};
 
 /// Nothing here takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,12 +44,45 @@ pub(crate) fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Out
     future.poll(&mut Context::from_waker(waker))
 }
 
+/// One end of a pair of sockets.
+#[cfg(unix)]
+pub(crate) type Stream = std::os::unix::net::UnixStream;
+#[cfg(windows)]
+pub(crate) type Stream = std::net::TcpStream;
+
+#[cfg(unix)]
+fn blocking_pair() -> (Stream, Stream) {
+    Stream::pair().expect("a pair of sockets")
+}
+
+#[cfg(windows)]
+fn blocking_pair() -> (Stream, Stream) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let near = Stream::connect(listener.local_addr().expect("an address")).expect("a listener");
+    let (far, _) = listener.accept().expect("a connection");
+    near.set_nodelay(true).expect("TCP");
+    far.set_nodelay(true).expect("TCP");
+    (near, far)
+}
+
 /// Two connected sockets in non-blocking mode.
-pub(crate) fn pair() -> (UnixStream, UnixStream) {
-    let (a, b) = UnixStream::pair().expect("a pair of sockets");
+pub(crate) fn pair() -> (Stream, Stream) {
+    let (a, b) = blocking_pair();
     a.set_nonblocking(true).expect("non-blocking");
     b.set_nonblocking(true).expect("non-blocking");
     (a, b)
+}
+
+/// Whether the mechanism remembers the sources from one turn to the next. `poll` is told anew each
+/// time: what was closed leaves nothing behind, and a watch ends with its report.
+pub(crate) fn remembers(driver: &Driver) -> bool {
+    driver.handle().backend().kind() != Kind::Poll
+}
+
+/// How often a source is reported that was closed and lives on in a duplicate: once where the
+/// kernel cannot be told of its end. A ring can, and what nobody remembers has none.
+pub(crate) fn leftovers(driver: &Driver) -> u64 {
+    u64::from(driver.handle().backend().kind() == Kind::Epoll)
 }
 
 /// Turns until the future is done; one that has nothing to wait for is a failure.
@@ -84,7 +119,7 @@ pub(crate) fn pass(driver: &mut Driver) {
 }
 
 /// Reads until the call says that it would block.
-pub(crate) fn drain(mut stream: &UnixStream) -> usize {
+pub(crate) fn drain(mut stream: &Stream) -> usize {
     let mut total = 0;
     loop {
         match stream.read(&mut [0; 4096]) {
@@ -98,6 +133,7 @@ pub(crate) fn drain(mut stream: &UnixStream) -> usize {
 
 /// A duplicate under a number that no other test of this process gets, so that a test may close
 /// it and say what the number means afterwards.
+#[cfg(unix)]
 pub(crate) fn duplicate_apart(source: &impl AsFd) -> OwnedFd {
     static NEXT: AtomicI32 = AtomicI32::new(700);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

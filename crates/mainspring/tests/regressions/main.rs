@@ -3,11 +3,14 @@
 //!
 //! They run on the backend that is chosen by itself; `MAINSPRING_BACKEND` chooses another.
 
+#[cfg(unix)]
 mod allocations;
 #[path = "../conformance/counts.rs"]
 mod counts;
+#[cfg(unix)]
 mod descriptors;
 mod fixture;
+#[cfg(unix)]
 mod owned;
 mod readiness;
 mod threads;

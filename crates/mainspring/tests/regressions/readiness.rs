@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 
 use mainspring::{Async, Driver, Interest, Trigger, is_shutdown};
 
-use crate::fixture::{drain, drive, pair, poll};
+use crate::fixture::{drain, drive, pair, poll, remembers};
 use crate::watchdog::Watchdog;
 
 const READ: Interest = Interest::READABLE;
@@ -55,6 +55,8 @@ fn the_end_of_the_driver_inside_a_waiting_call_is_an_error() {
 
 /// A counter of events that is eight, or fifteen, bits wide cannot tell "none has come since" from
 /// "exactly as many have come as it counts": the clear then erased an edge, and with it a reader.
+// Of an emulated edge there is one until it is rearmed, so there are no newer ones.
+#[cfg(not(windows))]
 #[test]
 fn an_edge_after_a_power_of_two_of_newer_events_is_not_erased() {
     let _watchdog = Watchdog::over("a power of two of newer events");
@@ -67,6 +69,9 @@ fn an_edge_after_a_power_of_two_of_newer_events_is_not_erased() {
         for event in 0..newer {
             assert_eq!(drain(&a), 1);
             b.write_all(b"x").expect("room");
+            if !remembers(&driver) {
+                registration.rearm().expect("a source that can be watched");
+            }
             let turn = driver.turn(None).expect("a queue that works");
             assert_eq!(turn.events(), 1, "one edge for each write, at event {event}");
         }
@@ -78,6 +83,8 @@ fn an_edge_after_a_power_of_two_of_newer_events_is_not_erased() {
 }
 
 /// A writer that was told of room by an error's report waited for ever.
+// There are no pairs of Unix sockets, and TCP ends otherwise.
+#[cfg(not(windows))]
 #[test]
 fn a_peer_that_goes_ends_a_wait_to_write() {
     let mut driver = Driver::new().expect("a driver");

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::io::Write;
-use std::os::unix::net::UnixStream;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
@@ -12,7 +11,7 @@ use mainspring::time::{Sleep, sleep};
 use mainspring::{Driver, Handle, Interest, Registration, Trigger};
 
 use crate::counts::counted;
-use crate::fixture::{Bell, drive, pair, pass, poll};
+use crate::fixture::{Bell, Stream, drive, pair, pass, poll};
 use crate::watchdog::Watchdog;
 
 const READ: Interest = Interest::READABLE;
@@ -34,7 +33,7 @@ fn a_waker_that_panics_costs_nobody_else_a_wake() {
     let mut driver = Driver::new().expect("a driver");
     let handle = driver.handle();
     let pairs: Vec<_> = (0..3).map(|_| pair()).collect();
-    let register = |(a, _): &(UnixStream, UnixStream)| handle.register(a, READ, Trigger::Edge);
+    let register = |(a, _): &(Stream, Stream)| handle.register(a, READ, Trigger::Edge);
     let registrations: Vec<Registration> =
         pairs.iter().map(|pair| register(pair).expect("a source")).collect();
     let bells = [Bell::new(), Bell::new()];
@@ -208,7 +207,7 @@ fn a_task_that_goes_with_its_last_waker_may_own_sources_and_timers() {
 fn a_waker_may_call_the_driver_that_wakes_it() {
     struct Busy {
         handle: Handle,
-        stream: UnixStream,
+        stream: Stream,
         kept: Mutex<Vec<Registration>>,
     }
     impl Wake for Busy {

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::net::{TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -349,17 +349,28 @@ fn a_block_on_inside_another_has_its_own_tasks() {
     blocked.unwrap();
 }
 
+/// Two ends of a connection.
+fn stream_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    near.set_nodelay(true).unwrap();
+    far.set_nodelay(true).unwrap();
+    (near, far)
+}
+
 /// A connected pair, the first end ours and the second the machine's.
-fn pair() -> (Async<UnixStream>, UnixStream) {
-    let (near, far) = UnixStream::pair().unwrap();
+fn pair() -> (Async<TcpStream>, TcpStream) {
+    let (near, far) = stream_pair();
     near.set_nonblocking(true).unwrap();
     (Async::new(near).unwrap(), far)
 }
 
-async fn read_byte(stream: &Async<UnixStream>) -> io::Result<usize> {
+async fn read_byte(stream: &Async<TcpStream>) -> io::Result<usize> {
     stream.read_with(|mut stream| stream.read(&mut [0])).await
 }
 
+#[cfg(unix)]
 #[test]
 fn c8_a_task_whose_calls_never_block_does_not_keep_a_timer_waiting() {
     let _watchdog = watch();
@@ -425,8 +436,8 @@ fn a_main_future_that_is_always_ready_starves_neither_tasks_nor_sockets() {
 }
 
 /// A thread that sends each byte back, so that an answer comes when the driver is asleep.
-fn echo_thread() -> UnixStream {
-    let (near, mut far) = UnixStream::pair().unwrap();
+fn echo_thread() -> TcpStream {
+    let (near, mut far) = stream_pair();
     near.set_nonblocking(true).unwrap();
     thread::spawn(move || {
         let mut byte = [0];

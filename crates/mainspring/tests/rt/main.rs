@@ -5,6 +5,7 @@
 
 mod local;
 mod per_core;
+#[cfg(unix)]
 mod signal;
 mod time;
 mod watchdog;

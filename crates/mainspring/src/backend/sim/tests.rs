@@ -7,6 +7,7 @@ mod waiting;
 use std::net::Ipv4Addr;
 
 use super::*;
+use crate::ready::Ready;
 use crate::sim::{Address, Socket};
 
 /// Longer than any handshake or transfer takes with the latency as it comes.
@@ -17,7 +18,8 @@ const WRITE: Interest = Interest::WRITABLE;
 const BOTH: Interest = READ.add(WRITE);
 
 fn config(simulation: &Simulation) -> Config {
-    Config { clock: simulation.clock(), counters: Arc::default(), event_capacity: 0 }
+    let (clock, counters) = (simulation.clock(), Arc::default());
+    Config { clock, counters, event_capacity: 0, owner: None }
 }
 
 fn open_on(simulation: &Simulation) -> (SimSelector, SimRegistrar) {

@@ -7,7 +7,7 @@ mod split;
 mod stream;
 
 pub use super::shortages::Shortages;
-pub use listener::{Incoming, TcpListener};
+pub use listener::{AcceptMulti, Incoming, TcpListener};
 pub use socket::TcpSocket;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::TcpStream;

@@ -79,6 +79,10 @@ impl TcpSocket {
         &self.socket
     }
 
+    pub(crate) fn into_parts(self) -> (Handle, Socket) {
+        (self.handle, self.socket)
+    }
+
     /// Whether an address may be bound although connections of an earlier listener linger on it
     /// (`SO_REUSEADDR`).
     ///

@@ -44,7 +44,7 @@ use crate::socket::Socket;
 pub struct TcpStream(ByteStream);
 
 impl TcpStream {
-    pub(super) fn new(stream: ByteStream) -> TcpStream {
+    pub(in crate::net) fn new(stream: ByteStream) -> TcpStream {
         TcpStream(stream)
     }
 

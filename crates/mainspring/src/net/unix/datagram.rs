@@ -57,7 +57,7 @@ pub struct UnixDatagram {
     pause: Mutex<Option<Box<Pause>>>,
 }
 
-fn datagram_of(arrived: Arrived) -> Datagram<SocketAddr> {
+pub(super) fn datagram_of(arrived: Arrived) -> Datagram<SocketAddr> {
     Datagram::new(arrived.len, arrived.truncated, SocketAddr::new(arrived.sender))
 }
 
@@ -170,6 +170,10 @@ impl UnixDatagram {
     /// None on the systems of today; a socket of another world would be one.
     pub fn into_std(self) -> io::Result<std::os::unix::net::UnixDatagram> {
         Ok(self.datagrams.into_socket().into())
+    }
+
+    pub(super) fn datagrams(&self) -> &DatagramSocket {
+        &self.datagrams
     }
 
     pub(crate) fn socket(&self) -> &Socket {

@@ -11,6 +11,7 @@ use futures_core::Stream;
 use socket2::Domain;
 
 use crate::driver::{Handle, Registration};
+use crate::net::accept_multi::Accepting;
 use crate::net::acceptor::{Accepted, Acceptor, BACKLOG};
 use crate::net::deadline::Pause;
 use crate::net::shortages::Shortages;
@@ -178,6 +179,19 @@ impl UnixListener {
         Incoming { listener: self, pause: Pause::new(), location: Location::caller() }
     }
 
+    /// The connections to come, taken by the kernel without being asked each time, where it can;
+    /// elsewhere the same as [`incoming`](Self::incoming), with which it shares what it does in a
+    /// shortage.
+    ///
+    /// What the kernel takes before it is asked for waits here, as many as
+    /// [`limit`](AcceptMulti::limit) says; then it pauses, and connections wait in the listener's
+    /// queue.
+    ///
+    #[track_caller]
+    pub fn accept_multi(&self) -> AcceptMulti<'_> {
+        AcceptMulti(Accepting::new(&self.0, Location::caller()))
+    }
+
     /// Calls `report` once for each episode of shortage, with the error that began it.
     ///
     /// It is called on the thread and in the task that accepts, so it had better be quick.
@@ -261,5 +275,57 @@ impl Stream for Incoming<'_> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let (listener, location) = (self.listener, self.location);
         listener.0.poll_next(cx, &mut self.pause, location).map_ok(stream).map(Some)
+    }
+}
+
+/// The connections of a listener, taken by the kernel as they come; see
+/// [`UnixListener::accept_multi`].
+///
+/// It ends only after [`stop`](Self::stop). An error that it yields is the listener's own or the
+/// driver's end, and will be met again.
+///
+/// # Cancel safety
+///
+/// `next` loses nothing. Dropping this closes connections that were accepted and not taken;
+/// [`stop`](Self::stop) loses none.
+///
+/// ```
+/// # #[cfg(target_os = "linux")] {
+/// use futures::StreamExt;
+/// use mainspring::net::{UnixListener, UnixStream, unix::SocketAddr};
+/// # futures::executor::block_on(async {
+/// let listener = UnixListener::bind_addr(&SocketAddr::unnamed()?)?;
+/// let _clients = [UnixStream::connect_addr(&listener.local_addr()?).await?];
+/// let mut connections = listener.accept_multi().limit(8);
+/// connections.next().await.expect("the first")?;
+/// connections.stop();
+/// assert!(connections.next().await.is_none());
+/// # Ok::<(), std::io::Error>(())
+/// # }).unwrap();
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "streams do nothing unless polled"]
+pub struct AcceptMulti<'a>(Accepting<'a>);
+
+impl AcceptMulti<'_> {
+    /// How many connections may have been accepted and not taken before accepting pauses; 64
+    /// unless said otherwise, and at least one. To be said before the first is awaited.
+    pub fn limit(mut self, connections: usize) -> Self {
+        self.0.limit(connections);
+        self
+    }
+
+    /// Stops accepting: connections that were accepted are still given, then comes the end.
+    pub fn stop(&mut self) {
+        self.0.stop();
+    }
+}
+
+impl Stream for AcceptMulti<'_> {
+    type Item = io::Result<(UnixStream, SocketAddr)>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next(cx).map(|next| next.map(|accepted| accepted.map(stream)))
     }
 }

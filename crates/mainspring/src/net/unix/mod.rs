@@ -9,6 +9,7 @@ mod futures_io;
 #[cfg(feature = "hyper")]
 mod hyper_io;
 mod listener;
+mod operations;
 mod split;
 mod stream;
 #[cfg(feature = "tokio")]
@@ -18,7 +19,7 @@ mod ucred;
 pub use super::shortages::Shortages;
 pub use address::SocketAddr;
 pub use datagram::UnixDatagram;
-pub use listener::{Incoming, UnixListener};
+pub use listener::{AcceptMulti, Incoming, UnixListener};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use stream::UnixStream;
 pub use ucred::UCred;

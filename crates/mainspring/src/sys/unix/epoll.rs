@@ -95,6 +95,22 @@ impl Epoll {
     }
 }
 
+/// Whether the kernel can watch what `descriptor` names: an instance of its own is asked, which
+/// refuses just the files that cannot be polled.
+///
+/// # Errors
+///
+/// `EBADF` if it names nothing; out of descriptors or memory.
+pub(crate) fn can_watch(descriptor: RawFd) -> io::Result<bool> {
+    match Epoll::new()?.control(Change::Add, descriptor, 0, 0) {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(false),
+        // Queues cannot be nested too deeply, or in a ring: they can be polled all the same.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ELOOP | libc::EINVAL)) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 fn limit(buffer: &[RawEvent]) -> i32 {
     i32::try_from(buffer.len()).unwrap_or(i32::MAX)
 }

@@ -44,25 +44,25 @@ pub(crate) const DESCRIPTORS_MAX: usize = 253;
 
 /// `MSG_NOSIGNAL`, where there is one: a broken connection is `EPIPE` and not a signal.
 #[cfg(not(target_vendor = "apple"))]
-const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+pub(super) const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
-const SEND_FLAGS: SendFlags = SendFlags::empty();
+pub(super) const SEND_FLAGS: SendFlags = SendFlags::empty();
 
 /// `MSG_CMSG_CLOEXEC`, where there is one.
 #[cfg(not(any(target_vendor = "apple", target_os = "aix", target_os = "solaris")))]
-const ARRIVE_CLOSED_ON_EXEC: c_int = libc::MSG_CMSG_CLOEXEC;
+pub(super) const ARRIVE_CLOSED_ON_EXEC: c_int = libc::MSG_CMSG_CLOEXEC;
 #[cfg(any(target_vendor = "apple", target_os = "aix", target_os = "solaris"))]
-const ARRIVE_CLOSED_ON_EXEC: c_int = 0;
+pub(super) const ARRIVE_CLOSED_ON_EXEC: c_int = 0;
 
 /// Room for a message of the most descriptors, with rustix's allowance for alignment.
 const SEND_CONTROL_BYTES: usize = rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX));
 
 /// Room for the most descriptors, credentials and a few parts that nobody asked for: 1088 bytes.
-const RECV_CONTROL_BYTES: usize = 1088;
+pub(super) const RECV_CONTROL_BYTES: usize = 1088;
 
 /// Memory that control messages may be written to.
 #[repr(C, align(8))]
-struct Control([u8; RECV_CONTROL_BYTES]);
+pub(super) struct Control(pub(super) [u8; RECV_CONTROL_BYTES]);
 
 /// A datagram that was received.
 #[derive(Debug)]
@@ -155,6 +155,14 @@ pub(crate) fn recv_stream_uninit(
     Ok(Read::of(&received))
 }
 
+/// Receives the bytes of a datagram into memory that need not be initialised; the first so many
+/// bytes then are.
+pub(crate) fn recv_uninit(socket: impl AsFd, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    let none = RecvFlags::empty();
+    let recv = || rustix::net::recv(&socket, &mut *buffer, none).map(|(_, count)| count);
+    Ok(retry_on_intr(recv)?)
+}
+
 /// Sends a datagram to the connected peer.
 pub(crate) fn send(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     Ok(retry_on_intr(|| rustix::net::send(&socket, bytes, SEND_FLAGS))?)
@@ -208,11 +216,17 @@ fn recv_control(
 ) -> io::Result<Message> {
     let (received, sender) = recvmsg(socket, buffers, control, ARRIVE_CLOSED_ON_EXEC)?;
     let truncated = received.flags & libc::MSG_TRUNC != 0;
-    let mut message = Message::bare(Arrived { len: received.len, truncated, sender });
-    for part in Parts(&control[..received.control_len.min(control.len())]) {
+    let arrived = Arrived { len: received.len, truncated, sender };
+    message_of(arrived, &control[..received.control_len.min(control.len())], received.flags)
+}
+
+/// What arrived, with the control messages that the kernel has just written and nobody has read.
+pub(super) fn message_of(arrived: Arrived, control: &[u8], flags: c_int) -> io::Result<Message> {
+    let mut message = Message::bare(arrived);
+    for part in Parts(control) {
         part.take(&mut message);
     }
-    if received.flags & libc::MSG_CTRUNC != 0 {
+    if flags & libc::MSG_CTRUNC != 0 {
         // Dropping the message closes the descriptors that did arrive.
         return Err(cut_short(message.descriptors.len()));
     }
@@ -361,7 +375,7 @@ fn close_on_exec(descriptors: &[OwnedFd]) -> io::Result<()> {
     Ok(())
 }
 
-fn too_many(count: usize) -> io::Error {
+pub(super) fn too_many(count: usize) -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidInput,
         format!(

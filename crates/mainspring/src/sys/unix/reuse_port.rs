@@ -11,8 +11,19 @@ use std::net::{SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// A socket bound to `address` beside others that ask for the same; it does not listen yet.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<Socket> {
+/// `count` sockets bound to `address`, or to one free port for all; they do not listen yet.
+pub(crate) fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<Socket>> {
+    let first = bind_one(address)?;
+    let address = first.local_addr()?.as_socket().unwrap_or(address);
+    let mut sockets = vec![first];
+    for _ in 1..count {
+        sockets.push(bind_one(address)?);
+    }
+    Ok(sockets)
+}
+
+/// A socket bound to `address` beside others that ask for the same.
+fn bind_one(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_reuse_address(true)?;

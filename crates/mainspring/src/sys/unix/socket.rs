@@ -15,6 +15,8 @@
 use std::ffi::OsStr;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::os::fd::{FromRawFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::io::{Errno, retry_on_intr};
@@ -106,6 +108,15 @@ fn accept_once(listener: &Socket) -> io::Result<(Socket, SockAddr)> {
     Ok((socket, address))
 }
 
+/// Takes over a connection that the kernel's queue of operations has accepted. `number` is the
+/// result of that operation, and is taken over once.
+pub(crate) fn accepted(number: u64) -> io::Result<Socket> {
+    let number = RawFd::try_from(number).map_err(|_| io::Error::from(Errno::BADF))?;
+    // SAFETY: the kernel made this number for the operation whose result it is, and the callers,
+    // which are the ends of those operations, hand each result over once.
+    Ok(unsafe { Socket::from_raw_fd(number) })
+}
+
 /// What an error of [`accept`] is about.
 ///
 /// Linux hands errors that the network has for the new connection to whoever accepts it, and its
@@ -144,6 +155,15 @@ pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<bool> {
             Some(libc::EISCONN) => Ok(true),
             _ => Err(error),
         },
+    }
+}
+
+/// The kernel's number of a shutdown.
+pub(crate) fn shutdown_number(how: Shutdown) -> i32 {
+    match how {
+        Shutdown::Read => libc::SHUT_RD,
+        Shutdown::Write => libc::SHUT_WR,
+        Shutdown::Both => libc::SHUT_RDWR,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be registered on Unix: anything with a descriptor.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use crate::source::RawSource;
 
@@ -23,6 +23,9 @@ impl<T: AsFd + ?Sized> AsSource for T {
         u64::from(self.as_fd().as_raw_fd().unsigned_abs())
     }
 }
+
+/// A borrowed source: on Unix a descriptor.
+pub(crate) type BorrowedSource<'a> = BorrowedFd<'a>;
 
 /// The number of a source, as the backends take it.
 pub(crate) fn raw_source(source: &(impl AsSource + ?Sized)) -> RawSource {

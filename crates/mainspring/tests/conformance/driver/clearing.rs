@@ -4,7 +4,7 @@ use std::net::Shutdown;
 use std::pin::pin;
 use std::task::Poll;
 
-use mainspring::{Interest, Ready, Trigger};
+use mainspring::{Interest, Ready, Registration, Trigger};
 
 use crate::turning::{Bell, Turning, poll, read_once};
 use crate::watch::BOTH;
@@ -24,8 +24,17 @@ pub(crate) fn c2_a_clear_does_not_take_back_an_edge_that_came_since(world: &Worl
     b.put(b"y");
     turning.pass();
     registration.clear(event);
+    not_erased(&mut turning, &registration);
+}
+
+/// The edge that came is there, or, where edges are made from levels, found by the look that
+/// waiting asks for.
+fn not_erased(turning: &mut Turning<'_>, registration: &Registration) {
     let again = poll(pin!(registration.ready(READ)), &Bell::new());
-    assert!(matches!(again, Poll::Ready(Ok(_))), "the edge was erased: {again:?}");
+    if turning.world.remembers() {
+        assert!(matches!(again, Poll::Ready(Ok(_))), "the edge was erased: {again:?}");
+    }
+    turning.ready(registration, READ);
 }
 
 pub(crate) fn c2_the_same_event_cleared_twice_takes_back_once(world: &World) {
@@ -34,13 +43,13 @@ pub(crate) fn c2_the_same_event_cleared_twice_takes_back_once(world: &World) {
     let registration = turning.register(&a, READ, Trigger::Edge);
     b.put(b"x");
     let event = turning.ready(&registration, READ);
+    assert_eq!(a.drain(), 1);
     registration.clear(event);
     turning.silence(&registration, READ);
     b.put(b"y");
     turning.pass();
     registration.clear(event);
-    let again = poll(pin!(registration.ready(READ)), &Bell::new());
-    assert!(matches!(again, Poll::Ready(Ok(_))), "the edge was erased: {again:?}");
+    not_erased(&mut turning, &registration);
 }
 
 pub(crate) fn c2_data_after_a_short_read_and_a_clear_is_heard(world: &World) {
@@ -99,6 +108,8 @@ pub(crate) fn c9_closed_bits_survive_a_clear(world: &World) {
     b.shut(Shutdown::Write);
     let mut event = turning.ready(&registration, READ);
     while !event.ready().is_read_closed() {
+        // Some systems tell of the end when all that lies before it was read.
+        a.read(&mut [0; 1]).expect("the byte, or the end");
         registration.clear(event);
         event = turning.ready(&registration, READ);
     }

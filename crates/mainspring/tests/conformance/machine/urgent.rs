@@ -56,3 +56,39 @@ pub(crate) fn c2_a_reader_does_not_take_back_urgent_data(world: &World) {
     let urgent = poll(pin!(registration.ready(Interest::PRIORITY)), &Bell::new());
     assert!(matches!(urgent, Poll::Ready(Ok(_))), "the reader took it back: {urgent:?}");
 }
+
+/// Urgent data stays reported until it is read. Who waits for the usual data, and is asked for
+/// both, is not to be told of it again and again.
+pub(crate) fn c8_urgent_data_nobody_reads_does_not_spin(world: &World) {
+    for trigger in [Trigger::Edge, Trigger::Level] {
+        let (a, b) = world.tcp_pair();
+        let mut turning = Turning::new(world);
+        let both = Interest::READABLE | Interest::PRIORITY;
+        let registration = turning.register(&a, both, trigger);
+        let bell = Bell::new();
+        let mut reading = pin!(registration.ready(Interest::READABLE));
+        assert!(poll(reading.as_mut(), &bell).is_pending());
+        b.put_urgent(b'!');
+        let before = turning.handle().metrics().turns;
+        let end = world.now() + 2 * world.moment();
+        while world.now() < end {
+            let left = end.saturating_sub(world.now());
+            turning.driver.turn(Some(left)).expect("a queue that works");
+            assert!(poll(reading.as_mut(), &bell).is_pending(), "{trigger:?}: the usual has come?");
+        }
+        let turns = turning.handle().metrics().turns - before;
+        assert!(turns <= 8, "{trigger:?}: it spins: {turns} turns");
+        // Somebody takes note of it, and waits for more of its kind; the reader waits on.
+        let urgent = turning.ready(&registration, Interest::PRIORITY);
+        assert_eq!(a.receive_urgent(), Some(b'!'), "{trigger:?}");
+        registration.clear(urgent);
+        let more = Bell::new();
+        let mut waiting = pin!(registration.ready(Interest::PRIORITY));
+        assert!(poll(waiting.as_mut(), &more).is_pending(), "{trigger:?}");
+        assert!(poll(reading.as_mut(), &bell).is_pending(), "{trigger:?}");
+        b.put_urgent(b'?');
+        turning.until_rung(&more);
+        let event = poll(waiting, &more);
+        assert!(matches!(event, Poll::Ready(Ok(_))), "{trigger:?}: {event:?}");
+    }
+}

@@ -40,6 +40,9 @@ pub(crate) fn c13_two_thousand_ready_sources_are_all_reported_once(world: &World
         tokens.sort();
         assert!(tokens.iter().copied().eq((0..SOURCES).map(Token)), "each of them, and each once");
         watch.silence();
+        for source in &sources {
+            watch.rearm(source, Interest::READABLE);
+        }
     }
 }
 

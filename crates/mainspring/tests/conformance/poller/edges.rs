@@ -74,6 +74,21 @@ pub(crate) fn c2_data_after_a_short_read_is_a_new_edge(world: &World) {
         watch.until(Token(1), Ready::READABLE);
         // One byte of sixteen: the reader knows that there is no more and sees no `WouldBlock`.
         assert_eq!(a.read(&mut [0; 16]).expect("the byte"), 1);
+        watch.rearm(&a, Interest::READABLE);
+    }
+}
+
+/// On TCP, and with the other direction ready all the time.
+pub(crate) fn c2_tcp_data_after_a_short_read_is_a_new_edge(world: &World) {
+    let (a, b) = world.tcp_pair();
+    let mut watch = Watch::new(world);
+    watch.add(&a, Token(1), BOTH, Trigger::Edge);
+    watch.until(Token(1), Ready::WRITABLE);
+    for _ in 0..20 {
+        b.put(b"x");
+        watch.until(Token(1), Ready::READABLE);
+        assert_eq!(a.read(&mut [0; 16]).expect("the byte"), 1);
+        watch.rearm(&a, Interest::READABLE);
     }
 }
 
@@ -84,6 +99,7 @@ pub(crate) fn c2_data_after_data_that_nobody_read_is_a_new_edge(world: &World) {
     for _ in 0..3 {
         b.put(b"x");
         watch.until(Token(1), Ready::READABLE);
+        watch.rearm(&a, Interest::READABLE);
     }
     assert_eq!(a.drain(), 3);
 }
@@ -95,6 +111,7 @@ pub(crate) fn c2_room_after_a_full_buffer_is_a_new_edge(world: &World) {
     watch.until(Token(1), Ready::WRITABLE);
     for _ in 0..2 {
         let written = a.fill();
+        watch.rearm(&a, Interest::WRITABLE);
         watch.silence();
         let mut read = 0;
         while read < written {
@@ -114,5 +131,6 @@ pub(crate) fn c2_every_connection_of_a_listener_is_a_new_edge(world: &World) {
         watch.until(Token(1), Ready::READABLE);
         // One is taken, and nobody looks for a second one.
         listener.accept().expect("a connection that was announced");
+        watch.rearm(&listener, Interest::READABLE);
     }
 }

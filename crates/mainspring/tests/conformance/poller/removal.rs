@@ -34,6 +34,7 @@ pub(crate) fn c4_remove_and_add_gives_events_under_the_new_token_only(world: &Wo
         watch.registry().remove(&a).expect("a registered source");
         watch.add(&a, Token(100 + round), Interest::READABLE, Trigger::Edge);
         watch.until(Token(100 + round), Ready::READABLE);
+        watch.rearm(&a, Interest::READABLE);
         b.put(b"y");
         watch.until(Token(100 + round), Ready::READABLE);
         watch.registry().remove(&a).expect("a registered source");

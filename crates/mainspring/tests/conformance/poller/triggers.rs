@@ -63,6 +63,7 @@ pub(crate) fn c3_a_spent_one_shot_is_silent_about_the_end_too(world: &World) {
     watch.until(Token(1), Ready::READABLE);
     drop(b);
     watch.silence();
+    assert_eq!(a.drain(), 1);
     watch.modify(&a, Token(1), Interest::READABLE, Trigger::OneShot);
     watch.until(Token(1), Ready::READ_CLOSED);
 }
@@ -83,6 +84,7 @@ pub(crate) fn c3_modify_changes_the_trigger(world: &World) {
     watch.modify(&a, Token(1), Interest::READABLE, Trigger::Edge);
     watch.until(Token(1), Ready::READABLE);
     watch.silence();
+    watch.rearm(&a, Interest::READABLE);
     b.put(b"y");
     watch.until(Token(1), Ready::READABLE);
 }

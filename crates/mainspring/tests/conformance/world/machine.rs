@@ -18,16 +18,17 @@ pub(crate) type Address = SocketAddr;
 #[derive(Debug)]
 pub(crate) struct Socket(OwnedFd);
 
-/// Where the numbers that belong to one test begin, at most: above all that the others open.
-const APART_MAX: u64 = 8192;
+/// Where the numbers that belong to one test end, at most. A table of descriptors is as long as its
+/// greatest number, so it is not the limit of a machine that has none.
+const APART_END: u64 = 1 << 16;
 
-/// The next number that belongs to one test; each is given out once in a run.
-static NEXT_APART: LazyLock<AtomicI32> = LazyLock::new(|| {
+/// The number after the next that belongs to one test: each is given out once in a run, from the
+/// top down, and the kernel gives out the lowest.
+static APART: LazyLock<AtomicI32> = LazyLock::new(|| {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     setrlimit(Resource::Nofile, raised).expect("the soft limit may be raised to the hard one");
-    let half = limit.maximum.map_or(APART_MAX, |numbers| numbers / 2);
-    AtomicI32::new(half.min(APART_MAX) as i32)
+    AtomicI32::new(limit.maximum.unwrap_or(APART_END).min(APART_END) as i32)
 });
 
 impl AsFd for Socket {
@@ -95,15 +96,24 @@ impl Socket {
         assert_eq!(sent.expect("room to send"), 1);
     }
 
+    /// Takes the byte of urgent data, if there is one.
+    pub(crate) fn receive_urgent(&self) -> Option<u8> {
+        let mut byte = [0; 1];
+        let flags = rustix::net::RecvFlags::OOB;
+        let (count, _) = rustix::net::recv(&self.0, &mut byte, flags).ok()?;
+        (count == 1).then_some(byte[0])
+    }
+
     pub(crate) fn apart(self) -> Socket {
-        self.duplicate()
+        let number = APART.fetch_sub(1, Ordering::Relaxed) - 1;
+        let apart = self.at_least(number);
+        assert_eq!(apart.as_raw_fd(), number, "the other tests opened more than the limit allows");
+        Socket(apart)
     }
 
     pub(crate) fn duplicate(&self) -> Socket {
-        let duplicate = self.at_least(NEXT_APART.fetch_add(1, Ordering::Relaxed));
-        // Whoever comes later starts behind it.
-        NEXT_APART.fetch_max(duplicate.as_raw_fd() + 1, Ordering::Relaxed);
-        Socket(duplicate)
+        LazyLock::force(&APART);
+        Socket(self.at_least(0))
     }
 
     pub(crate) fn duplicate_at(&self, number: u64) -> Socket {

@@ -3,9 +3,12 @@
 //! A test body sees no kernel and no simulator, only a [`World`] with the verbs both have. So it
 //! is the same body on each, and a difference between two kinds is a failure of one of them.
 
+#[cfg(unix)]
 mod machine;
 #[cfg(feature = "sim")]
 mod simulated;
+#[cfg(windows)]
+mod windows;
 
 use std::io;
 use std::net::Shutdown;
@@ -13,12 +16,42 @@ use std::time::{Duration, Instant};
 
 use mainspring::{AsSource, Builder, Choice, Driver, Kind, Poller};
 
+use crate::counts::counted;
+
+#[cfg(windows)]
+use windows as machine;
+
 /// How long a test waits for what has to come, on the clock of its world.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a world is to be like.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    kind: Kind,
+    pinned: bool,
+}
+
+impl Plan {
+    pub(crate) const fn new(kind: Kind) -> Plan {
+        Plan { kind, pinned: false }
+    }
+
+    /// With drivers that belong to the thread that turns them.
+    #[allow(dead_code, reason = "not every system has a kind that such drivers are different on")]
+    pub(crate) const fn pinned(mut self) -> Plan {
+        self.pinned = true;
+        self
+    }
+
+    pub(crate) const fn kind(self) -> Kind {
+        self.kind
+    }
+}
 
 /// Sockets, queues and time of one kind.
 pub(crate) struct World {
     kind: Kind,
+    pinned: bool,
     base: Instant,
     #[cfg(feature = "sim")]
     simulation: Option<mainspring::Simulation>,
@@ -50,9 +83,10 @@ impl AsSource for Number {
 }
 
 impl World {
-    pub(crate) fn open(kind: Kind) -> World {
+    pub(crate) fn open(Plan { kind, pinned }: Plan) -> World {
         World {
             kind,
+            pinned,
             base: Instant::now(),
             #[cfg(feature = "sim")]
             simulation: (kind == Kind::Sim).then(|| mainspring::Simulation::new(SEED)),
@@ -62,6 +96,66 @@ impl World {
     /// Whether time is the machine's, and other threads and tests use it up too.
     pub(crate) fn is_real(&self) -> bool {
         self.kind != Kind::Sim
+    }
+
+    /// Whether the mechanism remembers the sources from one wait to the next. `poll` is told anew
+    /// each time, and so is Windows, one source at a time: what was closed leaves nothing behind,
+    /// and an edge is made from levels.
+    pub(crate) fn remembers(&self) -> bool {
+        !matches!(self.kind, Kind::Poll | Kind::Iocp)
+    }
+
+    /// Whether a source that was closed in the set is told as an error, once.
+    pub(crate) fn tells_of_the_closed(&self) -> bool {
+        self.kind == Kind::Poll
+    }
+
+    /// Whether a source is told that its own end was shut down by its own side.
+    pub(crate) fn hears_itself(&self) -> bool {
+        self.kind != Kind::Iocp
+    }
+
+    /// Whether the end of a stream is told although there is data before it that nobody has read.
+    pub(crate) fn looks_behind_data(&self) -> bool {
+        // Windows itself does; Wine, under which the suite is run, does not.
+        self.kind != Kind::Iocp
+    }
+
+    /// Whether a number is known to name another file than before, although the former file lives
+    /// on in a duplicate. Windows tells of a socket's end with its last handle only.
+    pub(crate) fn knows_files(&self) -> bool {
+        self.kind != Kind::Iocp
+    }
+
+    /// Whether an edge is silent until the source is rearmed.
+    pub(crate) fn rearms(&self) -> bool {
+        self.kind == Kind::Iocp
+    }
+
+    /// So often was a source reported that had been closed and lived on in a duplicate: once where
+    /// the kernel cannot be told of its end, never where nothing is remembered, and on a ring once
+    /// if the report was faster than the end.
+    #[track_caller]
+    pub(crate) fn left_over(&self, stale: u64) {
+        let expected = match self.kind {
+            Kind::Uring => stale.min(1),
+            _ => u64::from(self.remembers()),
+        };
+        counted(stale, expected);
+    }
+
+    /// Whether a removed source is let go of before the removal returns, also while another thread
+    /// waits; a ring is only asked to, and does so a moment later.
+    pub(crate) fn lets_go_at_once(&self) -> bool {
+        self.kind != Kind::Uring
+    }
+
+    /// So many changes of a source cost this many system calls of their own: one each, or none
+    /// where they go with the next turn, on a kernel that has all that takes.
+    #[track_caller]
+    pub(crate) fn change_cost(&self, calls: u64, changes: u64) {
+        let leaves_it = self.pinned && self.kind == Kind::Uring && calls == 0;
+        counted(calls, if leaves_it { 0 } else { changes });
     }
 
     /// A poller of this kind.
@@ -85,6 +179,7 @@ impl World {
             return builder.simulation(simulation).build().expect("a driver in the simulation");
         }
         let builder = builder.choice(Choice::Exactly(self.kind));
+        let builder = if self.pinned { builder.pinned() } else { builder };
         builder.build().expect("a driver of a kind that is available")
     }
 
@@ -100,7 +195,8 @@ impl World {
     /// The time after which what was going to happen has happened: the journey of a packet. Only
     /// the absence of an event is ever shown by waiting this long.
     pub(crate) fn moment(&self) -> Duration {
-        if self.is_real() { Duration::from_millis(10) } else { Duration::from_secs(1) }
+        let real = Duration::from_millis(if cfg!(windows) { 30 } else { 10 });
+        if self.is_real() { real } else { Duration::from_secs(1) }
     }
 
     /// Two connected Unix sockets.
@@ -271,6 +367,15 @@ impl Socket {
             Socket::Machine(socket) => socket.put_urgent(byte),
             #[cfg(feature = "sim")]
             Socket::Simulated(_) => panic!("the simulated network has no urgent data"),
+        }
+    }
+
+    /// Takes the byte of urgent data, if there is one.
+    pub(crate) fn receive_urgent(&self) -> Option<u8> {
+        match self {
+            Socket::Machine(socket) => socket.receive_urgent(),
+            #[cfg(feature = "sim")]
+            Socket::Simulated(_) => None,
         }
     }
 

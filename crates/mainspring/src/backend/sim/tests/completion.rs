@@ -14,24 +14,32 @@ impl Buffer {
     }
 }
 
-fn submit(selector: &mut SimSelector, token: u64, operation: RawOperation) -> io::Result<()> {
+fn submit(registrar: &SimRegistrar, token: u64, operation: RawOperation) -> io::Result<()> {
     // SAFETY: every test keeps its `Buffer`s, untouched, until the completion of their operation
     // was drained or the selector was dropped.
-    unsafe { selector.submit(Token(token), operation) }
+    unsafe { registrar.submit(Token(token), operation) }
 }
 
-fn recv(selector: &mut SimSelector, token: u64, socket: &Socket, buffer: &mut Buffer) {
+fn recv(registrar: &SimRegistrar, token: u64, socket: &Socket, buffer: &mut Buffer) {
     let (source, memory) = (socket.raw_source(), buffer.memory());
-    submit(selector, token, RawOperation::Recv { source, memory }).unwrap();
+    submit(registrar, token, RawOperation::Recv { source, memory, flags: 0 }).unwrap();
 }
 
-fn send(selector: &mut SimSelector, token: u64, socket: &Socket, buffer: &mut Buffer) {
+fn send(registrar: &SimRegistrar, token: u64, socket: &Socket, buffer: &mut Buffer) {
     let (source, memory) = (socket.raw_source(), buffer.memory());
-    submit(selector, token, RawOperation::Send { source, memory }).unwrap();
+    submit(registrar, token, RawOperation::Send { source, memory, flags: 0 }).unwrap();
 }
 
-fn accept(selector: &mut SimSelector, token: u64, listener: &Socket) {
-    submit(selector, token, RawOperation::Accept { source: listener.raw_source() }).unwrap();
+fn accept(registrar: &SimRegistrar, token: u64, listener: &Socket) {
+    submit(registrar, token, RawOperation::Accept { source: listener.raw_source() }).unwrap();
+}
+
+/// One wait that brings completions alone.
+fn collected(selector: &mut SimSelector, timeout: Option<Duration>) -> Vec<Completion> {
+    let mut events = Events::new();
+    selector.select(&mut events, timeout).unwrap();
+    assert!(events.is_empty() && !events.woken());
+    events.completions
 }
 
 /// Turns for a second of virtual time and returns what completed, by token.
@@ -40,8 +48,7 @@ fn completed(selector: &mut SimSelector) -> BTreeMap<u64, io::Result<u64>> {
     let end = selector.simulation.now() + Duration::from_secs(1);
     while selector.simulation.now() < end {
         let left = end - selector.simulation.now();
-        assert_eq!(wait(selector, Some(left)), (vec![], false));
-        selector.completions(&mut all);
+        all.append(&mut collected(selector, Some(left)));
     }
     once_each(all)
 }
@@ -63,16 +70,15 @@ fn is_cancelled(result: &io::Result<u64>) -> bool {
 
 #[test]
 fn c10_every_operation_completes_once_at_a_later_time() {
-    let (simulation, mut selector, _registrar) = open();
+    let (simulation, mut selector, registrar) = open();
     let (client, server) = tcp_pair(&simulation);
     let (listener, address) = listener(&simulation);
     let (mut outgoing, mut incoming) = (Buffer(b"twelve bytes".to_vec()), Buffer(vec![0; 64]));
-    recv(&mut selector, 1, &server, &mut incoming);
-    accept(&mut selector, 2, &listener);
-    submit(&mut selector, 3, RawOperation::Nop).unwrap();
-    send(&mut selector, 4, &client, &mut outgoing);
-    let mut none = Vec::new();
-    selector.completions(&mut none);
+    recv(&registrar, 1, &server, &mut incoming);
+    accept(&registrar, 2, &listener);
+    submit(&registrar, 3, RawOperation::Nop).unwrap();
+    send(&registrar, 4, &client, &mut outgoing);
+    let none = collected(&mut selector, Some(Duration::ZERO));
     assert!(none.is_empty(), "nothing completes within the submission");
     let caller = simulation.tcp_socket(false).unwrap();
     assert!(caller.connect(&address).is_err());
@@ -90,14 +96,13 @@ fn c10_every_operation_completes_once_at_a_later_time() {
 fn c10_operations_end_in_the_order_of_the_seed_and_not_of_submission() {
     let order = |seed| {
         let simulation = Simulation::new(seed);
-        let (mut selector, _registrar) = open_on(&simulation);
+        let (mut selector, registrar) = open_on(&simulation);
         for token in 0..20 {
-            submit(&mut selector, token, RawOperation::Nop).unwrap();
+            submit(&registrar, token, RawOperation::Nop).unwrap();
         }
         let mut all = Vec::new();
         while all.len() < 20 {
-            wait(&mut selector, None);
-            selector.completions(&mut all);
+            all.append(&mut collected(&mut selector, None));
         }
         all.iter().map(|completion| completion.token.0).collect::<Vec<_>>()
     };
@@ -107,31 +112,28 @@ fn c10_operations_end_in_the_order_of_the_seed_and_not_of_submission() {
 }
 
 #[test]
-fn c7_a_completion_ends_a_wait_and_goes_on_doing_so_until_it_is_collected() {
-    let (_simulation, mut selector, _registrar) = open();
-    submit(&mut selector, 1, RawOperation::Nop).unwrap();
-    for _ in 0..3 {
-        assert_eq!(wait(&mut selector, None), (vec![], false));
-    }
-    let mut all = Vec::new();
-    selector.completions(&mut all);
+fn c7_a_completion_ends_a_wait_and_comes_with_it() {
+    let (_simulation, mut selector, registrar) = open();
+    submit(&registrar, 1, RawOperation::Nop).unwrap();
+    let all = collected(&mut selector, None);
     assert_eq!(all.len(), 1);
+    assert!(collected(&mut selector, Some(A_WHILE)).is_empty(), "it comes once");
 }
 
 #[test]
 fn c8_an_operation_on_nothing_fails_alone() {
-    let (simulation, mut selector, _registrar) = open();
+    let (simulation, mut selector, registrar) = open();
     let (a, b) = simulation.unix_pair().unwrap();
     let mut buffers = [Buffer(vec![0; 8]), Buffer(vec![0; 8]), Buffer(vec![0; 8])];
     let [first, second, third] = &mut buffers;
     let nowhere = RawSource(u64::MAX);
     let memory = first.memory();
-    submit(&mut selector, 1, RawOperation::Recv { source: nowhere, memory }).unwrap();
-    accept(&mut selector, 2, &a);
-    recv(&mut selector, 3, &b, second);
+    submit(&registrar, 1, RawOperation::Recv { source: nowhere, memory, flags: 0 }).unwrap();
+    accept(&registrar, 2, &a);
+    recv(&registrar, 3, &b, second);
     a.send(b"fine").unwrap();
     let torn = tcp_pair(&simulation);
-    recv(&mut selector, 4, &torn.0, third);
+    recv(&registrar, 4, &torn.0, third);
     torn.1.reset().unwrap();
     let results = completed(&mut selector);
     assert!(results[&1].is_err());
@@ -142,10 +144,10 @@ fn c8_an_operation_on_nothing_fails_alone() {
 
 #[test]
 fn an_operation_keeps_its_file_open() {
-    let (simulation, mut selector, _registrar) = open();
+    let (simulation, mut selector, registrar) = open();
     let (a, b) = simulation.unix_pair().unwrap();
     let mut buffer = Buffer(vec![0; 8]);
-    recv(&mut selector, 1, &b, &mut buffer);
+    recv(&registrar, 1, &b, &mut buffer);
     drop(b);
     assert!(completed(&mut selector).is_empty());
     assert_eq!(a.send(b"late").unwrap(), 4);
@@ -156,30 +158,30 @@ fn an_operation_keeps_its_file_open() {
 
 #[test]
 fn an_empty_buffer_is_no_trouble() {
-    let (simulation, mut selector, _registrar) = open();
+    let (simulation, mut selector, registrar) = open();
     let (a, b) = simulation.unix_pair().unwrap();
     let (mut none, mut nothing) = (Buffer(Vec::new()), Buffer(Vec::new()));
-    send(&mut selector, 1, &a, &mut none);
+    send(&registrar, 1, &a, &mut none);
     a.send(b"x").unwrap();
-    recv(&mut selector, 2, &b, &mut nothing);
+    recv(&registrar, 2, &b, &mut nothing);
     let results = completed(&mut selector);
     assert_eq!((results[&1].as_ref().unwrap(), results[&2].as_ref().unwrap()), (&0, &0));
 }
 
 #[test]
 fn c11_an_operation_that_waits_is_cancelled() {
-    let (simulation, mut selector, _registrar) = open();
+    let (simulation, mut selector, registrar) = open();
     let (_a, b) = simulation.unix_pair().unwrap();
     let mut buffer = Buffer(vec![9; 8]);
-    recv(&mut selector, 1, &b, &mut buffer);
+    recv(&registrar, 1, &b, &mut buffer);
     assert!(completed(&mut selector).is_empty());
-    selector.cancel(Token(7));
-    selector.cancel(Token(1));
-    selector.cancel(Token(1));
+    registrar.cancel(Token(7));
+    registrar.cancel(Token(1));
+    registrar.cancel(Token(1));
     let results = completed(&mut selector);
     assert!(is_cancelled(&results[&1]), "{results:?}");
     assert_eq!((results.len(), &buffer.0), (1, &vec![9; 8]));
-    selector.cancel(Token(1));
+    registrar.cancel(Token(1));
     assert!(completed(&mut selector).is_empty(), "nothing left to cancel");
 }
 
@@ -189,12 +191,12 @@ fn c11_a_cancel_may_come_before_with_or_after_the_success() {
     let (mut cancelled, mut successes) = (0, 0);
     for seed in 0..100 {
         let simulation = Simulation::new(seed);
-        let (mut selector, _registrar) = open_on(&simulation);
+        let (mut selector, registrar) = open_on(&simulation);
         let (a, b) = simulation.unix_pair().unwrap();
         let mut buffer = Buffer(vec![0; 8]);
-        recv(&mut selector, 1, &b, &mut buffer);
+        recv(&registrar, 1, &b, &mut buffer);
         a.send(b"x").unwrap();
-        selector.cancel(Token(1));
+        registrar.cancel(Token(1));
         let results = completed(&mut selector);
         assert_eq!(results.len(), 1);
         if is_cancelled(&results[&1]) {
@@ -215,13 +217,13 @@ fn c11_an_accept_that_succeeds_too_late_leaks_no_number() {
     let mut accepted_unseen = 0;
     for seed in 0..100 {
         let simulation = Simulation::new(seed);
-        let (mut selector, _registrar) = open_on(&simulation);
+        let (selector, registrar) = open_on(&simulation);
         let (listener, address) = listener(&simulation);
         let client = simulation.tcp_socket(false).unwrap();
         assert!(client.connect(&address).is_err());
         simulation.advance(A_WHILE);
-        accept(&mut selector, 1, &listener);
-        selector.cancel(Token(1));
+        accept(&registrar, 1, &listener);
+        registrar.cancel(Token(1));
         simulation.advance(A_WHILE);
         drop(selector);
         let seen = simulation.trace().iter().any(|entry| entry.what() == "accepted");
@@ -236,36 +238,35 @@ fn c11_an_accept_that_succeeds_too_late_leaks_no_number() {
 fn c12_after_a_drain_no_memory_is_touched() {
     for seed in 0..50 {
         let simulation = Simulation::new(seed);
-        let (mut selector, _registrar) = open_on(&simulation);
+        let (mut selector, registrar) = open_on(&simulation);
         let (a, b) = simulation.unix_pair().unwrap();
         let mut buffers = [Buffer(vec![0; 8]), Buffer(vec![0; 8])];
         for (token, buffer) in buffers.iter_mut().enumerate() {
-            recv(&mut selector, token as u64, &b, buffer);
+            recv(&registrar, token as u64, &b, buffer);
         }
-        submit(&mut selector, 2, RawOperation::Nop).unwrap();
+        submit(&registrar, 2, RawOperation::Nop).unwrap();
         simulation.advance(Duration::from_micros(seed));
-        selector.cancel(Token(0));
-        let mut all = Vec::new();
-        selector.drain(&mut all);
-        let results = once_each(all);
+        registrar.cancel(Token(0));
+        let mut events = Events::new();
+        assert_eq!(selector.drain(&mut events), 0, "nothing is left behind");
+        let results = once_each(events.completions);
         assert_eq!(results.len(), 3, "{results:?}");
         assert!(is_cancelled(&results[&0]) && is_cancelled(&results[&1]));
         a.send(b"too late").unwrap();
         assert!(completed(&mut selector).is_empty());
         assert!(buffers.iter().all(|buffer| buffer.0 == [0; 8]));
         assert_eq!(exhaust(&b), 8, "nothing was taken for them either");
-        recv(&mut selector, 5, &b, &mut buffers[0]);
-        a.send(b"x").unwrap();
-        assert_eq!(completed(&mut selector).len(), 1, "the queue is as good as new");
+        let refused = submit(&registrar, 5, RawOperation::Nop).unwrap_err();
+        assert!(crate::error::is_shutdown(&refused), "a drain is the end: {refused}");
     }
 }
 
 #[test]
 fn c12_a_dropped_selector_touches_no_memory() {
-    let (simulation, mut selector, registrar) = open();
+    let (simulation, selector, registrar) = open();
     let (a, b) = simulation.unix_pair().unwrap();
     let mut buffer = Buffer(vec![0; 8]);
-    recv(&mut selector, 1, &b, &mut buffer);
+    recv(&registrar, 1, &b, &mut buffer);
     drop(selector);
     a.send(b"too late").unwrap();
     simulation.advance(A_WHILE);
@@ -276,24 +277,24 @@ fn c12_a_dropped_selector_touches_no_memory() {
 
 #[test]
 fn c13_the_number_of_operations_is_limited_and_a_cancel_still_gets_through() {
-    let (simulation, mut selector, _registrar) = open();
+    let (simulation, mut selector, registrar) = open();
     let (_a, b) = simulation.unix_pair().unwrap();
     let mut buffer = Buffer(vec![0; 8]);
-    recv(&mut selector, 0, &b, &mut buffer);
+    recv(&registrar, 0, &b, &mut buffer);
     let mut accepted = 1;
     let full = loop {
-        match submit(&mut selector, accepted, RawOperation::Nop) {
+        match submit(&registrar, accepted, RawOperation::Nop) {
             Ok(()) => accepted += 1,
             Err(error) => break error,
         }
     };
     assert_eq!((accepted, full.kind()), (4096, ErrorKind::QuotaExceeded));
     simulation.advance(A_WHILE);
-    let full = submit(&mut selector, accepted, RawOperation::Nop).unwrap_err();
+    let full = submit(&registrar, accepted, RawOperation::Nop).unwrap_err();
     assert_eq!(full.kind(), ErrorKind::QuotaExceeded, "done and not collected counts too");
-    selector.cancel(Token(0));
+    registrar.cancel(Token(0));
     let results = completed(&mut selector);
     assert_eq!(results.len(), 4096);
     assert!(is_cancelled(&results[&0]));
-    submit(&mut selector, 0, RawOperation::Nop).expect("room again");
+    submit(&registrar, 0, RawOperation::Nop).expect("room again");
 }

@@ -207,7 +207,8 @@ fn either_half_of_a_queue_may_go_first() {
 #[test]
 fn a_simulation_of_its_own_moves_the_drivers_clock() {
     let clock = crate::time::Clock::virtual_clock();
-    let config = Config { clock: clock.clone(), counters: Arc::default(), event_capacity: 8 };
+    let (clock, counters) = (clock, Arc::default());
+    let config = Config { clock: clock.clone(), counters, event_capacity: 8, owner: None };
     let (mut selector, _registrar) = SimSelector::open(config).unwrap();
     assert_eq!(wait(&mut selector, Some(SECOND)), (vec![], false));
     assert_eq!(clock.now_ns(), 1_000_000_000);

@@ -1,0 +1,217 @@
+//! The completion port: readiness of sockets on Windows.
+//!
+//! # How the mechanism behaves
+//!
+//! A port delivers packets: "this operation has ended". Readiness is made of an operation that
+//! ends when a socket becomes ready: a request to the driver behind all sockets, whose ways
+//! `sys/windows/afd.rs` tells. A request is good for one answer, so watching a socket is a cycle
+//! (`afd.rs` beside this file): request, packet, event, request for what is still wanted.
+//!
+//! # What we rely on, and what we guard against
+//!
+//! - **Requests are renewed once a turn**, right before the wait, for all that has changed since:
+//!   of a socket that was reported, read empty and rearmed in between, one call and one packet a
+//!   message. Only what is new, or changes while the port is waited on, is asked for at once.
+//! - **Edges are emulated**, a direction at a time: what was reported is not asked for again until
+//!   the source is rearmed, everything else still is.
+//! - **Never two requests for one socket**: they get each other's answers. Who wants another
+//!   answer cancels and waits for the packet, also across a removal and a new addition.
+//! - **Packets that come to nothing**, of cancelled requests above all, do not end a wait: it goes
+//!   on for what is left of its time. Milliseconds are rounded up, and the port, which is known to
+//!   return early, is asked again.
+//! - **The kernel writes to our memory** when a request ends. It is ours again when its packet was
+//!   taken; the selector's drop cancels all of them and takes all packets before it returns.
+//!
+//! Sources: the documents named in `sys/windows/`, and the state machine that piscisaureus
+//! published with wepoll, of which this is a variant written anew.
+
+mod afd;
+mod groups;
+mod port;
+
+use std::io;
+use std::time::Duration;
+
+use crate::event::Events;
+use crate::interest::Interest;
+use crate::kind::Unavailable;
+use crate::metrics::{Counters, SystemCall};
+use crate::source::RawSource;
+use crate::sync::{Arc, Mutex};
+use crate::time::Clock;
+use crate::token::Token;
+use crate::trigger::Trigger;
+
+use super::contract::{Caps, Completer, Config, Registrar, Selector, Support};
+
+use afd::Sockets;
+use port::{Queue, milliseconds};
+
+/// The half that waits.
+pub(crate) struct IocpSelector {
+    shared: Arc<Shared>,
+    packets: port::Packets,
+    clock: Clock,
+    counters: Arc<Counters>,
+}
+
+/// The half that other threads use.
+pub(crate) struct IocpRegistrar {
+    shared: Arc<Shared>,
+    counters: Arc<Counters>,
+}
+
+struct Shared {
+    queue: Queue,
+    sockets: Mutex<Sockets>,
+}
+
+impl Selector for IocpSelector {
+    const CAPS: Caps = Caps { edge: Support::Emulated, completion: Support::Emulated };
+    type Registrar = IocpRegistrar;
+
+    fn probe() -> Result<(), Unavailable> {
+        let opened = Queue::open().and_then(|queue| queue.open_afd().map(drop));
+        opened.map_err(|error| {
+            Unavailable::new(
+                format!("the completion port or \\Device\\Afd cannot be opened: {error}"),
+                "allow the process to open devices (a sandbox may forbid it); under Wine, use \
+                 version 7.13 or newer",
+            )
+        })
+    }
+
+    fn open(config: Config) -> io::Result<(IocpSelector, IocpRegistrar)> {
+        let sockets = Mutex::new(Sockets::new(config.counters.clone()));
+        let shared = Arc::new(Shared { queue: Queue::open()?, sockets });
+        let selector = IocpSelector {
+            shared: shared.clone(),
+            packets: port::Packets::new(config.event_capacity),
+            clock: config.clock,
+            counters: config.counters.clone(),
+        };
+        Ok((selector, IocpRegistrar { shared, counters: config.counters }))
+    }
+
+    fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        let now_ns = self.clock.now_ns();
+        let deadline_ns = timeout.map(|timeout| match timeout.is_zero() {
+            true => now_ns,
+            false => self.clock.deadline_after_ns(timeout),
+        });
+        let mut left = timeout;
+        loop {
+            self.look(events, left)?;
+            if events.woken || !events.is_empty() {
+                return self.look_once_more(events);
+            }
+            if let Some(deadline_ns) = deadline_ns {
+                let now_ns = self.clock.now_ns();
+                if now_ns >= deadline_ns {
+                    return Ok(());
+                }
+                left = Some(Duration::from_nanos(deadline_ns - now_ns));
+            }
+        }
+    }
+}
+
+impl IocpSelector {
+    /// Makes the requests that are due, waits once, and reads the packets that came.
+    fn look(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        {
+            let mut sockets = self.shared.sockets.lock();
+            sockets.update(events);
+            let parks = timeout != Some(Duration::ZERO) && events.is_empty();
+            sockets.park(parks);
+        }
+        // A socket that cannot be watched is an event already.
+        let timeout = if events.is_empty() { timeout } else { Some(Duration::ZERO) };
+        self.counters.system_call(SystemCall::Wait);
+        let waited = self.shared.queue.wait(&mut self.packets, milliseconds(timeout));
+        let mut sockets = self.shared.sockets.lock();
+        sockets.park(false);
+        waited?;
+        for packet in self.packets.taken() {
+            match packet {
+                port::Packet::Wake => events.woken = true,
+                port::Packet::Answer(tag) => sockets.answered(tag, events),
+            }
+        }
+        Ok(())
+    }
+
+    /// A full batch means there may be more: asked for without waiting, once, with more room.
+    fn look_once_more(&mut self, events: &mut Events) -> io::Result<()> {
+        if self.packets.grow_if_full() {
+            self.look(events, Some(Duration::ZERO))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for IocpSelector {
+    /// Nobody takes packets any more after this: so all are taken here (clause C12).
+    fn drop(&mut self) {
+        self.shared.sockets.lock().end();
+        let mut patience = DRAIN_WAITS_MAX;
+        while patience > 0 && !self.shared.sockets.lock().is_drained() {
+            if self.shared.queue.wait(&mut self.packets, DRAIN_WAIT_MS).is_err() {
+                break;
+            }
+            let mut sockets = self.shared.sockets.lock();
+            patience -= 1;
+            for packet in self.packets.taken() {
+                patience = DRAIN_WAITS_MAX;
+                if let port::Packet::Answer(tag) = packet {
+                    sockets.answered(tag, &mut Events::new());
+                }
+            }
+        }
+        // Should a packet not have come by now, its memory stays lent for good: a request that is
+        // dropped frees nothing the kernel may write to.
+    }
+}
+
+/// How long the drop waits for a packet of a cancelled request, in milliseconds; it is there within
+/// microseconds.
+const DRAIN_WAIT_MS: u32 = 100;
+/// And how often in vain: after five seconds the kernel keeps the memory.
+const DRAIN_WAITS_MAX: u32 = 50;
+
+impl Completer for IocpRegistrar {}
+
+impl Registrar for IocpRegistrar {
+    fn add(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.shared.sockets.lock().add(&self.shared.queue, source, token, interest, trigger)
+    }
+
+    fn modify(
+        &self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+        trigger: Trigger,
+    ) -> io::Result<()> {
+        self.shared.sockets.lock().modify(source, token, interest, trigger)
+    }
+
+    fn remove(&self, source: RawSource, token: Token) -> io::Result<()> {
+        self.shared.sockets.lock().remove(source, token)
+    }
+
+    fn rearm(&self, source: RawSource, token: Token, interest: Interest) -> io::Result<()> {
+        self.shared.sockets.lock().rearm(source, token, interest)
+    }
+
+    fn wake(&self) -> io::Result<()> {
+        self.counters.system_call(SystemCall::Wake);
+        self.shared.queue.wake()
+    }
+}

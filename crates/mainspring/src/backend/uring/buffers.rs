@@ -1,0 +1,255 @@
+//! Groups of buffers that the kernel fills.
+//!
+//! A group is a ring of its own: an array of addresses that we write and the kernel reads, with a
+//! tail that says how far. An operation that names the group takes the next when data has come, and
+//! its completion bears the buffer's number. So a connection that waits has no buffer. With a bundle
+//! it takes several at once, in the order of the array, and the completion bears the first number
+//! and the bytes of all.
+//!
+//! ```text
+//!          ┌─────────┬─────────┬─────────┬─────────┐
+//!          │ address │ address │ address │ address │   16 bytes each; the two bytes that the
+//!          │ length  │ length  │ length  │ length  │   first leaves over are the tail
+//!          │ number  │ number  │ number  │ number  │
+//!          └─────────┴─────────┴─────────┴─────────┘
+//!               ▲ head: the kernel's       ▲ tail: ours
+//! ```
+//!
+//! The array has as many places as the group has buffers, so there is room for every number that
+//! can be lent. It is registered and written by the thread that turns, and kept until the kernel
+//! has let go of it, or for ever.
+//!
+//! Sources: io_uring_register(2) (`IORING_REGISTER_PBUF_RING`), io_uring_setup_buf_ring(3),
+//! io_uring_prep_recv(3) for bundles.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use crate::completion::buffer_group::Buffers;
+use crate::event::Completion;
+use crate::sync::Arc;
+use crate::token::Token;
+
+use super::ring::Ring;
+
+/// The kernel's `struct io_uring_buf`.
+#[repr(C)]
+struct Place {
+    address: u64,
+    length: u32,
+    number: u16,
+    /// In the first place: the tail of all.
+    tail: u16,
+}
+
+const _: () = assert!(size_of::<Place>() == 16);
+
+/// The array.
+struct Array {
+    start: NonNull<Place>,
+    layout: Layout,
+    mask: u16,
+    tail: u16,
+}
+
+// SAFETY: it owns its allocation, and is reached by the thread that has it alone; what the kernel
+// does with it is bound to no thread.
+unsafe impl Send for Array {}
+
+impl Array {
+    fn new(count: u32) -> io::Result<Array> {
+        let size = count as usize * size_of::<Place>();
+        let layout = Layout::from_size_align(size, rustix::param::page_size());
+        let layout = layout.map_err(|_| io::ErrorKind::InvalidInput)?;
+        // SAFETY: the size is not zero, because a group has one buffer at least.
+        let start = unsafe { alloc_zeroed(layout) };
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Array { start, layout, mask: (count - 1) as u16, tail: 0 })
+    }
+
+    fn address(&self) -> u64 {
+        self.start.as_ptr() as u64
+    }
+
+    /// Writes one more place; the kernel sees it with the next [`publish`](Self::publish).
+    fn put(&mut self, address: u64, length: u32, number: u16) {
+        let at = usize::from(self.tail & self.mask);
+        // SAFETY: the mask keeps it inside the array.
+        let place = unsafe { self.start.as_ptr().add(at) };
+        // Field by field: the first place's last field is the tail.
+        // SAFETY: the place is between the tail and the head, so the kernel does not read it.
+        unsafe { (&raw mut (*place).address).write(address) };
+        // SAFETY: the same.
+        unsafe { (&raw mut (*place).length).write(length) };
+        // SAFETY: the same.
+        unsafe { (&raw mut (*place).number).write(number) };
+        self.tail = self.tail.wrapping_add(1);
+    }
+
+    fn publish(&self) {
+        // SAFETY: the first place is inside the array.
+        let tail = unsafe { &raw mut (*self.start.as_ptr()).tail };
+        // SAFETY: aligned, ours to write, and read by the kernel as one value of two bytes.
+        let tail = unsafe { AtomicU16::from_ptr(tail) };
+        tail.store(self.tail, Ordering::Release);
+    }
+}
+
+impl Drop for Array {
+    fn drop(&mut self) {
+        // SAFETY: allocated by `new` with this layout; whoever registered it has unregistered it, or
+        // forgets it.
+        unsafe { dealloc(self.start.as_ptr().cast(), self.layout) };
+    }
+}
+
+/// A group that the kernel fills.
+struct Group {
+    number: u16,
+    buffers: Arc<Buffers>,
+    array: Array,
+    /// What is in the array, in the order in which the kernel takes it.
+    lent: VecDeque<u16>,
+}
+
+/// A change that some thread asked for and the turning one makes.
+pub(super) enum Change {
+    Add(u16, Arc<Buffers>),
+    Remove(u16),
+}
+
+/// All groups of a ring, and which operation receives from which.
+#[derive(Default)]
+pub(super) struct Groups {
+    groups: Vec<Group>,
+    receiving: HashMap<Token, u16>,
+}
+
+impl Groups {
+    /// Makes the changes. A group that the kernel refuses, for want of memory, has no buffers: what
+    /// names it ends with the error that says so.
+    pub(super) fn change(&mut self, ring: &Ring, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Add(number, buffers) => self.add(ring, number, buffers),
+                Change::Remove(number) => self.remove(ring, number),
+            }
+        }
+    }
+
+    fn add(&mut self, ring: &Ring, number: u16, buffers: Arc<Buffers>) {
+        let count = buffers.pool().count();
+        let Ok(array) = Array::new(count) else { return };
+        // SAFETY: the array has that many places, and is unregistered before it is dropped, or
+        // forgotten; what is put into it are buffers of a group that is kept as long.
+        if unsafe { ring.add_buffers(array.address(), count as u16, number) }.is_ok() {
+            let lent = VecDeque::with_capacity(count as usize);
+            self.groups.push(Group { number, buffers, array, lent });
+        }
+    }
+
+    fn remove(&mut self, ring: &Ring, number: u16) {
+        let Some(at) = self.groups.iter().position(|group| group.number == number) else { return };
+        let group = self.groups.swap_remove(at);
+        if ring.remove_buffers(number).is_err() {
+            // The kernel may still write to them.
+            std::mem::forget(group);
+        }
+    }
+
+    /// Lends the free buffers of every group.
+    pub(super) fn lend(&mut self) {
+        for Group { buffers, array, lent, .. } in &mut self.groups {
+            let mut any = false;
+            while let Some(number) = buffers.pool().lend() {
+                let length = buffers.bytes() as u32;
+                array.put(buffers.address(number) as u64, length, number);
+                lent.push_back(number);
+                any = true;
+            }
+            if any {
+                array.publish();
+            }
+        }
+    }
+
+    /// An operation that receives into a group goes to the kernel.
+    pub(super) fn begin(&mut self, token: Token, group: u16) {
+        self.receiving.insert(token, group);
+    }
+
+    /// It has ended.
+    pub(super) fn end(&mut self, token: Token) {
+        if !self.receiving.is_empty() {
+            self.receiving.remove(&token);
+        }
+    }
+
+    /// A completion with the number of the first buffer that was filled: becomes one for each.
+    pub(super) fn received(
+        &mut self,
+        token: Token,
+        first: u16,
+        bytes: u64,
+        more: bool,
+        completions: &mut Vec<Completion>,
+    ) {
+        let group = match self.groups.as_mut_slice() {
+            [only] => Some(only),
+            groups => {
+                let number = self.receiving.get(&token);
+                groups.iter_mut().find(|group| Some(&group.number) == number)
+            }
+        };
+        let Some(Group { buffers, lent, .. }) = group else {
+            debug_assert!(false, "a buffer of no group");
+            return;
+        };
+        // In order; an operation that took a number and found nothing has put it back.
+        let at = lent.iter().position(|&number| number == first).unwrap_or(0);
+        let mut left = bytes;
+        loop {
+            let Some(number) = lent.remove(at) else { break };
+            buffers.pool().filled(number);
+            let part = left.min(buffers.bytes() as u64);
+            left -= part;
+            let (result, buffer) = (Ok(part), Some(number));
+            completions.push(Completion { token, result, more: more || left != 0, buffer });
+            if left == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Takes every group back from the kernel; what it does not give is leaked.
+    pub(super) fn remove_all(&mut self, ring: &Ring) {
+        while let Some(group) = self.groups.first() {
+            let number = group.number;
+            self.remove(ring, number);
+        }
+    }
+
+    /// The ring is out of reach, and the kernel may write to all of them.
+    pub(super) fn forget_all(&mut self) {
+        std::mem::forget(std::mem::take(&mut self.groups));
+    }
+}
+
+/// Whether the kernel takes such arrays: one is shown to it and taken back.
+pub(super) fn are_known(ring: &Ring) -> bool {
+    const TRIAL: u16 = u16::MAX;
+    let Ok(array) = Array::new(1) else { return false };
+    // SAFETY: the array has one place, nothing is put into it, and it is unregistered below before
+    // it is dropped, or forgotten.
+    if unsafe { ring.add_buffers(array.address(), 1, TRIAL) }.is_err() {
+        return false;
+    }
+    let removed = ring.remove_buffers(TRIAL).is_ok();
+    if !removed {
+        std::mem::forget(array);
+    }
+    removed
+}

@@ -1,0 +1,339 @@
+//! The completion face of the ring: operations on their way to the kernel, and cancels.
+//!
+//! # The way
+//!
+//! The owner of a pinned driver puts an operation into a queue of its own, without a lock; every
+//! other thread, and everybody before there is an owner, into the inbox, under one. The turn moves
+//! both into the ring.
+//!
+//! # Cancels
+//!
+//! An operation that is still in a queue is *withdrawn*: the kernel never sees it. So a descriptor
+//! that is closed afterwards, and its number given away, is not read from by an operation that was
+//! meant for another file. One that is not there any more is asked for in the ring, behind the
+//! operation itself, and ends with its own completion.
+//!
+//! Between the two lies a moment: the turn has taken an operation out of a queue, and its entry
+//! into the kernel has not returned. Then nobody can tell whether the kernel has looked the
+//! descriptor up, so a cancel by another thread rings the bell and waits for the entry to return;
+//! afterwards the operation holds its file. The turning thread itself is never there then.
+//!
+//! Cancels that find nothing (the operation has just ended: `ENOENT`) or find it at work already
+//! (`EALREADY`) need no answer: the terminal completion comes in each case.
+
+use std::collections::{HashSet, VecDeque};
+use std::io;
+use std::time::Duration;
+
+use io_uring::squeue;
+
+use crate::sync::{Arc, Condvar, Mutex, OwnedCell, Owner};
+use crate::token::Token;
+
+use super::buffers::Groups;
+use super::key::Key;
+use super::ring::Ring;
+
+/// Operations that wait in the inbox at most, four megabytes of them: at the limit a submission
+/// fails with `QuotaExceeded` (clause C13).
+const INBOX_MAX: usize = 1 << 16;
+/// How long a cancel waits for an entry that was told to return.
+const RETURN_MAX: Duration = Duration::from_secs(1);
+/// Requests for which a queue keeps its memory: 36 KiB.
+const KEPT: usize = 512;
+
+/// One operation on its way.
+struct Request {
+    token: Token,
+    entry: squeue::Entry,
+    /// The group whose buffers it fills.
+    group: Option<u16>,
+    /// The next one begins when this one has succeeded.
+    linked: bool,
+}
+
+/// Operations in the order they were submitted.
+#[derive(Default)]
+struct Queue {
+    requests: VecDeque<Request>,
+}
+
+/// What is noted of operations that go to the kernel.
+pub(super) struct Moved<'a> {
+    pub(super) count: &'a mut usize,
+    pub(super) groups: &'a mut Groups,
+    /// The tokens of all, where they are needed.
+    pub(super) named: &'a mut Option<HashSet<Token>>,
+}
+
+impl Queue {
+    /// Looks from both ends at once: what is cancelled is often the oldest or the newest.
+    fn find(&self, token: Token) -> Option<usize> {
+        let length = self.requests.len();
+        for at in 0..length.div_ceil(2) {
+            for at in [at, length - 1 - at] {
+                if self.requests[at].token == token {
+                    return Some(at);
+                }
+            }
+        }
+        None
+    }
+
+    /// Takes an operation out, if it is here. What was to begin after it in a chain is taken out
+    /// too, into `severed`.
+    fn withdraw(&mut self, token: Token, severed: &mut Vec<Token>) -> bool {
+        let Some(at) = self.find(token) else { return false };
+        if let Some(before) = at.checked_sub(1) {
+            self.requests[before].linked = false;
+        }
+        let mut links = self.requests.remove(at).is_some_and(|request| request.linked);
+        while links {
+            let Some(next) = self.requests.remove(at) else { break };
+            severed.push(next.token);
+            links = next.linked;
+        }
+        true
+    }
+
+    /// The length of the chain that begins the queue.
+    fn chain(&self) -> usize {
+        let linked = self.requests.iter().take_while(|request| request.linked).count();
+        (linked + 1).min(self.requests.len())
+    }
+
+    /// Moves whole chains into the ring, as many as there is room for; true if none is left.
+    ///
+    /// # Safety
+    ///
+    /// The memory that the operations name is theirs until their terminal completions.
+    unsafe fn move_into(&mut self, ring: &mut Ring, moved: &mut Moved<'_>) -> bool {
+        while !self.requests.is_empty() {
+            let chain = self.chain();
+            if ring.room() < chain {
+                return false;
+            }
+            for Request { token, entry, group, linked } in self.requests.drain(..chain) {
+                let link = if linked { squeue::Flags::IO_LINK } else { squeue::Flags::empty() };
+                let entry = entry.flags(link).user_data(Key::Operation(token).pack());
+                // SAFETY: the caller vouches for the memory.
+                let pushed = unsafe { ring.push_operation(&entry) };
+                debug_assert!(pushed, "there was room");
+                *moved.count += 1;
+                if let Some(named) = moved.named {
+                    named.insert(token);
+                }
+                if let Some(group) = group {
+                    moved.groups.begin(token, group);
+                }
+            }
+        }
+        if self.requests.capacity() > KEPT {
+            self.requests.shrink_to(KEPT);
+        }
+        true
+    }
+}
+
+/// The queue that all threads share.
+#[derive(Default)]
+struct Inbox {
+    queue: Queue,
+    cancels: Vec<Token>,
+    /// Operations that end because one before them in a chain was withdrawn.
+    severed: Vec<Token>,
+    /// The turn has operations that it took out of a queue, and has not come back from the kernel.
+    in_transit: bool,
+    waiting: usize,
+}
+
+/// All that is on its way.
+pub(super) struct Operations {
+    local: Option<OwnedCell<Queue>>,
+    inbox: Mutex<Inbox>,
+    returned: Condvar,
+}
+
+/// What became of a cancel, and what is to be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// The kernel never saw the operation.
+    Withdrawn,
+    /// With the next turn.
+    ByTheTurn,
+    /// With the next turn, which is to be rung up now, and waited for.
+    InTransit,
+}
+
+impl Operations {
+    pub(super) fn new(owner: Option<Arc<Owner>>) -> Operations {
+        Operations {
+            local: owner.map(|owner| OwnedCell::new(owner, Queue::default())),
+            inbox: Mutex::new(Inbox::default()),
+            returned: Condvar::default(),
+        }
+    }
+
+    /// Shows the owner's queue to `act`, on the owner's thread.
+    fn with_local<R>(&self, act: impl FnOnce(&mut Queue) -> R) -> Option<R> {
+        self.local.as_ref().and_then(|local| local.with(act))
+    }
+
+    /// Takes on a chain of operations, of which each begins when the one before has succeeded; true
+    /// if the turn has to be told of it.
+    ///
+    /// # Errors
+    ///
+    /// `QuotaExceeded` if the inbox is full; then none was taken.
+    pub(super) fn submit(
+        &self,
+        chain: impl ExactSizeIterator<Item = (Token, squeue::Entry, Option<u16>)>,
+    ) -> io::Result<bool> {
+        let last = chain.len().saturating_sub(1);
+        let mut requests = chain.enumerate().map(|(at, (token, entry, group))| Request {
+            token,
+            entry,
+            group,
+            linked: at < last,
+        });
+        if self.with_local(|queue| queue.requests.extend(requests.by_ref())).is_some() {
+            return Ok(false);
+        }
+        let mut inbox = self.inbox.lock();
+        if inbox.queue.requests.len() + last >= INBOX_MAX {
+            return Err(inbox_full());
+        }
+        inbox.queue.requests.extend(requests);
+        Ok(true)
+    }
+
+    /// Ends an operation early.
+    pub(super) fn cancel(&self, token: Token) -> Asked {
+        let mut severed = Vec::new();
+        let here = self.with_local(|queue| queue.withdraw(token, &mut severed));
+        let mut inbox = self.inbox.lock();
+        inbox.severed.append(&mut severed);
+        let Inbox { queue, severed, .. } = &mut *inbox;
+        if here == Some(true) || queue.withdraw(token, severed) {
+            return Asked::Withdrawn;
+        }
+        inbox.cancels.push(token);
+        if inbox.in_transit { Asked::InTransit } else { Asked::ByTheTurn }
+    }
+
+    /// Waits until the turn has come back from the kernel.
+    pub(super) fn wait_for_return(&self) {
+        let mut inbox = self.inbox.lock();
+        inbox.waiting += 1;
+        let in_transit = |inbox: &mut Inbox| inbox.in_transit;
+        let mut inbox = self.returned.wait_while(inbox, RETURN_MAX, in_transit);
+        inbox.waiting -= 1;
+    }
+
+    /// The turn begins to move: takes the inbox over into `batch`.
+    pub(super) fn begin(&self, batch: &mut Batch) {
+        let mut inbox = self.inbox.lock();
+        batch.cancels.append(&mut inbox.cancels);
+        batch.cancelled.append(&mut inbox.severed);
+        batch.queue.requests.append(&mut inbox.queue.requests);
+        inbox.queue.requests.shrink_to(KEPT);
+        let cancels = &mut batch.cancels;
+        let Batch { queue, cancelled, .. } = batch;
+        let waits = self.with_local(|local| {
+            // What was cancelled by another thread while it lay in the owner's queue.
+            cancels.retain(|&token| {
+                let withdrawn = local.withdraw(token, cancelled);
+                if withdrawn {
+                    cancelled.push(token);
+                }
+                !withdrawn
+            });
+            !local.requests.is_empty()
+        });
+        inbox.in_transit = waits == Some(true) || !queue.requests.is_empty();
+        batch.in_transit = inbox.in_transit;
+    }
+
+    /// The turn has come back from the kernel, which has all that it took out of a queue, or it goes
+    /// on without the kernel.
+    pub(super) fn end(&self, batch: &mut Batch) {
+        if !std::mem::take(&mut batch.in_transit) {
+            return;
+        }
+        let mut inbox = self.inbox.lock();
+        inbox.in_transit = false;
+        if inbox.waiting != 0 {
+            self.returned.notify_all();
+        }
+    }
+
+    /// Moves what there is room for into the ring, operations first and cancels behind them.
+    /// Returns whether all found room.
+    ///
+    /// # Safety
+    ///
+    /// The memory that the operations name is theirs until their terminal completions.
+    pub(super) unsafe fn move_into(
+        &self,
+        ring: &mut Ring,
+        batch: &mut Batch,
+        moved: &mut Moved<'_>,
+    ) -> bool {
+        // SAFETY: the caller vouches for the memory.
+        let mut all = unsafe { batch.queue.move_into(ring, moved) };
+        if all {
+            // SAFETY: the same.
+            let local = self.with_local(|queue| unsafe { queue.move_into(ring, moved) });
+            all = local.unwrap_or(true);
+        }
+        while let (true, Some(&token)) = (all, batch.cancels.last()) {
+            all = ring.push_cancel(Key::Operation(token));
+            if all {
+                batch.cancels.pop();
+            }
+        }
+        batch.emptied = all;
+        all
+    }
+
+    /// Takes back everything that the kernel has not seen.
+    pub(super) fn withdraw_all(&self, batch: &mut Batch) {
+        let mut inbox = self.inbox.lock();
+        inbox.cancels.clear();
+        let waiting = &mut batch.cancelled;
+        waiting.append(&mut inbox.severed);
+        waiting.extend(inbox.queue.requests.drain(..).map(|request| request.token));
+        waiting.extend(batch.queue.requests.drain(..).map(|request| request.token));
+        self.with_local(|local| {
+            waiting.extend(local.requests.drain(..).map(|request| request.token));
+        });
+        batch.cancels.clear();
+    }
+}
+
+/// What the turn has taken out of the inbox.
+#[derive(Default)]
+pub(super) struct Batch {
+    queue: Queue,
+    cancels: Vec<Token>,
+    /// Operations that ended without the kernel's help.
+    pub(super) cancelled: Vec<Token>,
+    in_transit: bool,
+    /// The ring has all of it.
+    emptied: bool,
+}
+
+impl Batch {
+    /// Whether nothing is left to be moved into the ring.
+    pub(super) fn is_emptied(&self) -> bool {
+        self.emptied
+    }
+}
+
+fn inbox_full() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::QuotaExceeded,
+        "65536 operations wait for the driver's next turn: await some of them first, and turn the \
+         driver",
+    )
+}

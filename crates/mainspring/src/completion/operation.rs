@@ -1,0 +1,171 @@
+//! What an operation is: to the kernel numbers and addresses, to the program a value that owns its
+//! buffer.
+
+use std::io;
+
+use crate::interest::Interest;
+use crate::source::RawSource;
+
+/// Memory an operation reads or writes, named by address. It stays valid and unmoved from
+/// submission to the terminal completion: the slot that holds the operation keeps that.
+#[derive(Clone, Copy, Debug)]
+pub struct RawMemory {
+    /// Where it begins.
+    pub start: *mut u8,
+    /// Bytes.
+    pub len: usize,
+}
+
+impl RawMemory {
+    /// Bytes that the kernel is to read, and nothing else.
+    pub(crate) fn to_read(bytes: &[u8]) -> RawMemory {
+        RawMemory { start: bytes.as_ptr().cast_mut(), len: bytes.len() }
+    }
+}
+
+/// An operation as the kernel is to see it: numbers and addresses, nothing owned.
+///
+/// Structures of the system's (`msghdr`, `iovec`, `timespec`, `statx`) are named by address as
+/// [`RawMemory`]: the operation that made them knows their type, and so does the backend.
+#[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "each backend knows some of them, and carries out what it knows")]
+pub enum RawOperation {
+    /// Completes by itself with 0.
+    Nop,
+    /// Takes a connection; the result is the new source's number.
+    Accept { source: RawSource },
+    /// Takes connections until it is cancelled or fails: one completion each.
+    AcceptMulti { source: RawSource },
+    /// Connects to the address in memory; the result is 0.
+    Connect { source: RawSource, address: RawMemory },
+    /// Reads into the memory; the result is the number of bytes.
+    Recv { source: RawSource, memory: RawMemory, flags: u32 },
+    /// Reads into buffers of a group as data comes: one completion each, with the buffer's number.
+    RecvMulti { source: RawSource, group: u16, bundle: bool },
+    /// Writes from the memory; the result is the number of bytes. No send raises a signal: that
+    /// flag is the backend's to add.
+    Send { source: RawSource, memory: RawMemory, flags: u32 },
+    /// As `Send`, without copying: a completion with the bytes, and a last one when the kernel has
+    /// let go of the memory.
+    SendZeroCopy { source: RawSource, memory: RawMemory, flags: u32 },
+    /// Receives as the `msghdr` says.
+    RecvMessage { source: RawSource, header: RawMemory, flags: u32 },
+    /// Sends as the `msghdr` says.
+    SendMessage { source: RawSource, header: RawMemory, flags: u32 },
+    /// Reads a file; an offset of `u64::MAX` is the file's own position.
+    Read { source: RawSource, memory: RawMemory, offset: u64 },
+    /// Writes a file; an offset of `u64::MAX` is the file's own position.
+    Write { source: RawSource, memory: RawMemory, offset: u64 },
+    /// Reads into several pieces of memory, named by `iovec`s.
+    ReadVectored { source: RawSource, pieces: RawMemory, offset: u64 },
+    /// Writes from several pieces of memory, named by `iovec`s.
+    WriteVectored { source: RawSource, pieces: RawMemory, offset: u64 },
+    /// As `Read`, into a registered buffer.
+    ReadFixed { source: RawSource, memory: RawMemory, offset: u64, buffer: u16 },
+    /// As `Write`, from a registered buffer.
+    WriteFixed { source: RawSource, memory: RawMemory, offset: u64, buffer: u16 },
+    /// Makes what was written last; with `data_only`, not the times.
+    Sync { source: RawSource, data_only: bool },
+    /// Opens the path, relative to `directory` (`AT_FDCWD` as a descriptor); the result is the new
+    /// source's number.
+    Open { directory: i32, path: RawMemory, flags: i32, mode: u32 },
+    /// Closes a number.
+    Close { source: RawSource },
+    /// Tells about a path into a `statx`.
+    Stat { directory: i32, path: RawMemory, flags: i32, mask: u32, out: RawMemory },
+    /// Removes a path; with `AT_REMOVEDIR`, a directory.
+    Unlink { directory: i32, path: RawMemory, flags: i32 },
+    /// Gives a path another name.
+    Rename { from: i32, old: RawMemory, to: i32, new: RawMemory, flags: u32 },
+    /// Makes a directory.
+    MakeDirectory { directory: i32, path: RawMemory, mode: u32 },
+    /// Ends one or both directions of a connection: `SHUT_RD`, `SHUT_WR`, `SHUT_RDWR`.
+    Shutdown { source: RawSource, how: i32 },
+    /// Moves bytes between a pipe and another source without copying them through the program.
+    Splice {
+        from: RawSource,
+        from_offset: i64,
+        to: RawSource,
+        to_offset: i64,
+        len: u32,
+        flags: u32,
+    },
+    /// Completes at the end of the `timespec`, with 0.
+    Timeout { timespec: RawMemory },
+    /// Completes when the source is ready, with the `poll(2)` bits.
+    Poll { source: RawSource, interest: Interest },
+    /// Completes when a child changes state, into a `siginfo_t`.
+    WaitId { which: u32, id: u32, options: u32, info: RawMemory },
+}
+
+/// The terminal result of a multishot operation whose last completion brought data as well: there
+/// may be more, and whoever wants it begins anew.
+pub(crate) const ENDED_EARLY: u64 = u64::MAX;
+
+/// A part of a multishot operation, or the news that precedes the terminal one.
+#[derive(Debug)]
+pub struct Part {
+    /// Bytes, a source's number, or the error.
+    pub result: io::Result<u64>,
+    /// The buffer of the group that holds the data.
+    pub buffer: Option<u16>,
+}
+
+/// What is to be done after a part of an operation was taken note of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterPart {
+    /// Nothing: whoever waits, waits for the end.
+    Nothing,
+    /// Whoever waits is to be woken.
+    Wake,
+    /// More than this is not wanted for now: wake, and cancel what runs.
+    Stop,
+}
+
+/// One operation: the numbers it is to the kernel, and the value it is to the program.
+///
+/// It is moved to its final address before [`raw`](Self::raw) is called, and neither moved nor
+/// touched from then on until its terminal completion. So it may point into itself.
+pub trait Operation: Send + 'static {
+    /// What awaiting it gives: the result, and the buffer if there is one.
+    type Output;
+    /// What is left of it when it was cancelled in time: the buffer, or nothing.
+    type Kept;
+
+    /// What the kernel is to do.
+    #[doc(hidden)]
+    fn raw(&mut self) -> RawOperation;
+
+    /// A completion that is not the last. Called where the completions are collected, while nobody
+    /// else has the operation.
+    #[doc(hidden)]
+    fn part(&mut self, part: Part) -> AfterPart {
+        drop(part);
+        AfterPart::Nothing
+    }
+
+    /// What it comes to, after a last completion with `last`: that, unless the result came before.
+    /// Asked once.
+    #[doc(hidden)]
+    fn result(&mut self, last: io::Result<u64>) -> io::Result<u64> {
+        last
+    }
+
+    /// The terminal completion, for whoever awaits it.
+    #[doc(hidden)]
+    fn finish(self, result: io::Result<u64>) -> Self::Output;
+
+    /// It was cancelled in time.
+    #[doc(hidden)]
+    fn cancelled(self) -> Self::Kept;
+
+    /// The terminal completion of an operation whose future was dropped: closes what a late
+    /// success has made (clause C11).
+    #[doc(hidden)]
+    fn discard(self, result: io::Result<u64>)
+    where
+        Self: Sized,
+    {
+        drop((self, result));
+    }
+}

@@ -1,0 +1,154 @@
+//! Buffers whose memory the kernel knows beforehand.
+//!
+//! For each transfer without a copy (direct I/O, a send without copying) the kernel looks up the
+//! pages of the buffer and keeps them from moving, and afterwards lets go of them. For buffers that
+//! are used again and again it can do so once: they are registered. Which operations are on such
+//! memory is the backend's to see, so nothing else changes; where memory cannot be registered, or
+//! not so much of it, these are ordinary buffers.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use crate::completion::buffer_group::{Buffers, Lease};
+use crate::completion::pool::{Place, Taken};
+use crate::error;
+use crate::sync::Arc;
+
+use super::handle::Handle;
+
+/// Buffers that the kernel knows, if it can; see [`Handle::register_buffers`].
+///
+/// Cheap to clone; the clones are the same buffers.
+///
+/// ```
+/// # mainspring::block_on(async {
+/// let buffers = mainspring::Handle::current().register_buffers(4, 4096)?;
+/// let mut buffer = buffers.get().await?;
+/// buffer.extend_from_slice(b"hello");
+/// assert_eq!(&buffer[..], b"hello");
+/// assert_eq!(buffers.in_use(), 1);
+/// # Ok::<(), std::io::Error>(())
+/// # })??;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct RegisteredBuffers(Arc<Registered>);
+
+struct Registered {
+    handle: Handle,
+    number: u16,
+    buffers: Arc<Buffers>,
+    /// Whether the kernel was asked to know them.
+    shown: bool,
+}
+
+impl Handle {
+    /// Makes `count` buffers of `bytes` each and registers their memory with the kernel, so that
+    /// direct I/O and sends without copying need not look it up each time. They lie on pages, so
+    /// with whole pages of `bytes` each is fit for direct I/O.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`buffer_group`](Self::buffer_group). That memory cannot be registered, or not so
+    /// much of it, is none: then these are ordinary buffers.
+    ///
+    /// # Platforms
+    ///
+    /// io_uring since Linux 5.19, up to the limit of locked memory (`ulimit -l`).
+    pub fn register_buffers(&self, count: usize, bytes: usize) -> io::Result<RegisteredBuffers> {
+        if self.is_shutdown() {
+            return Err(error::shut_down());
+        }
+        let buffers = Buffers::new(count, bytes)?;
+        let shared = self.shared();
+        let number = shared.registered.insert(&buffers)?;
+        let shown = shared.backend.register_memory(number, &buffers).is_ok();
+        let registered = Registered { handle: self.clone(), number, buffers, shown };
+        Ok(RegisteredBuffers(Arc::new(registered)))
+    }
+}
+
+impl RegisteredBuffers {
+    /// How many buffers there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.buffers.pool().count() as usize
+    }
+
+    /// Bytes of one buffer.
+    #[must_use]
+    pub fn buffer_bytes(&self) -> usize {
+        self.0.buffers.bytes()
+    }
+
+    /// Buffers that are out.
+    #[must_use]
+    pub fn in_use(&self) -> usize {
+        self.0.buffers.pool().in_use() as usize
+    }
+
+    /// An empty buffer, if one is free and nobody waits for one.
+    #[must_use]
+    pub fn take(&self) -> Option<Lease> {
+        self.0.buffers.pool().take().map(|number| Buffers::lease(&self.0.buffers, number, 0))
+    }
+
+    /// An empty buffer, as soon as there is one: whoever has waited longest gets the next that is
+    /// given back.
+    ///
+    /// # Errors
+    ///
+    /// That the driver was shut down, and none is free.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped leaves the line.
+    pub fn get(&self) -> impl Future<Output = io::Result<Lease>> + Send + '_ {
+        let mut taking = Taking { buffers: &self.0.buffers, place: None };
+        async move { poll_fn(|cx| taking.poll(cx)).await }
+    }
+}
+
+/// One who waits for a buffer.
+struct Taking<'a> {
+    buffers: &'a Arc<Buffers>,
+    place: Option<Place>,
+}
+
+impl Taking<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Lease>> {
+        Poll::Ready(match ready!(self.buffers.pool().poll_take(&mut self.place, cx.waker())) {
+            Taken::Number(number) => Ok(Buffers::lease(self.buffers, number, 0)),
+            Taken::Lent | Taken::Closed => Err(error::shut_down()),
+        })
+    }
+}
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        self.buffers.pool().leave(&mut self.place);
+    }
+}
+
+impl fmt::Debug for RegisteredBuffers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegisteredBuffers")
+            .field("count", &self.count())
+            .field("buffer_bytes", &self.buffer_bytes())
+            .field("in_use", &self.in_use())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let shared = self.handle.shared();
+        // Leases that are out go on as ordinary buffers; an operation under way is let finish.
+        if self.shown {
+            shared.backend.unregister_memory(self.number);
+        }
+        shared.registered.remove(self.number);
+    }
+}

@@ -1,0 +1,575 @@
+//! Operations as futures.
+//!
+//! A [`Prepared`] operation becomes a [`Submission`] and is handed over when that is first polled:
+//! to the kernel where the backend carries operations out, and from then on the kernel has its
+//! buffer; elsewhere the submission carries it out itself, by trying when the source is ready, or
+//! on the pool of blocking threads for what has no readiness. The one who awaits sees no
+//! difference.
+//!
+//! ```text
+//!            ┌─ native ──▶ slot of the driver ─▶ kernel ─▶ completion ─┐
+//! Prepared ──┼─ ready ───▶ try, wait for the source, try again ────────┼─▶ result and buffer
+//!            └─ blocking ▶ thread of the pool ─────────────────────────┘
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use crate::backend::contract::{Cancel, Support};
+use crate::completion::operation_set::Abandoned;
+use crate::error;
+use crate::token::Token;
+
+use super::budget;
+use super::emulation::{Attempt, Emulation, Subject};
+use super::handle::Handle;
+use super::registration::{ReadyEvent, ReadyFuture, Registration};
+use super::timers::Timer;
+
+/// An operation that is ready to be submitted.
+///
+/// Awaiting it submits it to the driver of its source, or the [current](Handle::current) one if it
+/// has no source; [`Handle::submit`] names the driver.
+#[must_use = "an operation does nothing unless it is submitted and awaited"]
+pub struct Prepared<'a, O> {
+    registration: Option<&'a Registration>,
+    /// The other source of an operation on two.
+    other: Option<&'a Registration>,
+    /// The driver of an operation that owns its source.
+    home: Option<Handle>,
+    subject: Subject<'a>,
+    operation: O,
+    /// Why it is not even submitted.
+    refused: Option<io::Error>,
+}
+
+impl<'a, O: Emulation> Prepared<'a, O> {
+    /// An operation on a registered source.
+    pub(crate) fn on(
+        registration: &'a Registration,
+        subject: Subject<'a>,
+        operation: O,
+    ) -> Prepared<'a, O> {
+        Prepared { registration: Some(registration), subject, ..Prepared::alone(operation) }
+    }
+
+    /// An operation on nothing that is registered: a path, a time.
+    pub(crate) fn alone(operation: O) -> Prepared<'a, O> {
+        Prepared {
+            registration: None,
+            other: None,
+            home: None,
+            subject: Subject::Nothing,
+            operation,
+            refused: None,
+        }
+    }
+
+    /// Says that a second source is waited for, too.
+    pub(crate) fn with_other(self, other: &'a Registration) -> Prepared<'a, O> {
+        Prepared { other: Some(other), ..self }
+    }
+
+    /// Says what it is on, if that is not what it was prepared on.
+    pub(crate) fn about(self, subject: Subject<'a>) -> Prepared<'a, O> {
+        Prepared { subject, ..self }
+    }
+
+    /// Says which driver it is for, if it owns its source.
+    pub(crate) fn at_home(self, home: Handle) -> Prepared<'a, O> {
+        Prepared { home: Some(home), ..self }
+    }
+
+    /// Makes it fail with this error, if there is one, as soon as it is submitted.
+    pub(crate) fn unless(self, refused: Option<io::Error>) -> Prepared<'a, O> {
+        Prepared { refused: self.refused.or(refused), ..self }
+    }
+
+    /// The driver it belongs to, if that is settled.
+    fn settled(&self) -> Option<&Handle> {
+        self.registration.map(Registration::handle).or(self.home.as_ref())
+    }
+
+    /// Submits it to the driver it belongs to.
+    pub(crate) fn submit(self) -> Submission<'a, O> {
+        match self.settled().cloned().map_or_else(Handle::try_current, Ok) {
+            Ok(handle) => self.submit_to(handle),
+            Err(error) => Submission::failed(error, self.operation),
+        }
+    }
+
+    fn submit_to(self, handle: Handle) -> Submission<'a, O> {
+        if let Some(error) = self.refused {
+            return Submission::failed(error, self.operation);
+        }
+        let others = [self.settled(), self.other.map(Registration::handle)];
+        if others.into_iter().flatten().any(|settled| !settled.is_same(&handle)) {
+            return Submission::failed(error::other_driver(), self.operation);
+        }
+        let home = match self.registration {
+            Some(registration) => Home::On(registration, self.other),
+            None => Home::With(handle),
+        };
+        Submission::new(home, self.subject, State::Fresh(self.operation))
+    }
+}
+
+impl<'a, O: Emulation> IntoFuture for Prepared<'a, O> {
+    type Output = O::Output;
+    type IntoFuture = Submission<'a, O>;
+
+    fn into_future(self) -> Submission<'a, O> {
+        self.submit()
+    }
+}
+
+impl<O> fmt::Debug for Prepared<'_, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = std::any::type_name::<O>();
+        f.debug_struct("Prepared").field("operation", &name).finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    /// Submits an operation to this driver. It is handed over when the future is first polled.
+    ///
+    /// # Errors
+    ///
+    /// The future's: what the operation itself meets; `InvalidInput` if its source is registered
+    /// with another driver; `QuotaExceeded` at the limit of operations; and that the driver was
+    /// shut down. Each gives the buffer back.
+    pub fn submit<'a, O: Emulation>(&self, operation: Prepared<'a, O>) -> Submission<'a, O> {
+        operation.submit_to(self.clone())
+    }
+}
+
+/// What became of an operation that was asked to end early (clause C11).
+#[derive(Debug)]
+pub enum Outcome<C, K> {
+    /// It had completed, or could not be stopped any more: its result, and the buffer.
+    Completed(C),
+    /// It was stopped, and has moved nothing: the buffer.
+    Cancelled(K),
+}
+
+/// The driver of a submission.
+enum Home<'a> {
+    /// That of a source, and of a second one if there is one.
+    On(&'a Registration, Option<&'a Registration>),
+    With(Handle),
+    Nowhere,
+}
+
+impl<'a> Home<'a> {
+    fn handle(&self) -> Option<&Handle> {
+        match self {
+            Home::On(registration, _) => Some(registration.handle()),
+            Home::With(handle) => Some(handle),
+            Home::Nowhere => None,
+        }
+    }
+
+    /// The source that an attempt waits for, or the other one of two.
+    fn source(&self, other: bool) -> Option<&'a Registration> {
+        match *self {
+            Home::On(_, second) if other => second,
+            Home::On(first, _) => Some(first),
+            _ => None,
+        }
+    }
+}
+
+enum State<'a, O: Emulation> {
+    /// Not handed over yet.
+    Fresh(O),
+    /// The kernel has it, under this token.
+    Native(Token),
+    /// This future tries it whenever a source is ready.
+    Trying { operation: O, waits: Option<Wait<'a>>, seen: Option<Seen<'a>> },
+    /// This future finishes it at a time.
+    Timed { operation: O, timer: Timer },
+    /// A thread of the pool has it.
+    Blocking(blocking::Task<Carried<O>>),
+    /// It is over, and nobody has asked for the result yet.
+    Ended(O, io::Result<u64>),
+    /// The result was given.
+    Over,
+}
+
+/// A wait before the next attempt.
+enum Wait<'a> {
+    /// For a source.
+    Source { registration: &'a Registration, ready: ReadyFuture<'a> },
+    /// For a time.
+    Pause(Timer),
+}
+
+impl<'a> Wait<'a> {
+    /// Ready with what a source is ready for, if it was for one.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Seen<'a>>>> {
+        match self {
+            Wait::Source { registration, ready } => {
+                let registration = *registration;
+                let event = ready!(Pin::new(ready).poll(cx))?;
+                Poll::Ready(Ok(Some(Seen { registration, event })))
+            }
+            // Shutdown fires it too, and is looked for before the attempt.
+            Wait::Pause(timer) => timer.poll(cx.waker()).map(|()| Ok(None)),
+        }
+    }
+}
+
+/// What follows an attempt.
+enum Next<'a, O: Emulation> {
+    /// Another one, after a wait.
+    Wait(O, Option<Wait<'a>>),
+    /// Another one, when the task is woken.
+    Stay(O),
+    State(State<'a, O>),
+}
+
+/// What a source was ready for, before an attempt.
+struct Seen<'a> {
+    registration: &'a Registration,
+    event: ReadyEvent,
+}
+
+/// The future of an operation.
+///
+/// # Cancel safety
+///
+/// Dropping it asks the kernel to cancel the operation; the buffer is freed, and a descriptor that
+/// was made after all is closed, when the kernel has let go. What was received by then is lost with
+/// it: [`cancel`](Self::cancel) loses nothing.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Submission<'a, O: Emulation> {
+    home: Home<'a>,
+    subject: Subject<'a>,
+    state: State<'a, O>,
+    cancelled: bool,
+}
+
+// The operation moves into its slot before the kernel learns its address: nothing here is pinned.
+impl<O: Emulation> Unpin for Submission<'_, O> {}
+
+impl<'a, O: Emulation> Submission<'a, O> {
+    fn new(home: Home<'a>, subject: Subject<'a>, state: State<'a, O>) -> Submission<'a, O> {
+        Submission { home, subject, state, cancelled: false }
+    }
+
+    fn failed(error: io::Error, operation: O) -> Submission<'a, O> {
+        let state = State::Ended(operation, Err(error));
+        Submission::new(Home::Nowhere, Subject::Nothing, state)
+    }
+
+    /// Asks for the operation to end early, and awaits its end: the result if it was too late, the
+    /// buffer in any case.
+    ///
+    /// On a pool of blocking threads an operation that has begun is not stopped.
+    pub fn cancel(mut self) -> Cancelling<'a, O> {
+        self.cancelled = true;
+        self.state = match std::mem::replace(&mut self.state, State::Over) {
+            State::Fresh(operation)
+            | State::Trying { operation, .. }
+            | State::Timed { operation, .. } => State::Ended(operation, Err(error::cancelled())),
+            State::Native(token) => self.cancel_native(token),
+            state @ (State::Blocking(_) | State::Ended(..) | State::Over) => state,
+        };
+        Cancelling(self)
+    }
+
+    fn cancel_native(&self, token: Token) -> State<'a, O> {
+        let Some(handle) = self.home.handle() else { return State::Over };
+        Self::take_back(handle, token, error::cancelled)
+    }
+
+    /// Ends an operation early: it comes back with `error` if the kernel never saw it.
+    fn take_back(handle: &Handle, token: Token, error: fn() -> io::Error) -> State<'a, O> {
+        match handle.shared().backend.cancel(token) {
+            Cancel::Requested => State::Native(token),
+            Cancel::Withdrawn => {
+                let operation = handle.shared().operations.withdraw(token);
+                State::Ended(operation, Err(error()))
+            }
+        }
+    }
+
+    /// Hands the operation over.
+    fn begin(&self, operation: O) -> State<'a, O> {
+        let Some(handle) = self.home.handle() else { return State::Over };
+        if handle.is_shutdown() {
+            return State::Ended(operation, Err(error::shut_down()));
+        }
+        if handle.completion() == Support::Emulated {
+            return State::Trying { operation, waits: None, seen: None };
+        }
+        match handle.begin(operation) {
+            // Handed over while the driver was drained: what the drain did not see comes back.
+            Ok(token) if handle.is_shutdown() => Self::take_back(handle, token, error::shut_down),
+            Ok(token) => State::Native(token),
+            Err((error, operation)) if error.kind() == io::ErrorKind::Unsupported => {
+                State::Trying { operation, waits: None, seen: None }
+            }
+            Err((error, operation)) => State::Ended(operation, Err(error)),
+        }
+    }
+
+    /// Goes on until the operation is over or waits for something.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<(O, io::Result<u64>)> {
+        loop {
+            if let State::Native(token) = self.state {
+                // The state stays until there is another: the task's waker may panic.
+                let (mut operation, last) = ready!(self.poll_native(token, cx));
+                self.state = match operation.result(last) {
+                    Err(error) if is_left_to_us(&error) && !self.cancelled => {
+                        State::Trying { operation, waits: None, seen: None }
+                    }
+                    Err(error) if is_left_to_us(&error) => {
+                        State::Ended(operation, Err(error::cancelled()))
+                    }
+                    result => State::Ended(operation, result),
+                };
+            }
+            self.state = match std::mem::replace(&mut self.state, State::Over) {
+                State::Fresh(operation) => self.begin(operation),
+                state @ State::Native(_) => state,
+                State::Trying { operation, waits, seen } => {
+                    match self.poll_trying(operation, waits, seen, cx) {
+                        Poll::Ready(state) => state,
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
+                State::Timed { operation, mut timer } => match timer.poll(cx.waker()) {
+                    Poll::Ready(()) if timer.handle().is_shutdown() => {
+                        State::Ended(operation, Err(error::shut_down()))
+                    }
+                    Poll::Ready(()) => State::Ended(operation, Ok(0)),
+                    Poll::Pending => {
+                        self.state = State::Timed { operation, timer };
+                        return Poll::Pending;
+                    }
+                },
+                State::Blocking(mut task) => match Pin::new(&mut task).poll(cx) {
+                    Poll::Ready(carried) => return Poll::Ready(carried.into_parts()),
+                    Poll::Pending => {
+                        self.state = State::Blocking(task);
+                        return Poll::Pending;
+                    }
+                },
+                State::Ended(operation, result) => return Poll::Ready((operation, result)),
+                State::Over => panic!("an operation was polled after its result was given"),
+            };
+        }
+    }
+
+    fn poll_native(&self, token: Token, cx: &mut Context<'_>) -> Poll<(O, io::Result<u64>)> {
+        let Some(handle) = self.home.handle() else { return Poll::Pending };
+        let (operation, result) = ready!(handle.shared().operations.poll(token, cx.waker()));
+        let result = match result {
+            // Nobody here asked: it was the end of the driver.
+            Err(error)
+                if !self.cancelled && error::is_cancelled(&error) && handle.is_shutdown() =>
+            {
+                Err(error::shut_down())
+            }
+            result => result,
+        };
+        Poll::Ready((operation, result))
+    }
+
+    /// Tries the operation, and waits for its source while it would block.
+    fn poll_trying(
+        &mut self,
+        mut operation: O,
+        mut waits: Option<Wait<'a>>,
+        mut seen: Option<Seen<'a>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<State<'a, O>> {
+        loop {
+            if let Some(wait) = &mut waits {
+                match wait.poll(cx) {
+                    Poll::Ready(Ok(None)) => {}
+                    Poll::Ready(Ok(Some(now))) => {
+                        operation.note_ready(now.event.ready());
+                        seen = Some(now);
+                    }
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(State::Ended(operation, Err(error)));
+                    }
+                    Poll::Pending => {
+                        self.state = State::Trying { operation, waits, seen };
+                        return Poll::Pending;
+                    }
+                }
+                waits = None;
+            }
+            let Some(handle) = self.home.handle() else { return Poll::Ready(State::Over) };
+            if handle.is_shutdown() {
+                return Poll::Ready(State::Ended(operation, Err(error::shut_down())));
+            }
+            if budget::poll(cx).is_pending() {
+                self.state = State::Trying { operation, waits, seen };
+                return Poll::Pending;
+            }
+            waits = match self.attempt(operation, handle, cx) {
+                Next::Wait(same, wait) => {
+                    operation = same;
+                    // What was seen before the attempt did not hold.
+                    if let Some(Seen { registration, event }) = seen.take() {
+                        registration.clear(event);
+                    }
+                    wait
+                }
+                Next::Stay(operation) => {
+                    self.state = State::Trying { operation, waits, seen };
+                    return Poll::Pending;
+                }
+                Next::State(state) => return Poll::Ready(state),
+            };
+        }
+    }
+
+    /// Tries the operation once.
+    fn attempt(&self, mut operation: O, handle: &Handle, cx: &mut Context<'_>) -> Next<'a, O> {
+        let (other, interest) = match operation.attempt(self.subject) {
+            Attempt::Completed(result) => return Next::State(State::Ended(operation, result)),
+            Attempt::Blocking => return Next::State(State::Blocking(carry(operation))),
+            Attempt::Until(deadline_ns) => {
+                let timer = Timer::new(handle, deadline_ns);
+                return Next::State(State::Timed { operation, timer });
+            }
+            Attempt::After(wait) => {
+                let timer = Timer::new(handle, handle.clock().deadline_after_ns(wait));
+                return Next::State(State::Timed { operation, timer });
+            }
+            Attempt::Pause(wait) => {
+                let timer = Timer::new(handle, handle.clock().deadline_after_ns(wait));
+                return Next::Wait(operation, Some(Wait::Pause(timer)));
+            }
+            Attempt::WaitOwn => {
+                return match operation.poll_own(handle, cx) {
+                    Poll::Ready(Ok(())) => Next::Wait(operation, None),
+                    Poll::Ready(Err(error)) => Next::State(State::Ended(operation, Err(error))),
+                    Poll::Pending => Next::Stay(operation),
+                };
+            }
+            Attempt::Wait(interest) => (false, interest),
+            Attempt::WaitOther(interest) => (true, interest),
+        };
+        match self.home.source(other) {
+            Some(registration) => {
+                let ready = registration.ready(interest);
+                Next::Wait(operation, Some(Wait::Source { registration, ready }))
+            }
+            None => Next::State(State::Ended(operation, Err(nothing_to_wait_for()))),
+        }
+    }
+}
+
+impl<O: Emulation> Future for Submission<'_, O> {
+    type Output = O::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
+        let (operation, result) = ready!(self.poll_end(cx));
+        Poll::Ready(operation.finish(result))
+    }
+}
+
+impl<O: Emulation> Drop for Submission<'_, O> {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Native(token) => {
+                let Some(handle) = self.home.handle() else { return };
+                let shared = handle.shared();
+                // If it had ended, it is discarded by now.
+                let Abandoned::Running(left) = shared.operations.abandon(token) else { return };
+                // Once asked for, a cancel is on its way.
+                if !self.cancelled && shared.backend.cancel(token) == Cancel::Withdrawn {
+                    shared.operations.discard(token, Err(error::cancelled()));
+                }
+                drop(left);
+            }
+            State::Ended(operation, result) => operation.discard(result),
+            // A thread that has begun goes on; `Carried` discards what it brings.
+            State::Blocking(task) => task.detach(),
+            State::Fresh(_) | State::Trying { .. } | State::Timed { .. } | State::Over => {}
+        }
+    }
+}
+
+impl<O: Emulation> fmt::Debug for Submission<'_, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Fresh(_) => "fresh",
+            State::Native(_) => "submitted",
+            State::Trying { .. } | State::Timed { .. } => "waiting",
+            State::Blocking(_) => "on a blocking thread",
+            State::Ended(..) | State::Over => "over",
+        };
+        let name = std::any::type_name::<O>();
+        f.debug_struct("Submission").field("operation", &name).field("state", &state).finish()
+    }
+}
+
+/// The future of an operation that was asked to end early; see [`Submission::cancel`].
+///
+/// # Cancel safety
+///
+/// That of [`Submission`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Cancelling<'a, O: Emulation>(Submission<'a, O>);
+
+impl<O: Emulation> Future for Cancelling<'_, O> {
+    type Output = Outcome<O::Output, O::Kept>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (operation, result) = ready!(self.0.poll_end(cx));
+        Poll::Ready(match result {
+            Err(error) if error::is_cancelled(&error) => Outcome::Cancelled(operation.cancelled()),
+            result => Outcome::Completed(operation.finish(result)),
+        })
+    }
+}
+
+/// An operation on its way through the pool.
+struct Carried<O: Emulation>(Option<(O, io::Result<u64>)>);
+
+fn carry<O: Emulation>(mut operation: O) -> blocking::Task<Carried<O>> {
+    blocking::unblock(move || {
+        let result = operation.block();
+        Carried(Some((operation, result)))
+    })
+}
+
+impl<O: Emulation> Carried<O> {
+    fn into_parts(mut self) -> (O, io::Result<u64>) {
+        self.0.take().expect("filled when it is made, emptied by this alone")
+    }
+}
+
+impl<O: Emulation> Drop for Carried<O> {
+    fn drop(&mut self) {
+        // Nobody waits for it any more.
+        if let Some((operation, result)) = self.0.take() {
+            operation.discard(result);
+        }
+    }
+}
+
+/// Whether the kernel did nothing, and the submission is to do it instead: it would not wait, as
+/// for a pipe in non-blocking mode, or cannot do this to this source.
+fn is_left_to_us(error: &io::Error) -> bool {
+    error::would_block(error) || error.kind() == io::ErrorKind::Unsupported
+}
+
+fn nothing_to_wait_for() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "this operation waits for a source, and this driver's backend waits for registered ones \
+         only: prepare it on an object of the driver",
+    )
+}

@@ -1,0 +1,179 @@
+//! io_uring's three system calls, where the crate `io-uring` has no words for what is wanted: a
+//! ring known to the kernel by an index, and a cancellation that names a request *and* the file
+//! it must be of.
+//!
+//! - <https://man7.org/linux/man-pages/man2/io_uring_enter.2.html>
+//! - <https://man7.org/linux/man-pages/man2/io_uring_register.2.html>
+
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+/// Also wait, and run the work that was put off until now.
+pub(crate) const ENTER_GETEVENTS: u32 = 1;
+/// The argument is the structure with the timeout (Linux 5.11).
+pub(crate) const ENTER_EXT_ARG: u32 = 1 << 3;
+/// The ring is named by its index and not by its descriptor (5.18).
+pub(crate) const ENTER_REGISTERED_RING: u32 = 1 << 4;
+/// The wait is not accounted as waiting for a disk (6.15).
+pub(crate) const ENTER_NO_IOWAIT: u32 = 1 << 7;
+
+/// Every request that matches, and not the first alone (5.19).
+pub(crate) const CANCEL_ALL: u32 = 1;
+/// Requests of the file that a descriptor names (5.19).
+pub(crate) const CANCEL_FD: u32 = 1 << 1;
+/// Any request (5.19).
+pub(crate) const CANCEL_ANY: u32 = 1 << 2;
+/// Requests of this key, asked for beside another criterion (6.6).
+pub(crate) const CANCEL_USERDATA: u32 = 1 << 4;
+
+const REGISTER_RING_FDS: u32 = 20;
+const UNREGISTER_RING_FDS: u32 = 21;
+const REGISTER_SYNC_CANCEL: u32 = 24;
+
+/// The kernel's `struct __kernel_timespec`.
+#[repr(C)]
+struct Timespec {
+    seconds: i64,
+    nanoseconds: i64,
+}
+
+/// The kernel's `struct io_uring_getevents_arg`.
+#[repr(C)]
+struct WaitArgument {
+    signal_mask: u64,
+    signal_mask_size: u32,
+    min_wait_us: u32,
+    timeout: u64,
+}
+
+/// The kernel's `struct io_uring_rsrc_update`.
+#[repr(C)]
+struct RingIndex {
+    index: u32,
+    reserved: u32,
+    descriptor: u64,
+}
+
+/// The kernel's `struct io_uring_sync_cancel_reg`.
+#[repr(C)]
+struct CancelArgument {
+    key: u64,
+    descriptor: i32,
+    flags: u32,
+    timeout: Timespec,
+    opcode: u8,
+    padding: [u8; 7],
+    reserved: [u64; 3],
+}
+
+const _: () = assert!(size_of::<WaitArgument>() == 24);
+const _: () = assert!(size_of::<RingIndex>() == 16);
+const _: () = assert!(size_of::<CancelArgument>() == 64);
+
+/// The longest timeout that is handed to the kernel, a year: it adds the present time to it
+/// without a look at the end of its range.
+const TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// `io_uring_enter`: hands `to_submit` requests over and waits for `min_complete` completions, at
+/// most as long as `timeout`, cut to a year. Returns how many requests were taken.
+///
+/// # Errors
+///
+/// `ETIME` if the time was up and nothing had been submitted, `EINTR` likewise, and what the
+/// manual lists.
+pub(crate) fn enter(
+    ring: i32,
+    to_submit: u32,
+    min_complete: u32,
+    flags: u32,
+    timeout: Option<Duration>,
+) -> io::Result<u32> {
+    let timespec = timeout.map(|timeout| {
+        let timeout = timeout.min(TIMEOUT_MAX);
+        Timespec {
+            seconds: timeout.as_secs() as i64,
+            nanoseconds: i64::from(timeout.subsec_nanos()),
+        }
+    });
+    let argument = WaitArgument {
+        signal_mask: 0,
+        signal_mask_size: 0,
+        min_wait_us: 0,
+        timeout: timespec.as_ref().map_or(0, |timespec| std::ptr::from_ref(timespec) as u64),
+    };
+    // SAFETY: the kernel checks the ring's number and reads the argument and the time it points
+    // to, which live until the end of this function. What the submitted requests name is the
+    // business of whoever wrote them into the ring.
+    let taken = unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_enter,
+            ring,
+            to_submit,
+            min_complete,
+            flags | ENTER_EXT_ARG,
+            &raw const argument,
+            size_of::<WaitArgument>(),
+        )
+    };
+    u32::try_from(taken).map_err(|_| io::Error::last_os_error())
+}
+
+/// Makes the ring known to the kernel under an index, which spares it the look into the table of
+/// descriptors at each call. The index is good on this thread only.
+///
+/// # Errors
+///
+/// `EBUSY` if the thread has as many as it may; what else the manual lists.
+pub(crate) fn register_ring(ring: RawFd) -> io::Result<u32> {
+    let descriptor = u64::from(ring.unsigned_abs());
+    let mut argument = RingIndex { index: u32::MAX, reserved: 0, descriptor };
+    register(ring, REGISTER_RING_FDS, &mut argument)?;
+    Ok(argument.index)
+}
+
+/// Gives the index back; the kernel keeps the ring open for as long as there is one.
+///
+/// # Errors
+///
+/// Those that the manual lists.
+pub(crate) fn unregister_ring(ring: RawFd, index: u32) -> io::Result<()> {
+    register(ring, UNREGISTER_RING_FDS, &mut RingIndex { index, reserved: 0, descriptor: 0 })
+}
+
+/// Cancels requests that were submitted, without going through the ring, and returns when they
+/// are marked so; their completions come as always.
+///
+/// # Errors
+///
+/// `ENOENT` if none matches, `EBADF` if `descriptor` is to be matched and closed, `EINVAL` on a
+/// kernel that does not know a flag.
+pub(crate) fn cancel(
+    ring: RawFd,
+    key: u64,
+    descriptor: RawFd,
+    flags: u32,
+    timeout: Option<Duration>,
+) -> io::Result<()> {
+    let timeout = match timeout {
+        Some(timeout) => Timespec {
+            seconds: timeout.min(TIMEOUT_MAX).as_secs() as i64,
+            nanoseconds: i64::from(timeout.subsec_nanos()),
+        },
+        None => Timespec { seconds: -1, nanoseconds: -1 },
+    };
+    let (opcode, padding, reserved) = (0, [0; 7], [0; 3]);
+    let mut argument =
+        CancelArgument { key, descriptor, flags, timeout, opcode, padding, reserved };
+    register(ring, REGISTER_SYNC_CANCEL, &mut argument)
+}
+
+/// `io_uring_register` with one structure.
+fn register<T>(ring: RawFd, operation: u32, argument: &mut T) -> io::Result<()> {
+    // SAFETY: the kernel checks the ring's number, and reads or writes no more than the one
+    // structure, of the type that the operation is about, which is borrowed for the call.
+    let result = unsafe {
+        libc::syscall(libc::SYS_io_uring_register, ring, operation, &raw mut *argument, 1)
+    };
+    if result >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

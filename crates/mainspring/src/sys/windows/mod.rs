@@ -1,0 +1,16 @@
+//! Windows: sockets, the completion port, and the driver behind all sockets.
+
+pub(crate) mod afd;
+pub(crate) mod affinity;
+pub(crate) mod console;
+pub(crate) mod header;
+pub(crate) mod message;
+pub(crate) mod poll;
+pub(crate) mod port;
+pub(crate) mod reuse_port;
+pub(crate) mod socket;
+mod source;
+pub(crate) mod tcp;
+
+pub use source::AsSource;
+pub(crate) use source::{BorrowedSource, raw_source};

@@ -1,0 +1,170 @@
+//! The library on Windows: built for it, and run under Wine.
+//!
+//! Wine carries out Windows programs on Linux, `\\Device\\Afd` and completion ports included. It
+//! proves calls, structures, state machine and lifetimes; not the timing and cost of Windows'
+//! own kernel. A small Debian in a folder (`xtask/src/debian.rs`) has it, and a linker.
+//!
+//! There is no standard library for Windows in Debian: it is built, once, from the compiler's
+//! sources (`-Zbuild-std`). Its build products, Wine's folder and Debian stay in the cache.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{LIBRARY, left_out};
+use crate::debian::{self, Debian, SUITE};
+use crate::process::{Failure, Program, Result, tests_run};
+use crate::workspace;
+
+/// Beside what every step needs: the sources of std, a linker for 64 bits, `dlltool` for 32, Wine.
+const PACKAGES: &[&str] =
+    &["rust-src", "gcc-mingw-w64-x86-64-win32", "binutils-mingw-w64-i686", "wine", "wine64"];
+
+/// What is built and run.
+const TARGET: &str = "x86_64-pc-windows-gnu";
+/// What is type-checked only: other linkers, and a pointer of 32 bits.
+const CHECKED: &[&str] = &["x86_64-pc-windows-msvc", "i686-pc-windows-gnu"];
+const BUILD_STD: &str = "-Zbuild-std=std,panic_unwind,test";
+
+/// The test binaries that are about nothing that Windows lacks.
+const TESTS: &[&str] =
+    &["--lib", "--test", "conformance", "--test", "net", "--test", "rt", "--test", "regressions"];
+
+/// One run of all tests takes a minute; Wine may hang where a test does.
+const TESTS_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+const VARIABLES: &[&str] = &[
+    "HOME=/windows/home",
+    "CARGO_HOME=/windows/cargo",
+    "CARGO_TARGET_DIR=/windows/products",
+    "CARGO_TERM_COLOR=never",
+    "CARGO_INCREMENTAL=0",
+    // A stable compiler builds std only if it is told that it may.
+    "RUSTC_BOOTSTRAP=1",
+    "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=x86_64-w64-mingw32-gcc",
+    "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=wine",
+    "WINEPREFIX=/windows/wine",
+    "WINEDEBUG=-all",
+    "XDG_RUNTIME_DIR=/tmp",
+    "MAINSPRING_REQUIRE=iocp,sim",
+];
+
+/// The two start-up objects that `-Zbuild-std` does not make.
+const STARTUP: &str = r#"
+set -eu
+rustlib=$(rustc --print sysroot)/lib/rustlib
+mkdir -p "$rustlib/$1/lib"
+for object in rsbegin rsend; do
+    rustc --target "$1" --emit=obj -o "$rustlib/$1/lib/$object.o" \
+        "$rustlib/src/rust/library/rtstartup/$object.rs"
+done
+"#;
+
+pub fn run(args: &[String]) -> Result<()> {
+    let filter = match args {
+        [] => None,
+        [filter] => Some(filter.as_str()),
+        _ => return Err(Failure::new("windows takes a filter, no more")),
+    };
+    if let Some(reason) = debian::obstacle() {
+        return left_out("windows", &reason);
+    }
+    let windows = Windows::open()?;
+    windows.test(filter)?;
+    if filter.is_some() {
+        return Ok(());
+    }
+    for target in CHECKED {
+        let check = ["cargo", "check", BUILD_STD, "--target", target, "--locked", "--offline"];
+        let what = ["--package", LIBRARY, "--all-features"];
+        windows.program(&[check.as_slice(), &what].concat()).run()?;
+    }
+    Ok(())
+}
+
+/// Debian with all that it takes, and the rooms that are kept.
+struct Windows {
+    debian: Debian,
+    rooms: PathBuf,
+    dependencies: PathBuf,
+}
+
+impl Windows {
+    fn open() -> Result<Windows> {
+        let cache = workspace::cache()?;
+        let debian = Debian::open(&cache)?;
+        debian.install(PACKAGES)?;
+        let rooms = cache.join("windows");
+        for room in ["home", "cargo", "products"] {
+            fs::create_dir_all(rooms.join(room))?;
+        }
+        let replacement = debian::source_replacement("/windows/dependencies");
+        fs::write(rooms.join("cargo/config.toml"), replacement)?;
+        let dependencies = dependencies(&debian)?;
+        let windows = Windows { debian, rooms, dependencies };
+        windows.start_up()?;
+        Ok(windows)
+    }
+
+    /// What is made once: the start-up objects, and Wine's own folder.
+    fn start_up(&self) -> Result<()> {
+        let objects = format!("usr/lib/rustlib/{TARGET}/lib/rsend.o");
+        if !self.debian.path(&objects).is_file() {
+            self.program(&["sh", "-c", STARTUP, "sh", TARGET]).output()?;
+        }
+        if !self.rooms.join("wine/system.reg").is_file() {
+            // It complains that it cannot run programs of 32 bits, and is complete without them.
+            self.program(&["wineboot", "--init"]).output()?;
+        }
+        Ok(())
+    }
+
+    fn program(&self, command: &[&str]) -> Program {
+        let root = workspace::root();
+        let mounts: [(&Path, &str); 3] = [
+            (&root, "/checkout"),
+            (&self.rooms, "/windows"),
+            (&self.dependencies, "/windows/dependencies"),
+        ];
+        println!("$ (Debian {SUITE}) {}", command.join(" "));
+        self.debian.program(&mounts, VARIABLES, command)
+    }
+
+    fn test(&self, filter: Option<&str>) -> Result<()> {
+        let cargo = ["cargo", "test", BUILD_STD, "--target", TARGET, "--locked", "--offline"];
+        let what = ["--package", LIBRARY, "--features", "sim"];
+        // Numbers of sockets are given out to the whole process: tests about them want it alone.
+        let how = ["--", "--test-threads=1"];
+        let command = [cargo.as_slice(), &what, TESTS, &how, filter.as_slice()].concat();
+        let mut program = self.program(&command).limit(TESTS_LIMIT).echo();
+        let ended = program.capture()?;
+        if !ended.succeeded() {
+            return Err(Failure::new(format!("the tests under Wine: {}", ended.manner())));
+        }
+        match tests_run(&ended.text) {
+            0 => Err(Failure::new("no test ran under Wine: nothing was proven")),
+            count => {
+                println!("windows: {count} tests under Wine");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Puts the sources of all dependencies, ours and those of std, into a folder.
+fn dependencies(debian: &Debian) -> Result<PathBuf> {
+    let folder = workspace::target().join("windows-dependencies");
+    let shown = folder.to_string_lossy().into_owned();
+    let sources = fs::read_dir(debian.path("usr/src"))?.filter_map(|entry| entry.ok());
+    let manifest = sources
+        .map(|entry| entry.path().join("library/Cargo.toml"))
+        .find(|manifest| manifest.is_file())
+        .ok_or_else(|| Failure::new("Debian's rust-src has no sources of std"))?;
+    Program::cargo()
+        .args(["vendor", "--quiet", "--locked", "--versioned-dirs"])
+        .args(["--sync", &manifest.to_string_lossy(), &shown])
+        // The manifests of std use features that cargo has not made stable.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .output()?;
+    Ok(folder)
+}
