@@ -49,13 +49,22 @@ pub struct Events {
     /// Sources that the backend agreed to watch and does not: who waits for them asks again, and is
     /// given the reason as an error.
     pub(crate) refused: Vec<Token>,
+    /// How many events the caller has use for in one look, if that is known; a wish. What a
+    /// mechanism keeps back, the next look brings.
+    pub(crate) enough: Option<usize>,
 }
 
 impl Events {
     /// An empty list that allocates when the first events arrive.
     #[must_use]
     pub const fn new() -> Events {
-        Events { list: Vec::new(), woken: false, completions: Vec::new(), refused: Vec::new() }
+        Events {
+            list: Vec::new(),
+            woken: false,
+            completions: Vec::new(),
+            refused: Vec::new(),
+            enough: None,
+        }
     }
 
     /// An empty list with room for `capacity` events. Zero is as good as any other number: the

@@ -1,14 +1,15 @@
-//! Mainspring: its driver, net types and local tasks, with their default settings.
+//! Mainspring: its driver, net types and local tasks, on epoll.
 
 use std::io;
 use std::net::TcpListener;
 
 use futures_lite::AsyncWriteExt;
-use mainspring::net;
 use mainspring::rt::spawn_local;
+use mainspring::{Builder, Choice, Kind, net};
 
 pub(super) fn serve(listener: TcpListener) -> io::Result<()> {
-    mainspring::block_on(async {
+    let epoll = Choice::Exactly(Kind::Epoll);
+    Builder::new().choice(epoll).build()?.block_on(async {
         let listener = net::TcpListener::from_std(listener)?;
         loop {
             let (mut stream, _) = listener.accept().await?;

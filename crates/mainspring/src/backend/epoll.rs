@@ -22,7 +22,8 @@
 //!   living owner is a leftover and taken over, and what the leftover still reports carries a
 //!   stale token, which the layer above drops (clauses C4, C5).
 //! - **A full batch** means there may be more: the buffer doubles and the kernel is asked once
-//!   more without waiting, and then the tasks have their turn.
+//!   more without waiting, and then the tasks have their turn. A caller that said how many events
+//!   are enough gets no more than those.
 //!
 //! Sources: epoll(7), epoll_ctl(2), epoll_wait(2) and `fs/eventpoll.c`.
 
@@ -99,29 +100,32 @@ impl Selector for EpollSelector {
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        let mut count = self.wait(timeout)?;
+        let enough = events.enough.unwrap_or(EVENTS_MAX).clamp(1, self.buffer.len());
+        let mut count = self.wait(enough, timeout)?;
         for look in 1.. {
+            // Not if it is only as many as was asked for: the rest is for the next call.
             let full = count == self.buffer.len();
             self.translate(count, events);
             if !full || look == LOOKS_MAX {
                 break;
             }
             self.grow();
-            count = self.wait(Some(Duration::ZERO))?;
+            count = self.wait(self.buffer.len(), Some(Duration::ZERO))?;
         }
         Ok(())
     }
 }
 
 impl EpollSelector {
-    /// Waits for the whole of `timeout`, across interruptions by signals (clause C7).
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+    /// Waits for the whole of `timeout`, across interruptions by signals (clause C7), and brings at
+    /// most `most` events.
+    fn wait(&mut self, most: usize, timeout: Option<Duration>) -> io::Result<usize> {
         let endless = timeout.is_none_or(|timeout| timeout.is_zero());
         let deadline = if endless { None } else { self.deadline_ns(timeout) };
         let mut left = timeout;
         loop {
             self.counters.system_call(SystemCall::Wait);
-            match self.wait_once(left) {
+            match self.wait_once(most, left) {
                 Ok(0) if deadline.is_some_and(|deadline| self.clock.now_ns() < deadline) => {}
                 Ok(count) => return Ok(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -137,14 +141,15 @@ impl EpollSelector {
         timeout.map(|timeout| self.clock.deadline_after_ns(timeout))
     }
 
-    fn wait_once(&mut self, timeout: Option<Duration>) -> io::Result<usize> {
+    fn wait_once(&mut self, most: usize, timeout: Option<Duration>) -> io::Result<usize> {
+        let buffer = &mut self.buffer[..most];
         if self.nanoseconds {
-            match self.queue.epoll.wait_ns(&mut self.buffer, timeout) {
+            match self.queue.epoll.wait_ns(buffer, timeout) {
                 Err(error) if unknown_call(&error) => self.nanoseconds = false,
                 result => return result,
             }
         }
-        self.queue.epoll.wait_ms(&mut self.buffer, milliseconds(timeout))
+        self.queue.epoll.wait_ms(buffer, milliseconds(timeout))
     }
 
     fn translate(&self, count: usize, events: &mut Events) {

@@ -116,6 +116,15 @@ impl Driver {
     /// Only if the queue itself is unusable, or the driver was shut down. A failing source is
     /// never an error here: its own calls say what is wrong with it.
     pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<Turn> {
+        self.turn_for(max_wait, None)
+    }
+
+    /// The same for a caller that knows how many events are enough for now.
+    pub(crate) fn turn_for(
+        &mut self,
+        max_wait: Option<Duration>,
+        enough: Option<usize>,
+    ) -> io::Result<Turn> {
         if self.handle.is_shutdown() {
             return Err(error::shut_down());
         }
@@ -123,6 +132,7 @@ impl Driver {
             return Err(error::wrong_thread());
         }
         let entered = (!context::is_current(&self.handle)).then(|| self.handle.enter());
+        self.events.enough = enough;
         let (woken, deadline) = self.wait(max_wait)?;
         let looked = &self.events.list;
         let shared = self.handle.shared();

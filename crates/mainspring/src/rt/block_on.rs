@@ -17,6 +17,11 @@ use crate::rt::queue::{Entry, Running};
 /// of tokio's schedulers, which have it from Go's (`schedtick % 61`).
 const POLLS_PER_TURN: usize = 61;
 
+/// How many events one of these turns brings at most: about as many as there are polls until the
+/// next. What an event touched is then still in the cache when its task comes to be polled; a
+/// thousand events at once have pushed it out again (2 % of an echo with 1000 connections).
+const EVENTS_PER_TURN: usize = 64;
+
 /// Runs `future` to its end on a driver of its own, and beside it the tasks that it
 /// [spawns](crate::rt::spawn_local).
 ///
@@ -92,7 +97,7 @@ impl Driver {
                 }
             }
             let max_wait = if local.is_idle() { None } else { Some(Duration::ZERO) };
-            self.turn(max_wait)?;
+            self.turn_for(max_wait, Some(EVENTS_PER_TURN))?;
         }
     }
 }
