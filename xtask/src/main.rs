@@ -39,6 +39,11 @@ const STEPS: &[Step] = &[
         about: "clauses C1 to C14 on each Kind [--kind KIND]…",
         run: steps::conformance::run,
     },
+    Step {
+        name: "kinds",
+        about: "net, rt, regressions and examples on each Kind [--kind KIND]…",
+        run: steps::kinds::run,
+    },
     Step { name: "loom", about: "every interleaving, bounded", run: steps::loom::run },
     Step { name: "features", about: "each combination of features", run: steps::features::run },
     Step { name: "deny", about: "licences and advisories", run: steps::deny::run },

@@ -1,80 +1,80 @@
-//! An echo server: what comes in goes back.
+//! An echo server: what comes in goes back. Try it with `nc 127.0.0.1 7007`.
 //!
-//! ```text
-//! cargo run --release --example echo -- [ADDR] [--backend KIND] [--cores N]
-//! ```
+//! `cargo run --release --example echo -- [ADDR] [--backend KIND] [--cores N] [--completion]`
 //!
-//! Try it with `nc 127.0.0.1 7007`. With more cores than one, each has a thread, a driver and a
-//! listener of its own, and the kernel spreads the connections over them (`SO_REUSEPORT`).
+//! With more cores than one, each has a driver and a listener of its own (`SO_REUSEPORT`). With
+//! `--completion`, what comes lies in leased buffers and is sent from them by whole operations.
 
-use std::io;
+use std::{env, error::Error, io, net::TcpListener};
 
-use futures::AsyncWriteExt;
-use mainspring::net::{TcpListener, TcpStream};
+use futures::{AsyncWriteExt, StreamExt, TryFutureExt};
 use mainspring::rt::{SharedPort, per_core_with, spawn_local};
-use mainspring::{Builder, Choice, Handle};
+use mainspring::{BufferGroup, Builder, Choice, Handle, net};
 
 fn main() {
-    if let Err(error) = arguments().map_err(io::Error::other).and_then(run) {
-        let arguments: Vec<String> = std::env::args().skip(1).collect();
-        eprintln!("echo {}: {error}", arguments.join(" "));
+    if let Err(error) = run() {
+        eprintln!("echo {}: {error}", env::args().skip(1).collect::<Vec<_>>().join(" "));
         std::process::exit(1);
     }
 }
 
-fn run((address, choice, cores): (String, Choice, usize)) -> io::Result<()> {
+fn run() -> Result<(), Box<dyn Error>> {
+    let (mut address, mut choice) = ("127.0.0.1:7007".to_string(), Choice::Auto);
+    let (mut cores, mut completion, mut rest) = (1, false, env::args().skip(1));
+    while let Some(argument) = rest.next() {
+        let mut value = || rest.next().ok_or(format!("a value is missing after {argument}"));
+        match argument.as_str() {
+            "--backend" => choice = Choice::Exactly(value()?.parse()?),
+            "--cores" => cores = value()?.parse()?,
+            "--completion" => completion = true,
+            option if option.starts_with('-') => return Err(format!("no option {option}").into()),
+            _ => address = argument,
+        }
+    }
     let builder = Builder::new().choice(choice);
     if cores == 1 {
-        let listener = std::net::TcpListener::bind(&address)?;
-        return builder.pinned().build()?.block_on(serve(listener, true))?;
+        let listener = TcpListener::bind(&address)?;
+        return Ok(builder.pinned().build()?.block_on(serve(listener, completion, true))??);
     }
     let port = SharedPort::bind(&address, cores)?;
     let cores = per_core_with(&builder, cores, move |core| {
         let listener = port.take(core.index()).expect("each core takes its own listener");
-        serve(listener, core.index() == 0)
+        serve(listener, completion, core.index() == 0)
     })?;
-    cores.join().into_iter().try_for_each(|ended| ended?)
+    Ok(cores.join().into_iter().try_for_each(|ended| ended?)?)
 }
 
 /// Accepts for ever, also through times without a free descriptor.
-async fn serve(listener: std::net::TcpListener, announces: bool) -> io::Result<()> {
-    let listener = TcpListener::from_std(listener)?
+async fn serve(listener: TcpListener, completion: bool, announces: bool) -> io::Result<()> {
+    let listener = net::TcpListener::from_std(listener)?
         .report_shortage(|error| eprintln!("echo: new connections have to wait: {error}"));
+    let (address, handle) = (listener.local_addr()?, Handle::current());
     if announces {
-        let (address, handle) = (listener.local_addr()?, Handle::current());
-        let chosen = handle.backend();
-        println!("echo on {address} by {}: {}", chosen.kind(), chosen.reason());
+        println!("echo on {address} by {}: {}", handle.backend().kind(), handle.backend().reason());
     }
-    loop {
-        let (stream, peer) = listener.accept_steadily().await?;
-        let echo =
-            async move { echo(stream).await.inspect_err(|e| eprintln!("echo: {peer}: {e}")) };
+    let group = completion.then(|| handle.buffer_group(2048, 4096)).transpose()?;
+    let mut connections = listener.accept_multi();
+    while let Some((stream, peer)) = connections.next().await.transpose()? {
+        let echo = echo(stream, group.clone()).inspect_err(move |e| eprintln!("echo: {peer}: {e}"));
         spawn_local(echo).detach();
     }
+    Ok(())
 }
 
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
+async fn echo(mut stream: net::TcpStream, group: Option<BufferGroup>) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        match stream.read(&mut buffer).await? {
-            0 => return Ok(()),
-            count => stream.write_all(&buffer[..count]).await?,
+    let Some(group) = group else {
+        let mut buffer = vec![0; 16 * 1024];
+        while let count @ 1.. = stream.read(&mut buffer).await? {
+            stream.write_all(&buffer[..count]).await?;
         }
+        return Ok(());
+    };
+    // Who does not read what goes back is not to keep all buffers from the others.
+    let mut incoming = stream.recv_multi(&group).limit(1);
+    while let Some(lease) = incoming.next().await.transpose()? {
+        let (sent, lease) = stream.send(lease).await;
+        (&stream).write_all(&lease[sent?..]).await?;
     }
-}
-
-fn arguments() -> Result<(String, Choice, usize), String> {
-    let (mut address, mut choice, mut cores) = ("127.0.0.1:7007".to_string(), Choice::Auto, 1);
-    let mut rest = std::env::args().skip(1);
-    while let Some(argument) = rest.next() {
-        let mut value = || rest.next().ok_or(format!("a value is missing after {argument}"));
-        match argument.as_str() {
-            "--backend" => choice = Choice::Exactly(value()?.parse().map_err(|e| format!("{e}"))?),
-            "--cores" => cores = value()?.parse().map_err(|e| format!("--cores: {e}"))?,
-            option if option.starts_with('-') => return Err(format!("no option {option}")),
-            _ => address = argument,
-        }
-    }
-    Ok((address, choice, cores))
+    Ok(())
 }

@@ -14,6 +14,7 @@ enum DriverError {
     NoBuffers,
     TooManyGroups,
     OtherDriver,
+    ChainBroken,
     WrongThread,
 }
 
@@ -32,6 +33,10 @@ impl fmt::Display for DriverError {
             }
             DriverError::OtherDriver => {
                 "the operation is on an object of another driver: submit it to the object's own"
+            }
+            DriverError::ChainBroken => {
+                "an operation before this one in the chain failed or fell short: this one was not \
+                 begun"
             }
             DriverError::WrongThread => {
                 "this driver is pinned to the thread that first turned it: turn it there, or build \
@@ -95,6 +100,23 @@ pub(crate) fn other_driver() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, DriverError::OtherDriver)
 }
 
+/// The result of an operation behind one that broke their chain.
+pub(crate) fn chain_broken() -> io::Error {
+    io::Error::other(DriverError::ChainBroken)
+}
+
+/// Whether `error` is the result of an operation that was not begun because one before it in its
+/// [chain](crate::op::chain) failed or fell short.
+///
+/// ```
+/// assert!(!mainspring::is_chain_broken(&std::io::Error::other("something else")));
+/// ```
+#[must_use]
+pub fn is_chain_broken(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<DriverError>());
+    inner == Some(&DriverError::ChainBroken)
+}
+
 /// The error of a pinned driver that is turned on another thread than its own.
 pub(crate) fn wrong_thread() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, DriverError::WrongThread)
@@ -116,8 +138,14 @@ pub fn is_shutdown(error: &io::Error) -> bool {
     inner == Some(&DriverError::ShutDown)
 }
 
-/// Whether `error` is the result of an operation that was cancelled in time (clause C11).
-pub(crate) fn is_cancelled(error: &io::Error) -> bool {
+/// Whether `error` is the result of an operation that was cancelled in time (clause C11): it has
+/// moved nothing.
+///
+/// ```
+/// assert!(!mainspring::is_cancelled(&std::io::Error::other("something else")));
+/// ```
+#[must_use]
+pub fn is_cancelled(error: &io::Error) -> bool {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<DriverError>());
     inner == Some(&DriverError::Cancelled)
 }

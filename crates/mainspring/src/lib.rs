@@ -3,9 +3,9 @@
 //! One event loop asks the kernel what happened and wakes whom it concerns, on a mechanism chosen
 //! at run time, under any executor. There are three floors to stand on:
 //!
-//! - **Applications and libraries** use [`net`], [`time`] and [`signal`] under any executor, or
-//!   [`block_on`] and [`rt`] if they bring none. Without a driver of the thread's own, a
-//!   process-wide one on a background thread is used.
+//! - **Applications and libraries** use [`net`], [`fs`], [`time`] and [`signal`] under any
+//!   executor, or [`block_on`] and [`rt`] if they bring none. Without a driver of the thread's own,
+//!   a process-wide one on a background thread is used.
 //! - **Runtimes** own a [`Driver`], call [`Driver::turn`], and hand out [`Handle`]s. Sources are
 //!   registered through [`Registration`], or owned by [`Async`].
 //! - **Loops of one's own** are written on [`Poller`] and its [`Registry`].
@@ -61,6 +61,8 @@ pub mod time;
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
+#[cfg(unix)]
+pub mod fs;
 pub mod net;
 pub mod op;
 pub mod os;
@@ -72,15 +74,16 @@ mod sys;
 
 pub use backend::choose::{Choice, Chosen};
 pub use backend::probe;
+pub use completion::aligned_buf::AlignedBuf;
 pub use completion::buf::{IoBuf, IoBufMut};
 pub use completion::buffer_group::Lease;
 pub use completion::operation::Operation;
 pub use driver::{
-    Async, BufferGroup, Builder, Cancelling, Driver, Emulation, Entered, Handle, Outcome, Prepared,
-    ReadyEvent, ReadyFuture, RegisteredBuffers, Registration, SourceReport, Submission, Turn,
-    Waiting,
+    Async, BufferGroup, Builder, Cancelling, Chain, Chained, Driver, Emulation, Entered, Handle,
+    Outcome, Prepared, ReadyEvent, ReadyFuture, RegisteredBuffers, Registration, SourceReport,
+    Submission, Turn, Waiting,
 };
-pub use error::is_shutdown;
+pub use error::{is_cancelled, is_chain_broken, is_shutdown};
 pub use event::{Event, Events};
 pub use interest::Interest;
 pub use kind::{Kind, Unavailable};

@@ -14,6 +14,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("clippy", &[]),
     ("doc", &[]),
     ("conformance", &[]),
+    ("kinds", &[]),
     ("loom", &[]),
     ("features", &[]),
     ("deny", &[]),

@@ -7,6 +7,7 @@ pub mod deny;
 pub mod doc;
 pub mod features;
 pub mod fmt;
+pub mod kinds;
 pub mod loom;
 pub mod msrv;
 pub mod repeat;

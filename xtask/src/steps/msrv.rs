@@ -9,7 +9,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{LIBRARY, left_out, no_arguments};
+use super::conformance::KINDS;
+use super::{LIBRARY, kinds, left_out, no_arguments};
 use crate::debian::{self, Debian, SUITE};
 use crate::process::{Failure, Program, Result};
 use crate::workspace;
@@ -23,7 +24,6 @@ const VARIABLES: &[&str] = &[
     "CARGO_TARGET_DIR=/products",
     "CARGO_TERM_COLOR=never",
     "CARGO_INCREMENTAL=0",
-    "MAINSPRING_REQUIRE=epoll,poll,sim",
 ];
 
 pub fn run(args: &[String]) -> Result<()> {
@@ -33,7 +33,8 @@ pub fn run(args: &[String]) -> Result<()> {
     }
     let debian = Debian::open(&workspace::cache()?)?;
     let dependencies = dependencies(&debian)?;
-    let old = Old { debian, dependencies, products: workspace::target().join("msrv") };
+    let require = format!("MAINSPRING_REQUIRE={}", kinds::here("msrv", KINDS)?.join(","));
+    let old = Old { debian, dependencies, products: workspace::target().join("msrv"), require };
     fs::create_dir_all(&old.products)?;
     old.check_version()?;
     old.run(&["cargo", "check", "--workspace", "--all-targets", "--locked", "--offline"])?;
@@ -60,6 +61,7 @@ struct Old {
     debian: Debian,
     dependencies: PathBuf,
     products: PathBuf,
+    require: String,
 }
 
 impl Old {
@@ -71,7 +73,8 @@ impl Old {
             (self.products.as_path(), "/products"),
         ];
         println!("$ (Debian {SUITE}) {}", command.join(" "));
-        self.debian.program(&mounts, VARIABLES, command)
+        let variables = [VARIABLES, &[self.require.as_str()]].concat();
+        self.debian.program(&mounts, &variables, command)
     }
 
     fn run(&self, command: &[&str]) -> Result<()> {

@@ -7,36 +7,45 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::LIBRARY;
+use super::conformance::KINDS;
+use super::{LIBRARY, kinds};
 use crate::process::{Ended, Failure, Program, Result, tests_run};
 use crate::workspace;
 
 const COUNT_DEFAULT: usize = 200;
 /// One run of one binary takes seconds; a minute or two means that it hangs.
 const RUN_LIMIT: Duration = Duration::from_secs(120);
-/// The same Kinds as in `conformance`.
-const REQUIRE: (&str, &str) = ("MAINSPRING_REQUIRE", "epoll,poll,sim");
 
 /// Integration tests that count what is the same in every run, or start other programs: repeated
 /// only when a filter asks for them.
 const STEADY: [&str; 2] = ["tests/cost/", "tests/examples/"];
 
-/// A test binary and what to run of it.
+/// A test binary, and the file that it is made from.
 #[derive(Debug, PartialEq, Eq)]
-struct Binary {
-    path: PathBuf,
-    unit_tests: bool,
-    steady: bool,
+pub struct Binary {
+    pub source: String,
+    pub path: PathBuf,
+}
+
+impl Binary {
+    fn has_unit_tests(&self) -> bool {
+        self.source.starts_with("unittests")
+    }
+
+    fn is_steady(&self) -> bool {
+        STEADY.iter().any(|folder| self.source.starts_with(folder))
+    }
 }
 
 pub fn run(args: &[String]) -> Result<()> {
     let (count, filter) = parse(args)?;
+    let kinds = kinds::here("repeat", KINDS)?.join(",");
     let binaries = build()?;
     let mut selected = Vec::new();
-    for binary in binaries.iter().filter(|binary| filter.is_some() || !binary.steady) {
-        let filter = filter.or(binary.unit_tests.then_some("concurrent"));
+    for binary in binaries.iter().filter(|binary| filter.is_some() || !binary.is_steady()) {
+        let filter = filter.or(binary.has_unit_tests().then_some("concurrent"));
         // The listing says `name: test`; a binary without such a line has nothing for us.
-        let list = program(binary, filter).args(["--list"]).output()?;
+        let list = program(binary, filter, &kinds).args(["--list"]).output()?;
         let tests = list.lines().filter(|line| line.ends_with(": test")).count();
         if tests > 0 {
             println!("repeat: {tests} tests of {}", binary.path.display());
@@ -50,7 +59,7 @@ pub fn run(args: &[String]) -> Result<()> {
     let mut total = 0;
     for number in 1..=count {
         for &(binary, filter) in &selected {
-            let ended = program(binary, filter).limit(RUN_LIMIT).capture()?;
+            let ended = program(binary, filter, &kinds).limit(RUN_LIMIT).capture()?;
             total += tests_run(&ended.text);
             if !ended.succeeded() {
                 failures.push(number);
@@ -93,7 +102,7 @@ fn parse(args: &[String]) -> Result<(usize, Option<&str>)> {
     Ok((count, filter))
 }
 
-fn build() -> Result<Vec<Binary>> {
+pub fn build() -> Result<Vec<Binary>> {
     let text = Program::cargo()
         .args(["test", "--locked", "--package", LIBRARY, "--features", "sim"])
         .args(["--lib", "--tests", "--no-run"])
@@ -109,18 +118,17 @@ fn binaries(text: &str) -> Vec<Binary> {
         .filter_map(|line| {
             let (source, path) = line.rsplit_once(" (")?;
             let path = PathBuf::from(path.strip_suffix(')')?);
-            let steady = STEADY.iter().any(|folder| source.starts_with(folder));
-            Some(Binary { path, unit_tests: source.starts_with("unittests"), steady })
+            Some(Binary { source: source.to_string(), path })
         })
         .collect()
 }
 
-fn program(binary: &Binary, filter: Option<&str>) -> Program {
+fn program(binary: &Binary, filter: Option<&str>, kinds: &str) -> Program {
     let root = workspace::root();
     // Cargo starts tests in the folder of their package; so do we.
     Program::new(root.join(&binary.path))
         .args(filter)
-        .env(REQUIRE.0, REQUIRE.1)
+        .env("MAINSPRING_REQUIRE", kinds)
         .dir(root.join("crates").join(LIBRARY))
 }
 
@@ -133,12 +141,16 @@ mod tests {
         let text = "   Compiling a v0.1.0\n  Executable unittests src/lib.rs (t/deps/a-1)\n  \
                     Executable tests/net/main.rs (t/deps/net-2)\n  \
                     Executable tests/cost/main.rs (t/deps/cost-3)\n";
+        let binary = |source: &str, path: &str| Binary { source: source.into(), path: path.into() };
         let expected = [
-            Binary { path: "t/deps/a-1".into(), unit_tests: true, steady: false },
-            Binary { path: "t/deps/net-2".into(), unit_tests: false, steady: false },
-            Binary { path: "t/deps/cost-3".into(), unit_tests: false, steady: true },
+            binary("unittests src/lib.rs", "t/deps/a-1"),
+            binary("tests/net/main.rs", "t/deps/net-2"),
+            binary("tests/cost/main.rs", "t/deps/cost-3"),
         ];
-        assert_eq!(binaries(text), expected);
+        let found = binaries(text);
+        assert_eq!(found, expected);
+        assert!(found[0].has_unit_tests() && !found[1].has_unit_tests());
+        assert!(found[2].is_steady() && !found[1].is_steady());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::body::Body;
 use super::drain::{Drain, Member, Stage};
 use super::flight::Flight;
 use super::request::{Files, Question};
+use super::shelf::Shelf;
 use super::socket::Socket;
 use super::statistics::Statistics;
 use super::watch::{Late, Patience, Watch};
@@ -41,6 +42,8 @@ pub struct Site {
     pub patience: Patience,
     /// The counts.
     pub statistics: Rc<Statistics>,
+    /// The buffers that files are read into.
+    pub shelf: Rc<Shelf>,
     /// How far the end has come.
     pub drain: Rc<Drain>,
 }
@@ -78,7 +81,7 @@ impl Service<Request<Incoming>> for Requests {
                 }
                 Err(answer) => *answer,
             };
-            let mut response = answer.map(|content| Body::new(content, flight));
+            let mut response = answer.map(|content| Body::new(content, flight, &site.shelf));
             if site.drain.stage() != Stage::Serving {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

@@ -82,6 +82,7 @@ pub async fn run_core(plan: &Plan, listener: std::net::TcpListener, core: usize)
         files: plan.files.clone(),
         patience: plan.patience,
         statistics: Rc::new(Statistics::default()),
+        shelf: Rc::default(),
         drain: Drain::new(),
     });
     let served = serve(plan, &site, listener, core).await;

@@ -18,6 +18,7 @@ mod listing;
 mod path;
 mod range;
 mod request;
+mod shelf;
 mod socket;
 mod statistics;
 mod watch;

@@ -5,7 +5,7 @@
 //! file, so that a small file costs a single hop to another thread and back.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -232,14 +232,14 @@ fn shorten(head: bool, mut answer: Answer) -> Answer {
 }
 
 /// The first piece of a part, and the file for what follows.
-fn content(mut file: File, first: u64, length: u64) -> Result<Content, Errno> {
+fn content(file: File, offset: u64, length: u64) -> Result<Content, Errno> {
     let system = |error: io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
-    if first > 0 {
-        file.seek(SeekFrom::Start(first)).map_err(system)?;
-    }
-    let piece = read_piece(&mut file, length).map_err(system)?;
-    let rest = length - piece.len() as u64;
-    Ok(if rest == 0 { Content::Whole(piece) } else { Content::Stream(piece, file, rest) })
+    let first = read_piece(&file, offset, length).map_err(system)?;
+    let sent = first.len() as u64;
+    Ok(match length - sent {
+        0 => Content::Whole(first),
+        rest => Content::Stream { first, file, offset: offset + sent, rest },
+    })
 }
 
 /// What a client recognises the file by.

@@ -243,17 +243,21 @@ pub(crate) trait Completer: Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Hands over several operations, of which each begins when the one before has succeeded; when
-    /// one fails, those behind it end as cancelled. All of them are begun, or none.
+    /// Hands over several operations as a chain: each begins when the one before has succeeded, and
+    /// the first that fails, or moves less than it was to, ends those behind it as cancelled. All of
+    /// them reach the kernel with one call, or none does.
+    ///
+    /// A cancel that meets one of them before the kernel has seen it ends those behind it, too: its
+    /// own answer is [`Cancel::Withdrawn`], and theirs are completions.
     ///
     /// # Errors
     ///
-    /// Those of [`submit`](Self::submit); `InvalidInput` for a chain that is too long.
+    /// With none of them begun: those of [`submit`](Self::submit), `Unsupported` also when this
+    /// kernel has no chains, and `InvalidInput` for one that is too long.
     ///
     /// # Safety
     ///
     /// That of [`submit`](Self::submit), for each.
-    #[allow(dead_code, reason = "called by who chains operations")]
     unsafe fn submit_chain(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
         let _ = chain;
         Err(io::ErrorKind::Unsupported.into())

@@ -66,6 +66,36 @@ pub(crate) enum Backend {
     Sim(sim::SimSelector),
 }
 
+/// The operations of one chain at most (clause C13): as many as fit into the smallest queue that a
+/// ring is set up with.
+pub(crate) const BATCH_MAX: usize = 8;
+
+/// Operations that lie in their slots and are to be handed over together.
+pub struct Batch<'a> {
+    operations: &'a OperationSet,
+    list: [(Token, RawOperation); BATCH_MAX],
+    len: usize,
+}
+
+impl<'a> Batch<'a> {
+    /// None yet; their slots are in `operations`, to which the completions of the backend are
+    /// dispatched.
+    pub(crate) fn new(operations: &'a OperationSet) -> Batch<'a> {
+        Batch { operations, list: [(Token(0), RawOperation::Nop); BATCH_MAX], len: 0 }
+    }
+
+    /// Puts one more at the end; with the error it comes back.
+    pub(crate) fn add<O: Operation>(&mut self, operation: O) -> Result<Token, (io::Error, O)> {
+        if self.len == BATCH_MAX {
+            return Err((io::ErrorKind::Unsupported.into(), operation));
+        }
+        let (token, raw) = self.operations.insert(operation)?;
+        self.list[self.len] = (token, raw);
+        self.len += 1;
+        Ok(token)
+    }
+}
+
 /// The half that is shared, of whichever backend.
 #[allow(clippy::large_enum_variant, reason = "one a driver, and the mechanism in use is the large")]
 pub(crate) enum SharedBackend {
@@ -348,6 +378,14 @@ impl SharedBackend {
             Ok(()) => Ok(token),
             Err(error) => Err((error, operations.withdraw(token))),
         }
+    }
+
+    /// Hands a chain of operations to the kernel; see [`contract::Completer::submit_chain`]. With
+    /// the error, they are to be withdrawn.
+    pub(crate) fn begin_chain(&self, batch: Batch<'_>) -> io::Result<()> {
+        let batch = &batch.list[..batch.len];
+        // SAFETY: each lies in a slot of the set, as in `begin`; the batch is given away with this.
+        each!(self, registrar => unsafe { registrar.submit_chain(batch) })
     }
 
     /// Hands an operation to the kernel; see [`contract::Completer::submit`].

@@ -118,22 +118,47 @@ impl IoBuf for Arc<Vec<u8>> {
 #[derive(Debug)]
 pub(crate) struct Filling<B> {
     buffer: B,
+    /// Bytes at the beginning that are filled already, and stay.
+    done: usize,
     /// The length of the memory when it was last lent. A buffer may lend other memory each time it
     /// is asked, so it is not asked again once something was written.
     room: usize,
 }
 
+impl Filling<Vec<u8>> {
+    /// Goes on with a vector that earlier operations have filled so far, and leaves that as it is.
+    /// A vector lends the same memory each time; other buffers may not.
+    pub(crate) fn go_on(buffer: Vec<u8>) -> Filling<Vec<u8>> {
+        let done = buffer.len();
+        Filling { buffer, done, room: 0 }
+    }
+}
+
 impl<B: IoBufMut> Filling<B> {
     pub(crate) fn new(buffer: B) -> Filling<B> {
-        Filling { buffer, room: 0 }
+        Filling { buffer, done: 0, room: 0 }
+    }
+
+    /// A buffer that holds these bytes, as far as it has room for them.
+    pub(crate) fn with(buffer: B, bytes: &[u8]) -> B {
+        let mut filling = Filling::new(buffer);
+        let places = filling.memory().iter_mut().zip(bytes);
+        let count = places.map(|(place, byte)| place.write(*byte)).count();
+        filling.into_filled(&Ok(count as u64))
+    }
+
+    /// The length of the memory that was lent last.
+    pub(crate) fn room(&self) -> usize {
+        self.room
     }
 
     /// The memory, for a call that fills it and says how far.
     pub(crate) fn memory(&mut self) -> &mut [MaybeUninit<u8>] {
         self.room = 0;
         let memory = self.buffer.memory();
-        self.room = memory.len();
-        memory
+        let done = self.done.min(memory.len());
+        self.room = memory.len() - done;
+        &mut memory[done..]
     }
 
     /// The memory as the kernel is to see it.
@@ -145,10 +170,11 @@ impl<B: IoBufMut> Filling<B> {
     /// The buffer, filled as far as the call that was given the memory said; after an error, not
     /// at all. Only the end of an operation calls this, with the kernel's own answer.
     pub(crate) fn into_filled(mut self, result: &io::Result<u64>) -> B {
-        let filled = result.as_ref().map_or(0, |&count| count.min(self.room as u64) as usize);
+        let count = result.as_ref().map_or(0, |&count| count.min(self.room as u64) as usize);
         // SAFETY: the call that was lent the memory last said that it has written so many bytes of
-        // it, from the beginning, and nobody asked the buffer for memory since.
-        unsafe { self.buffer.set_filled(filled) };
+        // it, from the beginning or, in a vector, from where the earlier calls ended; and nobody
+        // asked the buffer for memory since.
+        unsafe { self.buffer.set_filled(self.done + count) };
         self.buffer
     }
 

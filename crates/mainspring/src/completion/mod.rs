@@ -8,6 +8,8 @@
 //! Pure state: nothing here makes a system call.
 
 #[allow(unsafe_code)]
+pub(crate) mod aligned_buf;
+#[allow(unsafe_code)]
 pub(crate) mod buf;
 #[allow(unsafe_code)]
 pub(crate) mod buffer_group;

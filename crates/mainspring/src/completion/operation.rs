@@ -23,8 +23,12 @@ impl RawMemory {
     }
 }
 
+/// The offset that means the file's own position.
+pub(crate) const OWN_POSITION: u64 = u64::MAX;
+
 /// An operation as the kernel is to see it: numbers and addresses, nothing owned.
 ///
+/// A path ends with a zero byte, which its length counts. The length of an array is in bytes.
 /// Structures of the system's (`msghdr`, `iovec`, `timespec`, `statx`) are named by address as
 /// [`RawMemory`]: the operation that made them knows their type, and so does the backend.
 #[derive(Clone, Copy, Debug)]
@@ -135,6 +139,19 @@ pub trait Operation: Send + 'static {
     /// What the kernel is to do.
     #[doc(hidden)]
     fn raw(&mut self) -> RawOperation;
+
+    /// It is to be one of a chain: what a send then moves is all or, if it cannot, breaks the chain.
+    /// Called before everything else.
+    #[doc(hidden)]
+    fn join_chain(&mut self) {}
+
+    /// Whether a success with this result is less than the operation was to do, so that those
+    /// behind it in a chain are not to be begun.
+    #[doc(hidden)]
+    fn falls_short(&self, result: u64) -> bool {
+        let _ = result;
+        false
+    }
 
     /// A completion that is not the last. Called where the completions are collected, while nobody
     /// else has the operation.

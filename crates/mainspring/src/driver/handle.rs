@@ -234,6 +234,11 @@ impl Handle {
         self.0.caps.edge == Support::Native
     }
 
+    /// Whether the kernel carries operations out: a chain of them then costs no thread.
+    pub(crate) fn has_operations(&self) -> bool {
+        self.completion() == Support::Native
+    }
+
     /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says
     /// so at its next turn, and by then has let go of everything.
     pub(crate) fn flush(&self) {

@@ -8,6 +8,7 @@
 pub(crate) mod budget;
 mod buffer_group;
 mod builder;
+mod chain;
 mod context;
 #[cfg(unix)]
 mod descriptor;
@@ -29,6 +30,7 @@ mod wake;
 
 pub use buffer_group::BufferGroup;
 pub use builder::Builder;
+pub use chain::{Chain, Chained};
 pub use context::Entered;
 pub use emulation::Emulation;
 pub(crate) use emulation::{Attempt, Subject, wrong_subject};

@@ -16,8 +16,11 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
+use crate::backend::Batch;
 use crate::backend::contract::{Cancel, Support};
 use crate::completion::operation_set::Abandoned;
 use crate::error;
@@ -89,7 +92,7 @@ impl<'a, O: Emulation> Prepared<'a, O> {
     }
 
     /// The driver it belongs to, if that is settled.
-    fn settled(&self) -> Option<&Handle> {
+    pub(super) fn settled(&self) -> Option<&Handle> {
         self.registration.map(Registration::handle).or(self.home.as_ref())
     }
 
@@ -98,6 +101,17 @@ impl<'a, O: Emulation> Prepared<'a, O> {
         match self.settled().cloned().map_or_else(Handle::try_current, Ok) {
             Ok(handle) => self.submit_to(handle),
             Err(error) => Submission::failed(error, self.operation),
+        }
+    }
+
+    /// Submits it to a driver, if there is one.
+    pub(super) fn submit_on(self, handle: &io::Result<Handle>) -> Submission<'a, O> {
+        match handle {
+            Ok(handle) => self.submit_to(handle.clone()),
+            Err(error) => {
+                let error = io::Error::new(error.kind(), error.to_string());
+                Submission::failed(error, self.operation)
+            }
         }
     }
 
@@ -191,8 +205,8 @@ enum State<'a, O: Emulation> {
     Trying { operation: O, waits: Option<Wait<'a>>, seen: Option<Seen<'a>> },
     /// This future finishes it at a time.
     Timed { operation: O, timer: Timer },
-    /// A thread of the pool has it.
-    Blocking(blocking::Task<Carried<O>>),
+    /// A thread of the pool has it, or will have.
+    Blocking(OnPool<O>),
     /// It is over, and nobody has asked for the result yet.
     Ended(O, io::Result<u64>),
     /// The result was given.
@@ -268,17 +282,93 @@ impl<'a, O: Emulation> Submission<'a, O> {
     /// Asks for the operation to end early, and awaits its end: the result if it was too late, the
     /// buffer in any case.
     ///
-    /// On a pool of blocking threads an operation that has begun is not stopped.
+    /// On a pool of blocking threads an operation that has begun is not stopped; one that waits for
+    /// a thread never begins.
     pub fn cancel(mut self) -> Cancelling<'a, O> {
+        self.request_cancel();
+        Cancelling(self)
+    }
+
+    /// Asks for the operation to end early.
+    pub(super) fn request_cancel(&mut self) {
         self.cancelled = true;
         self.state = match std::mem::replace(&mut self.state, State::Over) {
-            State::Fresh(operation)
-            | State::Trying { operation, .. }
-            | State::Timed { operation, .. } => State::Ended(operation, Err(error::cancelled())),
+            State::Fresh(mut operation)
+            | State::Trying { mut operation, .. }
+            | State::Timed { mut operation, .. } => {
+                let result = operation.result(Err(error::cancelled()));
+                State::Ended(operation, result)
+            }
             State::Native(token) => self.cancel_native(token),
-            state @ (State::Blocking(_) | State::Ended(..) | State::Over) => state,
+            State::Blocking(on_pool) => {
+                on_pool.give_up();
+                State::Blocking(on_pool)
+            }
+            state @ (State::Ended(..) | State::Over) => state,
         };
-        Cancelling(self)
+    }
+
+    /// The driver it is on.
+    pub(super) fn handle(&self) -> Option<&Handle> {
+        self.home.handle()
+    }
+
+    /// It is to be one of a chain.
+    pub(super) fn join_chain(&mut self) {
+        if let State::Fresh(operation) = &mut self.state {
+            operation.join_chain();
+        }
+    }
+
+    /// Puts the operation into its slot and into a batch that is to be begun.
+    pub(super) fn stage(&mut self, batch: &mut Batch<'_>) -> io::Result<()> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Fresh(operation) => match batch.add(operation) {
+                Ok(token) => {
+                    self.state = State::Native(token);
+                    Ok(())
+                }
+                Err((error, operation)) => {
+                    self.state = State::Fresh(operation);
+                    Err(error)
+                }
+            },
+            state => {
+                self.state = state;
+                Err(io::ErrorKind::Unsupported.into())
+            }
+        }
+    }
+
+    /// Takes the operation out of its slot again, of a batch that was not begun.
+    pub(super) fn unstage(&mut self, handle: &Handle) {
+        if let State::Native(token) = self.state {
+            self.state = State::Fresh(handle.shared().operations.withdraw(token));
+        }
+    }
+
+    /// Takes it back from a driver that was shut down when it was handed over.
+    pub(super) fn take_back_from(&mut self, handle: &Handle) {
+        if let State::Native(token) = self.state {
+            self.state = Self::take_back(handle, token, error::shut_down);
+        }
+    }
+
+    /// Takes the operation of a chain that is broken, with its error if it had one already.
+    pub(super) fn end_fresh(&mut self, error: fn() -> io::Error) -> Option<(O, io::Result<u64>)> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Fresh(operation) => Some((operation, Err(error()))),
+            State::Ended(operation, result) => Some((operation, result)),
+            state => {
+                self.state = state;
+                None
+            }
+        }
+    }
+
+    /// Begins anew with the operation, which has ended without having been begun.
+    pub(super) fn renew(&mut self, operation: O) {
+        self.state = State::Fresh(operation);
     }
 
     fn cancel_native(&self, token: Token) -> State<'a, O> {
@@ -318,7 +408,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
     }
 
     /// Goes on until the operation is over or waits for something.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<(O, io::Result<u64>)> {
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<(O, io::Result<u64>)> {
         loop {
             if let State::Native(token) = self.state {
                 // The state stays until there is another: the task's waker may panic.
@@ -352,10 +442,10 @@ impl<'a, O: Emulation> Submission<'a, O> {
                         return Poll::Pending;
                     }
                 },
-                State::Blocking(mut task) => match Pin::new(&mut task).poll(cx) {
+                State::Blocking(mut on_pool) => match Pin::new(&mut on_pool.task).poll(cx) {
                     Poll::Ready(carried) => return Poll::Ready(carried.into_parts()),
                     Poll::Pending => {
-                        self.state = State::Blocking(task);
+                        self.state = State::Blocking(on_pool);
                         return Poll::Pending;
                     }
                 },
@@ -494,7 +584,10 @@ impl<O: Emulation> Drop for Submission<'_, O> {
             }
             State::Ended(operation, result) => operation.discard(result),
             // A thread that has begun goes on; `Carried` discards what it brings.
-            State::Blocking(task) => task.detach(),
+            State::Blocking(on_pool) => {
+                on_pool.give_up();
+                on_pool.task.detach();
+            }
             State::Fresh(_) | State::Trying { .. } | State::Timed { .. } | State::Over => {}
         }
     }
@@ -535,14 +628,33 @@ impl<O: Emulation> Future for Cancelling<'_, O> {
     }
 }
 
+/// An operation that the pool carries out.
+struct OnPool<O: Emulation> {
+    task: blocking::Task<Carried<O>>,
+    given_up: Arc<AtomicBool>,
+}
+
+impl<O: Emulation> OnPool<O> {
+    /// Nobody wants it any more: if no thread has begun with it, none will.
+    fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
+    }
+}
+
 /// An operation on its way through the pool.
 struct Carried<O: Emulation>(Option<(O, io::Result<u64>)>);
 
-fn carry<O: Emulation>(mut operation: O) -> blocking::Task<Carried<O>> {
-    blocking::unblock(move || {
-        let result = operation.block();
+fn carry<O: Emulation>(mut operation: O) -> OnPool<O> {
+    let given_up = Arc::new(AtomicBool::new(false));
+    let asks = Arc::clone(&given_up);
+    let task = blocking::unblock(move || {
+        let result = match asks.load(Ordering::Acquire) {
+            true => Err(error::cancelled()),
+            false => operation.block(),
+        };
         Carried(Some((operation, result)))
-    })
+    });
+    OnPool { task, given_up }
 }
 
 impl<O: Emulation> Carried<O> {

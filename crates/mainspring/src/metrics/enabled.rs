@@ -108,13 +108,13 @@ impl Counters {
     /// The operation had ended by then.
     #[allow(dead_code, reason = "counted where the kernel has operations")]
     pub(crate) fn cancel_found_nothing(&self) {
-        add_alone(&self.cancels_late, 1);
+        self.cancels_late.fetch_add(1, Relaxed);
     }
 
     /// The operation could not be stopped any more.
     #[allow(dead_code, reason = "counted where the kernel has operations")]
     pub(crate) fn cancel_found_it_at_work(&self) {
-        add_alone(&self.cancels_at_work, 1);
+        self.cancels_at_work.fetch_add(1, Relaxed);
     }
 
     /// A backend itself dropped an event that outlived its registration.

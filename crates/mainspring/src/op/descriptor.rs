@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use crate::completion::buf::{Filling, IoBuf, IoBufMut};
-use crate::completion::operation::{Operation, RawMemory, RawOperation};
+use crate::completion::operation::{OWN_POSITION, Operation, RawMemory, RawOperation};
 use crate::driver::{Async, Attempt, Emulation, Prepared, Subject, wrong_subject};
 use crate::interest::Interest;
 use crate::source::RawSource;
@@ -12,9 +12,6 @@ use crate::sys::descriptor as sys;
 use crate::sys::raw_source;
 
 use super::source::{Source, Target};
-
-/// The offset that says "the descriptor's own position", which pipes and terminals have alone.
-const OWN_POSITION: u64 = u64::MAX;
 
 impl<T: AsFd> Source for Async<T> {
     fn target(&self) -> Target<'_> {
@@ -124,6 +121,10 @@ impl<B: IoBuf> Operation for Write<B> {
     fn raw(&mut self) -> RawOperation {
         let memory = RawMemory::to_read(self.buffer.filled());
         RawOperation::Write { source: self.source, memory, offset: OWN_POSITION }
+    }
+
+    fn falls_short(&self, result: u64) -> bool {
+        result < self.buffer.filled().len() as u64
     }
 
     fn finish(self, result: io::Result<u64>) -> (io::Result<usize>, B) {

@@ -11,6 +11,7 @@ use crate::interest::Interest;
 use crate::source::RawSource;
 use crate::sys::header::{RecvHeader, SendHeader};
 use crate::sys::message::Message;
+use crate::sys::socket::WHOLE;
 
 use super::recv_from::receive_or_end;
 use super::source::{Endpoint, memory};
@@ -139,6 +140,8 @@ pub struct SendMessage<B> {
     /// Open until the message was sent.
     descriptors: Vec<OwnedFd>,
     header: SendHeader,
+    /// It is one of a chain.
+    whole: bool,
 }
 
 /// Sends bytes from a buffer and, with the first of them, descriptors, of which the receiver gets
@@ -168,7 +171,9 @@ pub fn send_message<S: Carrier, B: IoBuf>(
         Err(error) => (SendHeader::new(None), Some(error)),
     };
     let source = target.source();
-    target.prepare(SendMessage { source, buffer, descriptors, header }).unless(refused)
+    target
+        .prepare(SendMessage { source, buffer, descriptors, header, whole: false })
+        .unless(refused)
 }
 
 impl<B: IoBuf> Operation for SendMessage<B> {
@@ -178,7 +183,16 @@ impl<B: IoBuf> Operation for SendMessage<B> {
     fn raw(&mut self) -> RawOperation {
         let bytes = self.buffer.filled();
         let header = memory(self.header.raw(bytes.as_ptr(), bytes.len()));
-        RawOperation::SendMessage { source: self.source, header, flags: 0 }
+        let flags = if self.whole { WHOLE } else { 0 };
+        RawOperation::SendMessage { source: self.source, header, flags }
+    }
+
+    fn join_chain(&mut self) {
+        self.whole = true;
+    }
+
+    fn falls_short(&self, result: u64) -> bool {
+        result < self.buffer.filled().len() as u64
     }
 
     fn finish(self, result: io::Result<u64>) -> Self::Output {

@@ -7,9 +7,12 @@
 
 mod accept;
 pub(crate) mod accept_multi;
+mod chain;
 pub(crate) mod connect;
 #[cfg(unix)]
 mod descriptor;
+#[cfg(unix)]
+pub(crate) mod file;
 #[cfg(unix)]
 mod message;
 mod nop;
@@ -30,9 +33,15 @@ mod wait_child;
 
 pub(crate) use accept::Taken;
 pub use accept::{Accept, Listener, accept};
+pub use chain::chain;
 pub use connect::{Connect, Unconnected, connect};
 #[cfg(unix)]
 pub use descriptor::{Read, Write};
+#[cfg(unix)]
+pub use file::{
+    Close, Fsync, MakeDirectory, OpenAt, ReadAt, ReadVectoredAt, Rename, Stat, Unlink, WriteAt,
+    WriteVectoredAt, close, make_directory, remove_directory, rename, stat, symlink_stat, unlink,
+};
 #[cfg(unix)]
 pub(crate) use message::Received;
 #[cfg(unix)]

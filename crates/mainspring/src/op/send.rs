@@ -5,9 +5,11 @@ use std::io;
 use crate::completion::buf::IoBuf;
 use crate::completion::operation::{Operation, RawMemory, RawOperation};
 use crate::driver::{Attempt, Emulation, Prepared, Subject, wrong_subject};
+use crate::error::would_block;
 use crate::interest::Interest;
 use crate::source::RawSource;
 use crate::sys::message;
+use crate::sys::socket::WHOLE;
 
 use super::source::Endpoint;
 
@@ -16,6 +18,10 @@ use super::source::Endpoint;
 pub struct Send<B> {
     source: RawSource,
     buffer: B,
+    /// It is one of a chain, and goes on until all was sent.
+    whole: bool,
+    /// What attempts have sent so far.
+    sent: usize,
 }
 
 /// Sends from a buffer, and gives it back with the number of bytes that were sent: on a stream what
@@ -43,7 +49,7 @@ pub struct Send<B> {
 /// A dropped future may have sent; [`Submission::cancel`](crate::Submission::cancel) tells.
 pub fn send<S: Endpoint + ?Sized, B: IoBuf>(to: &S, buffer: B) -> Prepared<'_, Send<B>> {
     let target = to.target();
-    target.prepare(Send { source: target.source(), buffer })
+    target.prepare(Send { source: target.source(), buffer, whole: false, sent: 0 })
 }
 
 impl<B: IoBuf> Operation for Send<B> {
@@ -52,7 +58,24 @@ impl<B: IoBuf> Operation for Send<B> {
 
     fn raw(&mut self) -> RawOperation {
         let memory = RawMemory::to_read(self.buffer.filled());
-        RawOperation::Send { source: self.source, memory, flags: 0 }
+        let flags = if self.whole { WHOLE } else { 0 };
+        RawOperation::Send { source: self.source, memory, flags }
+    }
+
+    fn join_chain(&mut self) {
+        self.whole = true;
+    }
+
+    fn falls_short(&self, result: u64) -> bool {
+        result < self.buffer.filled().len() as u64
+    }
+
+    fn result(&mut self, last: io::Result<u64>) -> io::Result<u64> {
+        match last {
+            // What was sent cannot be taken back, whatever came then.
+            Err(_) if self.sent != 0 => Ok(self.sent as u64),
+            last => last,
+        }
     }
 
     fn finish(self, result: io::Result<u64>) -> (io::Result<usize>, B) {
@@ -66,11 +89,26 @@ impl<B: IoBuf> Operation for Send<B> {
 
 impl<B: IoBuf> Emulation for Send<B> {
     fn attempt(&mut self, subject: Subject<'_>) -> Attempt {
-        let sent = match subject {
-            Subject::Socket(socket) => socket.send(self.buffer.filled()),
-            Subject::Datagrams { socket, .. } => message::send(socket, self.buffer.filled()),
-            _ => wrong_subject(),
-        };
-        Attempt::of_bytes(sent, Interest::WRITABLE)
+        let bytes = self.buffer.filled();
+        loop {
+            let sent = match subject {
+                Subject::Socket(socket) => socket.send(&bytes[self.sent..]),
+                Subject::Datagrams { socket, .. } => message::send(socket, bytes),
+                _ => wrong_subject(),
+            };
+            match sent {
+                Ok(count) => {
+                    self.sent = (self.sent + count).min(bytes.len());
+                    let goes_on = self.whole && count != 0 && self.sent < bytes.len();
+                    if !goes_on {
+                        return Attempt::Completed(Ok(self.sent as u64));
+                    }
+                }
+                Err(error) if !would_block(&error) && self.sent != 0 => {
+                    return Attempt::Completed(Ok(self.sent as u64));
+                }
+                blocked => return Attempt::of_bytes(blocked, Interest::WRITABLE),
+            }
+        }
     }
 }

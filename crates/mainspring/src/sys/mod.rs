@@ -9,9 +9,9 @@ mod unix;
 mod windows;
 
 #[cfg(unix)]
-pub use unix::AsSource;
-#[cfg(unix)]
 pub(crate) use unix::*;
+#[cfg(unix)]
+pub use unix::{Alignment, AsSource, FileType, Metadata};
 #[cfg(windows)]
 pub use windows::AsSource;
 #[cfg(windows)]

@@ -1,19 +1,33 @@
 //! `echo` repeats what it hears, for as long as it hears something.
 
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::thread;
+
+use mainspring::Kind;
 
 use crate::{connect, listening};
 
+/// On each kind that is here, by readiness and by operations.
 #[test]
 fn what_goes_in_comes_back_to_the_last_byte() {
-    let (_echo, address) = listening("echo", &["127.0.0.1:0", "--backend", "epoll"]);
+    let machine = mainspring::probe().into_iter().filter(|(kind, _)| *kind != Kind::Sim);
+    for (kind, _) in machine.filter(|(_, available)| available.is_ok()) {
+        for option in [None, Some("--completion")] {
+            let mut arguments = vec!["127.0.0.1:0", "--backend", kind.name()];
+            arguments.extend(option);
+            let (_echo, address) = listening("echo", &arguments);
+            converse(address, &format!("{kind} {option:?}"));
+        }
+    }
+}
+
+fn converse(address: SocketAddr, with: &str) {
     let mut stream = connect(address);
     stream.write_all(b"one").expect("a write");
     let mut answer = [0; 3];
     stream.read_exact(&mut answer).expect("an answer");
-    assert_eq!(&answer, b"one");
+    assert_eq!(&answer, b"one", "{with}");
 
     // More than all buffers on the way hold: the echo has to wait for its reader.
     let message: Vec<u8> = (0..8 * 1024 * 1024_u32).map(|n| (n % 251) as u8).collect();
@@ -26,7 +40,7 @@ fn what_goes_in_comes_back_to_the_last_byte() {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an answer");
     writing.join().expect("the writer");
-    assert!(answer == message, "{} of {} bytes", answer.len(), message.len());
+    assert!(answer == message, "{with}: {} of {} bytes", answer.len(), message.len());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::task::Poll;
 use futures::future::{join, join_all, poll_fn};
 use futures::{Stream, StreamExt};
 use mainspring::net::{RecvMulti, TcpListener, TcpStream, UnixStream};
-use mainspring::{BufferGroup, Driver, Handle, is_shutdown, op};
+use mainspring::{BufferGroup, Driver, Handle, Lease, is_shutdown, op};
 
 use crate::support::{block_on, on_each_kernel, on_each_kernel_with, pair, pattern};
 
@@ -163,6 +163,36 @@ fn c13_without_a_buffer_a_stream_waits_and_loses_nothing() {
         assert_eq!(got, b"ijkl");
         drop((first, second));
         assert_eq!(group.in_use(), 0);
+    });
+}
+
+/// Every lease is dropped on another thread, some time later, while the others wait for it.
+#[test]
+fn c13_leases_that_come_back_from_another_thread_wake_who_waits() {
+    const CONNECTIONS: usize = 4;
+    on_each_kernel(|handle| async move {
+        let group = &handle.buffer_group(2, 512).unwrap();
+        let (leases, dropped) = std::sync::mpsc::sync_channel::<Lease>(1);
+        std::thread::spawn(move || dropped.into_iter().for_each(drop));
+        let leases = &leases;
+        let exchanges = (0..CONNECTIONS).map(|seed| async move {
+            let (a, b) = pair().await;
+            let bytes = pattern(1 << 16, seed as u64);
+            let receives = async {
+                let mut got = Vec::new();
+                let mut incoming = b.recv_multi(group);
+                while let Some(lease) = incoming.next().await {
+                    let lease = lease.expect("data");
+                    got.extend_from_slice(&lease);
+                    leases.send(lease).expect("the other thread takes them");
+                }
+                got
+            };
+            let ((), got) = join(send_all(&a, &bytes), receives).await;
+            assert!(got == bytes, "connection {seed}");
+        });
+        join_all(exchanges).await;
+        until(|| group.in_use() == 0).await;
     });
 }
 

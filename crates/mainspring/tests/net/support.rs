@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use mainspring::net::{TcpListener, TcpStream};
-use mainspring::{Driver, Handle, Kind};
+use mainspring::{Builder, Driver, Handle, Kind};
 
 /// Longer than any test takes on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -63,46 +63,33 @@ pub fn settle(driver: &mut Driver) {
     while driver.turn(Some(Duration::from_millis(50))).expect("the queue works").events() != 0 {}
 }
 
-/// Runs `test` with a driver turned by hand: on the machine's kernel and, with the feature `sim`,
-/// on the simulated one under many seeds.
+/// Runs `test` with a driver turned by hand: on the machine's kernel, with a driver for any thread
+/// and with a pinned one, and, with the feature `sim`, on the simulated one under many seeds.
 pub fn on_each_kernel<F: Future<Output = ()>>(test: impl Fn(Handle) -> F) {
-    let mut real = driver();
-    let handle = real.handle();
-    block_on(&mut real, test(handle));
-    on_simulated_kernels(&test);
-}
-
-#[cfg(feature = "sim")]
-fn on_simulated_kernels<F: Future<Output = ()>>(test: &impl Fn(Handle) -> F) {
-    for seed in 0..20 {
-        let simulation = mainspring::Simulation::new(seed);
-        let mut driver =
-            mainspring::Builder::new().simulation(&simulation).build().expect("a driver");
+    on_each_kernel_with(|mut driver| {
         let handle = driver.handle();
         block_on(&mut driver, test(handle));
-    }
+    });
 }
 
 /// Runs `test` with a driver of its own on each of those kernels.
 pub fn on_each_kernel_with(test: impl Fn(Driver)) {
     test(driver());
-    with_simulated_kernels(&test);
+    test(Builder::new().pinned().build().expect("a driver"));
+    on_simulated_kernels(&test);
 }
 
 #[cfg(feature = "sim")]
-fn with_simulated_kernels(test: &impl Fn(Driver)) {
+fn on_simulated_kernels(test: &impl Fn(Driver)) {
     for seed in 0..20 {
         let simulation = mainspring::Simulation::new(seed);
-        let builder = mainspring::Builder::new().simulation(&simulation);
+        let builder = Builder::new().simulation(&simulation);
         test(builder.build().expect("a driver"));
     }
 }
 
 #[cfg(not(feature = "sim"))]
-fn with_simulated_kernels(_test: &impl Fn(Driver)) {}
-
-#[cfg(not(feature = "sim"))]
-fn on_simulated_kernels<F: Future<Output = ()>>(_test: &impl Fn(Handle) -> F) {}
+fn on_simulated_kernels(_test: &impl Fn(Driver)) {}
 
 /// Polls `future` once, with a waker that does nothing.
 pub fn poll_once<F: Future>(future: F) -> Poll<F::Output> {

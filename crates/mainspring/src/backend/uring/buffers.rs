@@ -4,7 +4,8 @@
 //! tail that says how far. An operation that names the group takes the next when data has come, and
 //! its completion bears the buffer's number. So a connection that waits has no buffer. With a bundle
 //! it takes several at once, in the order of the array, and the completion bears the first number
-//! and the bytes of all.
+//! and the bytes of all. Numbers are lent in the order in which they stand in the array, and the
+//! pool keeps that order: so the operation, which knows its group, needs to be told no more.
 //!
 //! ```text
 //!          ┌─────────┬─────────┬─────────┬─────────┐
@@ -23,15 +24,12 @@
 //! io_uring_prep_recv(3) for bundles.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::completion::buffer_group::Buffers;
-use crate::event::Completion;
 use crate::sync::Arc;
-use crate::token::Token;
 
 use super::ring::Ring;
 
@@ -111,8 +109,6 @@ struct Group {
     number: u16,
     buffers: Arc<Buffers>,
     array: Array,
-    /// What is in the array, in the order in which the kernel takes it.
-    lent: VecDeque<u16>,
 }
 
 /// A change that some thread asked for and the turning one makes.
@@ -121,11 +117,10 @@ pub(super) enum Change {
     Remove(u16),
 }
 
-/// All groups of a ring, and which operation receives from which.
+/// All groups of a ring.
 #[derive(Default)]
 pub(super) struct Groups {
     groups: Vec<Group>,
-    receiving: HashMap<Token, u16>,
 }
 
 impl Groups {
@@ -146,8 +141,7 @@ impl Groups {
         // SAFETY: the array has that many places, and is unregistered before it is dropped, or
         // forgotten; what is put into it are buffers of a group that is kept as long.
         if unsafe { ring.add_buffers(array.address(), count as u16, number) }.is_ok() {
-            let lent = VecDeque::with_capacity(count as usize);
-            self.groups.push(Group { number, buffers, array, lent });
+            self.groups.push(Group { number, buffers, array });
         }
     }
 
@@ -162,64 +156,15 @@ impl Groups {
 
     /// Lends the free buffers of every group.
     pub(super) fn lend(&mut self) {
-        for Group { buffers, array, lent, .. } in &mut self.groups {
+        for Group { buffers, array, .. } in &mut self.groups {
             let mut any = false;
             while let Some(number) = buffers.pool().lend() {
                 let length = buffers.bytes() as u32;
                 array.put(buffers.address(number) as u64, length, number);
-                lent.push_back(number);
                 any = true;
             }
             if any {
                 array.publish();
-            }
-        }
-    }
-
-    /// An operation that receives into a group goes to the kernel.
-    pub(super) fn begin(&mut self, token: Token, group: u16) {
-        self.receiving.insert(token, group);
-    }
-
-    /// It has ended.
-    pub(super) fn end(&mut self, token: Token) {
-        if !self.receiving.is_empty() {
-            self.receiving.remove(&token);
-        }
-    }
-
-    /// A completion with the number of the first buffer that was filled: becomes one for each.
-    pub(super) fn received(
-        &mut self,
-        token: Token,
-        first: u16,
-        bytes: u64,
-        more: bool,
-        completions: &mut Vec<Completion>,
-    ) {
-        let group = match self.groups.as_mut_slice() {
-            [only] => Some(only),
-            groups => {
-                let number = self.receiving.get(&token);
-                groups.iter_mut().find(|group| Some(&group.number) == number)
-            }
-        };
-        let Some(Group { buffers, lent, .. }) = group else {
-            debug_assert!(false, "a buffer of no group");
-            return;
-        };
-        // In order; an operation that took a number and found nothing has put it back.
-        let at = lent.iter().position(|&number| number == first).unwrap_or(0);
-        let mut left = bytes;
-        loop {
-            let Some(number) = lent.remove(at) else { break };
-            buffers.pool().filled(number);
-            let part = left.min(buffers.bytes() as u64);
-            left -= part;
-            let (result, buffer) = (Ok(part), Some(number));
-            completions.push(Completion { token, result, more: more || left != 0, buffer });
-            if left == 0 {
-                break;
             }
         }
     }

@@ -30,7 +30,6 @@ use io_uring::squeue;
 use crate::sync::{Arc, Condvar, Mutex, OwnedCell, Owner};
 use crate::token::Token;
 
-use super::buffers::Groups;
 use super::key::Key;
 use super::ring::Ring;
 
@@ -46,8 +45,6 @@ const KEPT: usize = 512;
 struct Request {
     token: Token,
     entry: squeue::Entry,
-    /// The group whose buffers it fills.
-    group: Option<u16>,
     /// The next one begins when this one has succeeded.
     linked: bool,
 }
@@ -61,7 +58,6 @@ struct Queue {
 /// What is noted of operations that go to the kernel.
 pub(super) struct Moved<'a> {
     pub(super) count: &'a mut usize,
-    pub(super) groups: &'a mut Groups,
     /// The tokens of all, where they are needed.
     pub(super) named: &'a mut Option<HashSet<Token>>,
 }
@@ -113,7 +109,7 @@ impl Queue {
             if ring.room() < chain {
                 return false;
             }
-            for Request { token, entry, group, linked } in self.requests.drain(..chain) {
+            for Request { token, entry, linked } in self.requests.drain(..chain) {
                 let link = if linked { squeue::Flags::IO_LINK } else { squeue::Flags::empty() };
                 let entry = entry.flags(link).user_data(Key::Operation(token).pack());
                 // SAFETY: the caller vouches for the memory.
@@ -122,9 +118,6 @@ impl Queue {
                 *moved.count += 1;
                 if let Some(named) = moved.named {
                     named.insert(token);
-                }
-                if let Some(group) = group {
-                    moved.groups.begin(token, group);
                 }
             }
         }
@@ -154,15 +147,16 @@ pub(super) struct Operations {
     returned: Condvar,
 }
 
-/// What became of a cancel, and what is to be done about it.
+/// What became of a cancel, and what is to be done about it. In transit, the turn is to be rung up
+/// and waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// The kernel never saw the operation.
     Withdrawn,
-    /// With the next turn.
-    ByTheTurn,
-    /// With the next turn, which is to be rung up now, and waited for.
-    InTransit,
+    /// It is in no queue: the kernel has it, will have it in a moment, or has ended it.
+    Nothing { in_transit: bool },
+    /// The same on a pinned driver, whose next turn will look for it everywhere.
+    ByTheTurn { in_transit: bool },
 }
 
 impl Operations {
@@ -187,13 +181,12 @@ impl Operations {
     /// `QuotaExceeded` if the inbox is full; then none was taken.
     pub(super) fn submit(
         &self,
-        chain: impl ExactSizeIterator<Item = (Token, squeue::Entry, Option<u16>)>,
+        chain: impl ExactSizeIterator<Item = (Token, squeue::Entry)>,
     ) -> io::Result<bool> {
         let last = chain.len().saturating_sub(1);
-        let mut requests = chain.enumerate().map(|(at, (token, entry, group))| Request {
+        let mut requests = chain.enumerate().map(|(at, (token, entry))| Request {
             token,
             entry,
-            group,
             linked: at < last,
         });
         if self.with_local(|queue| queue.requests.extend(requests.by_ref())).is_some() {
@@ -217,8 +210,17 @@ impl Operations {
         if here == Some(true) || queue.withdraw(token, severed) {
             return Asked::Withdrawn;
         }
+        let in_transit = inbox.in_transit;
+        if self.local.is_none() {
+            return Asked::Nothing { in_transit };
+        }
         inbox.cancels.push(token);
-        if inbox.in_transit { Asked::InTransit } else { Asked::ByTheTurn }
+        Asked::ByTheTurn { in_transit }
+    }
+
+    /// Leaves a cancel to the turn.
+    pub(super) fn push_cancel(&self, token: Token) {
+        self.inbox.lock().cancels.push(token);
     }
 
     /// Waits until the turn has come back from the kernel.

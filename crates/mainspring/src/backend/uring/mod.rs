@@ -16,8 +16,10 @@
 //!   bell and leaves a flag beside, so a change never ends a wait and a wake always does.
 //! - **What the owner of a pinned driver changes** waits for the next turn. So a connection that it
 //!   drops is closed there, a moment later; the end of a driver, and `flush`, do not wait.
-//! - **What is cancelled by another thread** is cancelled beside the ring, where the kernel can
-//!   (6.0): its file is let go of although the turning thread sleeps.
+//! - **What is cancelled on a ring that any thread may turn** is cancelled beside the ring, where
+//!   the kernel can (6.0): from then on it reports nothing and receives nothing, although the
+//!   turning thread sleeps. Of a pinned driver no operation moves before the owner's next entry,
+//!   and that begins with the cancel.
 //! - **Completions of our own** (an ended poll, a change's bell) end no wait: it goes on for what
 //!   is left of the time (C7). A pinned driver waits for one completion more than for those which
 //!   it knows to be coming, so they cost no call.
@@ -64,7 +66,7 @@ use entries::Known;
 use features::Features;
 use key::Key;
 use readiness::Watches;
-use ring::{CHAIN_MAX, Done, Entered, Ring, Wait};
+use ring::{CHAIN_MAX, DirectCancel, Done, Entered, Found, Ring, Wait};
 
 /// Looks after the one that brought something, while the kernel keeps completions that found no
 /// room: the tasks are to have their turn too.
@@ -101,6 +103,7 @@ struct Shared {
     ring: Mutex<Ring>,
     watches: Mutex<Watches>,
     operations: Operations,
+    cancel: DirectCancel,
     known: Known,
     /// Whether the kernel fills groups of buffers.
     fills_groups: bool,
@@ -132,6 +135,7 @@ impl Selector for UringSelector {
         let features = ring.features();
         let shared = Arc::new(Shared {
             known: ring.known()?,
+            cancel: ring.direct_cancel(),
             fills_groups: features.buffer_groups,
             group_changes: Mutex::new(Vec::new()),
             operations: Operations::new(owner.clone()),
@@ -316,8 +320,8 @@ impl UringSelector {
 
     /// Puts operations into the ring; true if all found room.
     fn move_operations(&mut self, ring: &mut Ring) -> bool {
-        let Self { shared, batch, groups, running, named, .. } = self;
-        let mut moved = Moved { count: running, groups, named };
+        let Self { shared, batch, running, named, .. } = self;
+        let mut moved = Moved { count: running, named };
         // SAFETY: `Completer::submit` made its callers promise just that, and `drain` says of which
         // operations the kernel did not let go.
         unsafe { shared.operations.move_into(ring, batch, &mut moved) }
@@ -370,7 +374,7 @@ impl UringSelector {
 
     /// Turns completions into events, and says how many there were.
     fn collect(&mut self, ring: &mut Ring, events: &mut Events) -> usize {
-        let Self { shared, hears_bell, groups, running, named, .. } = self;
+        let Self { shared, hears_bell, running, named, .. } = self;
         let mut watches = shared.watches.lock();
         let count = ring.reap(|done| match done.key {
             Key::Watch { descriptor, arm } => watches.tell(done, descriptor, arm, events),
@@ -381,10 +385,9 @@ impl UringSelector {
             Key::Operation(token) => {
                 if !done.has_more() {
                     *running -= 1;
-                    groups.end(token);
                     named.as_mut().map(|named| named.remove(&token));
                 }
-                tell(&shared.counters, groups, done, token, &mut events.completions);
+                events.completions.push(completion(&shared.counters, done, token));
             }
             Key::Cancel => match -done.result {
                 libc::ENOENT => shared.counters.cancel_found_nothing(),
@@ -399,13 +402,7 @@ impl UringSelector {
 }
 
 /// The completion of an operation, in the words of the layer above.
-fn tell(
-    counters: &Counters,
-    groups: &mut Groups,
-    done: Done,
-    token: Token,
-    completions: &mut Vec<Completion>,
-) {
+fn completion(counters: &Counters, done: Done, token: Token) -> Completion {
     let result = match -done.result {
         // A timer that has run to its end.
         libc::ETIME => Ok(0),
@@ -417,14 +414,7 @@ fn tell(
         code if code > 0 => Err(io::Error::from_raw_os_error(code)),
         _ => Ok(done.result as u64),
     };
-    match (result, done.buffer()) {
-        (Ok(bytes), Some(first)) => {
-            groups.received(token, first, bytes, done.has_more(), completions);
-        }
-        (result, _) => {
-            completions.push(Completion { token, result, more: done.has_more(), buffer: None });
-        }
-    }
+    Completion { token, result, more: done.has_more(), buffer: done.buffer() }
 }
 
 impl Drop for UringSelector {
@@ -452,23 +442,26 @@ impl Completer for UringRegistrar {
     unsafe fn submit_chain(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
         let [(token, operation)] = chain else { return self.submit_linked(chain) };
         let entry = self.shared.known.entry(operation)?;
-        let one = std::iter::once((*token, entry, group_of(operation)));
+        let one = std::iter::once((*token, entry));
         self.hand_over(one)
     }
 
     fn cancel(&self, token: Token) -> Cancel {
-        let asked = self.shared.operations.cancel(token);
         self.shared.counters.cancel_requested();
-        if asked == Asked::Withdrawn {
-            return Cancel::Withdrawn;
-        }
-        let asleep = self.shared.sleep.unpark();
-        if asleep || asked == Asked::InTransit {
-            // A queue that cannot be rung is unusable, and the turn says so.
-            let _ = self.shared.ring_bell();
-        }
-        if asked == Asked::InTransit {
-            self.shared.operations.wait_for_return();
+        match self.shared.operations.cancel(token) {
+            Asked::Withdrawn => return Cancel::Withdrawn,
+            Asked::Nothing { in_transit } => {
+                if in_transit {
+                    self.wait_for_return();
+                }
+                if self.cancel_now(token) {
+                    return Cancel::Requested;
+                }
+                self.shared.operations.push_cancel(token);
+                self.rouse();
+            }
+            Asked::ByTheTurn { in_transit: false } => self.rouse(),
+            Asked::ByTheTurn { in_transit: true } => self.wait_for_return(),
         }
         Cancel::Requested
     }
@@ -488,33 +481,55 @@ impl Completer for UringRegistrar {
 }
 
 impl UringRegistrar {
+    /// Cancels beside the ring: from here on the operation moves nothing any more. False if it was
+    /// not found there, and the turn has to look.
+    fn cancel_now(&self, token: Token) -> bool {
+        self.shared.counters.system_call(SystemCall::Remove);
+        match self.shared.cancel.cancel(Key::Operation(token)) {
+            Found::It => true,
+            Found::AtWork => {
+                self.shared.counters.cancel_found_it_at_work();
+                true
+            }
+            Found::Nothing | Found::Closed | Found::Unasked => false,
+        }
+    }
+
+    /// Tells the turn that there is something to do.
+    fn rouse(&self) {
+        if self.shared.sleep.unpark() {
+            // A queue that cannot be rung is unusable, and the turn says so.
+            let _ = self.shared.ring_bell();
+        }
+    }
+
+    /// Makes the turn come back from the kernel, with which it has operations just now.
+    fn wait_for_return(&self) {
+        // Whether it sleeps or is on its way to.
+        self.rouse();
+        let _ = self.shared.ring_bell();
+        self.shared.operations.wait_for_return();
+    }
+
     fn submit_linked(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
         if chain.len() > CHAIN_MAX {
             return Err(chain_too_long());
         }
-        let entries = chain.iter().map(|(token, operation)| {
-            Ok((*token, self.shared.known.entry(operation)?, group_of(operation)))
-        });
+        let entries = chain
+            .iter()
+            .map(|(token, operation)| Ok((*token, self.shared.known.entry(operation)?)));
         self.hand_over(entries.collect::<io::Result<Vec<_>>>()?.into_iter())
     }
 
     fn hand_over(
         &self,
-        chain: impl ExactSizeIterator<Item = (Token, squeue::Entry, Option<u16>)>,
+        chain: impl ExactSizeIterator<Item = (Token, squeue::Entry)>,
     ) -> io::Result<()> {
         let told = self.shared.operations.submit(chain)?;
         if told && self.shared.sleep.unpark() {
             self.shared.ring_bell()?;
         }
         Ok(())
-    }
-}
-
-/// The group that an operation receives into.
-fn group_of(operation: &RawOperation) -> Option<u16> {
-    match operation {
-        RawOperation::RecvMulti { group, .. } => Some(*group),
-        _ => None,
     }
 }
 
@@ -644,3 +659,6 @@ fn explain(error: io::Error, descriptor: RawFd) -> io::Error {
     };
     io::Error::new(kind, remedy)
 }
+
+#[cfg(test)]
+mod tests;

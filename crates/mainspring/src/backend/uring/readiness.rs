@@ -322,7 +322,7 @@ impl Watches {
                     return Names::Another;
                 }
                 // It has ended by itself, or is on its way to the kernel: the turn will end it.
-                Found::Nothing | Found::Unasked => {
+                Found::Nothing | Found::Unasked | Found::AtWork => {
                     self.ended.push(key);
                     self.watch_mut(descriptor).disarm();
                 }

@@ -31,7 +31,6 @@
 //!   what did not fit (`FEAT_NODROP`) and hands it over at the next entry.
 //! - `EAGAIN`: no memory for a request now; what runs is to end first.
 //! - `EBADR`: the kernel had no memory to keep a completion, and it is lost: the ring is unusable.
-//! - `EEXIST`: the ring is another thread's.
 //!
 //! Sources: io_uring_setup(2), io_uring_enter(2), io_uring_register(2), and `io_uring/io_uring.c`.
 
@@ -237,6 +236,9 @@ impl Ring {
         if self.forks != fork::forks() {
             return Err(of_the_parent());
         }
+        if self.owner.as_ref().is_some_and(|owner| !owner.is_here()) {
+            return Err(crate::error::wrong_thread());
+        }
         if !self.enabled {
             self.enable()?;
         }
@@ -253,7 +255,6 @@ impl Ring {
                 Some(libc::ETIME) => Ok(Entered::TimedOut),
                 Some(libc::EINTR) => Ok(Entered::Interrupted),
                 Some(libc::EBUSY | libc::EAGAIN) => Ok(Entered::Busy),
-                Some(libc::EEXIST) => Err(crate::error::wrong_thread()),
                 Some(libc::EBADR) => Err(lost_a_completion()),
                 _ => Err(error),
             },
@@ -495,6 +496,8 @@ fn set_up(rung: Rung, features: Features, entries: u32) -> io::Result<IoUring> {
 pub(super) enum Found {
     /// The request; it is cancelled.
     It,
+    /// The request, which a thread of the kernel's carries out; it was told to stop.
+    AtWork,
     /// None that matches.
     Nothing,
     /// The descriptor is closed.
@@ -547,10 +550,12 @@ impl DirectCancel {
         if !known {
             return Found::Unasked;
         }
-        match sys::cancel(self.ring, key.pack(), descriptor, flags, Some(DRAIN_MAX)) {
+        // One that is at work would be waited for.
+        match sys::cancel(self.ring, key.pack(), descriptor, flags, Some(Duration::ZERO)) {
             Ok(()) => Found::It,
             Err(error) => match error.raw_os_error() {
                 Some(libc::ENOENT) => Found::Nothing,
+                Some(libc::ETIME) => Found::AtWork,
                 Some(libc::EBADF) => Found::Closed,
                 _ => Found::Unasked,
             },
@@ -576,3 +581,6 @@ fn lost_a_completion() -> io::Error {
          memory",
     )
 }
+
+#[cfg(test)]
+mod tests;

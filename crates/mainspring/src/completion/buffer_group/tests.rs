@@ -1,4 +1,5 @@
 use super::*;
+use crate::completion::buf::Filling;
 
 #[test]
 fn a_lease_has_its_own_memory_and_gives_it_back() {
@@ -59,10 +60,9 @@ fn a_lease_is_filled_by_hand_and_by_an_operation() {
     assert_eq!((lease.extend_from_slice(b"hello"), lease.capacity()), (5, 8));
     assert_eq!(lease.extend_from_slice(b"world"), 3);
     assert_eq!(&lease[..], b"hellowor");
-    for (place, byte) in lease.memory().iter_mut().zip(b"over") {
+    let mut filling = Filling::new(lease);
+    for (place, byte) in filling.memory().iter_mut().zip(b"over") {
         place.write(*byte);
     }
-    // SAFETY: the loop wrote that many.
-    unsafe { lease.set_filled(4) };
-    assert_eq!(lease.filled(), b"over");
+    assert_eq!(filling.into_filled(&Ok(4)).filled(), b"over");
 }

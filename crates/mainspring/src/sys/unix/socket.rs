@@ -38,6 +38,9 @@ const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
 const SEND_FLAGS: SendFlags = SendFlags::empty();
 
+/// The flag of a send that goes on until all was sent, for the kernel's queue of operations.
+pub(crate) const WHOLE: u32 = libc::MSG_WAITALL as u32;
+
 /// What to make of an error of `accept`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcceptFailure {

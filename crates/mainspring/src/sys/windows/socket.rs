@@ -26,6 +26,9 @@ use crate::source::RawSource;
 /// The buffers one vectored call takes. Winsock names no limit; this is what other systems take.
 pub(crate) const BUFFERS_MAX: usize = 1024;
 
+/// The flag of a send that goes on until all was sent: the port carries out no operations.
+pub(crate) const WHOLE: u32 = 0;
+
 /// What to make of an error of `accept`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcceptFailure {

@@ -1,0 +1,345 @@
+//! Operations: their way to the kernel, their ends, chains, cancels, groups of buffers.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+
+use super::*;
+
+fn read_all(mut stream: &UnixStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 64];
+    while let Ok(count @ 1..) = stream.read(&mut chunk) {
+        bytes.extend_from_slice(&chunk[..count]);
+    }
+    bytes
+}
+
+fn send(source: &impl AsRawFd, bytes: &'static [u8]) -> RawOperation {
+    RawOperation::Send { source: number(source), memory: RawMemory::to_read(bytes), flags: 0 }
+}
+
+/// C10 on both ways: the owner's queue and the inbox.
+#[test]
+fn c10_an_operation_completes_once() {
+    for mut queue in [shared(), pinned()] {
+        let (a, b) = pair();
+        for _ in 0..3 {
+            queue.submit(1, recv(&a));
+            queue.silence();
+            put(&b, b"hello");
+            assert_eq!(queue.completion(1), Ok(5));
+        }
+        queue.submit(2, RawOperation::Nop);
+        assert_eq!(queue.completion(2), Ok(0));
+        queue.submit(3, send(&a, b"answer"));
+        assert_eq!(queue.completion(3), Ok(6));
+        assert_eq!(read_all(&b), b"answer");
+        drop(b);
+        queue.submit(4, send(&a, b"nobody"));
+        assert!(queue.completion(4).unwrap_err().contains("Broken pipe"));
+        queue.silence();
+    }
+}
+
+/// C11: what the kernel never saw ends at once, and its descriptor may be given away.
+#[test]
+fn c11_an_operation_that_is_still_here_is_withdrawn() {
+    for mut queue in [shared(), pinned()] {
+        queue.silence();
+        let (a, b) = pair();
+        queue.submit(1, recv(&a));
+        queue.submit(2, recv(&a));
+        queue.submit(3, RawOperation::Nop);
+        assert_eq!(queue.registrar.cancel(Token(1)), Cancel::Withdrawn);
+        assert_eq!(queue.registrar.cancel(Token(2)), Cancel::Withdrawn);
+        put(&b, b"kept");
+        assert_eq!(queue.completion(3), Ok(0));
+        queue.silence();
+        assert_eq!(read_all(&a), b"kept", "a withdrawn operation has read it");
+    }
+}
+
+/// C11: what the kernel has is asked for, and its completion comes.
+#[test]
+fn c11_an_operation_that_the_kernel_has_ends_as_cancelled() {
+    for mut queue in [shared(), pinned()] {
+        let (a, b) = pair();
+        queue.submit(1, recv(&a));
+        queue.silence();
+        assert_eq!(queue.registrar.cancel(Token(1)), Cancel::Requested);
+        assert_eq!(queue.completion(1), cancelled());
+        // Too late, and for one that never was: nothing comes of it.
+        assert_eq!(queue.registrar.cancel(Token(1)), Cancel::Requested);
+        assert_eq!(queue.registrar.cancel(Token(99)), Cancel::Requested);
+        queue.silence();
+        put(&b, b"kept");
+        assert_eq!(read_all(&a), b"kept");
+        if cfg!(feature = "metrics") {
+            let metrics = queue.counters.snapshot();
+            assert_eq!((metrics.cancels, metrics.cancels_late), (3, 2));
+        }
+    }
+}
+
+/// C11 from another thread, at every moment of the way: each ends once, as one or the other, and
+/// one that was told `Withdrawn` never reads what comes afterwards.
+#[test]
+fn c11_a_cancel_by_another_thread_meets_the_operation_everywhere() {
+    const ROUNDS: u64 = 300;
+    for mut queue in [shared(), pinned()] {
+        let (begin, begun) = std::sync::mpsc::channel::<u64>();
+        let (tell, told) = std::sync::mpsc::channel::<Cancel>();
+        let registrar = queue.registrar.clone();
+        let other = std::thread::spawn(move || {
+            for round in begun {
+                for _ in 0..round % 50 * 20 {
+                    std::hint::spin_loop();
+                }
+                tell.send(registrar.cancel(Token(round))).expect("the test");
+                registrar.wake().expect("a sound queue");
+            }
+        });
+        queue.silence();
+        for round in 0..ROUNDS {
+            let (a, b) = pair();
+            queue.submit(round, recv(&a));
+            begin.send(round).expect("the other thread");
+            let (mut ended, mut answer, begun) = (0, None, Instant::now());
+            // Requested: its end comes. Withdrawn: none does.
+            while answer.is_none() || (answer == Some(Cancel::Requested) && ended == 0) {
+                assert!(begun.elapsed() < SOON, "round {round}: {answer:?}");
+                ended += queue.select(Duration::from_millis(1)).completions.len();
+                answer = answer.or(told.try_recv().ok());
+            }
+            put(&b, b"kept");
+            ended += queue.select(Duration::ZERO).completions.len();
+            assert_eq!(ended, usize::from(answer == Some(Cancel::Requested)), "round {round}");
+            assert_eq!(read_all(&a), b"kept", "round {round}: {answer:?}");
+        }
+        drop(begin);
+        other.join().expect("the other thread");
+    }
+}
+
+/// C13: the inbox has a limit, and what it refuses it does not begin.
+#[test]
+fn c13_a_full_inbox_is_an_error_in_words() {
+    let mut queue = shared();
+    let mut taken = 0;
+    let refused = loop {
+        // SAFETY: a nop has no memory.
+        match unsafe { queue.registrar.submit(Token(taken), RawOperation::Nop) } {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.kind(), io::ErrorKind::QuotaExceeded);
+    assert!(refused.to_string().contains("await"), "{refused}");
+    let mut ended = 0;
+    while ended < taken {
+        ended += queue.events().completions.len() as u64;
+    }
+    assert_eq!(ended, taken);
+    queue.submit(0, RawOperation::Nop);
+    assert_eq!(queue.completion(0), Ok(0));
+}
+
+/// More than the ring hands over at once, and more than it has room for completions.
+#[test]
+fn c13_ten_thousand_operations_of_one_turn_all_end() {
+    for mut queue in [shared(), pinned()] {
+        queue.silence();
+        for token in 0..10_000 {
+            queue.submit(token, RawOperation::Nop);
+        }
+        let mut ended: Vec<u64> = queue.completions(10_000).iter().map(|done| done.0).collect();
+        ended.sort_unstable();
+        assert!(ended.into_iter().eq(0..10_000));
+    }
+}
+
+fn submit_chain(queue: &Queue, chain: &[(Token, RawOperation)]) -> io::Result<()> {
+    // SAFETY: the tests' memory is leaked.
+    unsafe { queue.registrar.submit_chain(chain) }
+}
+
+/// The next one begins when the one before has succeeded, also across the end of a full ring.
+#[test]
+fn a_chain_is_carried_out_in_order_wherever_it_begins() {
+    for mut queue in [shared(), pinned()] {
+        queue.silence();
+        let room = queue.selector.shared.ring.lock().room() as u64;
+        for before in [0, room - 2, room - 1, room, room + 1] {
+            let (a, b) = pair();
+            for token in 0..before {
+                queue.submit(1000 + token, RawOperation::Nop);
+            }
+            let chain = [
+                (Token(1), send(&a, b"one ")),
+                (Token(2), send(&a, b"two ")),
+                (Token(3), send(&a, b"three")),
+            ];
+            submit_chain(&queue, &chain).expect("a queue with room");
+            let seen = queue.completions(before as usize + 3);
+            assert!(seen.iter().all(|(_, result, last)| result.is_ok() && *last), "{seen:?}");
+            assert_eq!(read_all(&b), b"one two three", "{before} before it");
+        }
+    }
+}
+
+#[test]
+fn a_chain_ends_where_one_fails_and_a_long_one_is_refused_whole() {
+    for mut queue in [shared(), pinned()] {
+        queue.silence();
+        let (a, b) = pair();
+        let closed = RawOperation::Close { source: RawSource(1 << 20) };
+        let chain =
+            [(Token(1), send(&a, b"one")), (Token(2), closed), (Token(3), send(&a, b"two"))];
+        submit_chain(&queue, &chain).expect("a queue with room");
+        let mut seen = queue.completions(3);
+        seen.sort_by_key(|done| done.0);
+        assert_eq!(seen[0].1, Ok(3));
+        assert!(seen[1].1.is_err());
+        assert_eq!(seen[2].1, cancelled());
+        assert_eq!(read_all(&b), b"one");
+        let long: Vec<_> =
+            (0..=CHAIN_MAX as u64).map(|token| (Token(token), RawOperation::Nop)).collect();
+        let error = submit_chain(&queue, &long).expect_err("too long");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        queue.silence();
+        submit_chain(&queue, &long[1..]).expect("just long enough");
+        assert_eq!(queue.completions(CHAIN_MAX).len(), CHAIN_MAX);
+    }
+}
+
+/// One that is withdrawn takes those behind it along, and leaves those before it alone.
+#[test]
+fn a_withdrawn_link_severs_its_chain() {
+    for mut queue in [shared(), pinned()] {
+        queue.silence();
+        let (a, b) = pair();
+        let chain = [
+            (Token(1), send(&a, b"one")),
+            (Token(2), send(&a, b"two")),
+            (Token(3), send(&a, b"three")),
+        ];
+        submit_chain(&queue, &chain).expect("a queue with room");
+        queue.submit(4, send(&a, b" four"));
+        assert_eq!(queue.registrar.cancel(Token(2)), Cancel::Withdrawn);
+        let mut seen = queue.completions(3);
+        seen.sort_by_key(|done| done.0);
+        let results: Vec<_> = seen.into_iter().map(|done| (done.0, done.1)).collect();
+        assert_eq!(results, [(1, Ok(3)), (3, cancelled()), (4, Ok(5))]);
+        assert_eq!(read_all(&b), b"one four");
+    }
+}
+
+/// The thread that turned the queue ends, and with it the operations it had submitted.
+#[test]
+fn operations_of_a_thread_that_ends_are_cancelled() {
+    let (a, b) = pair();
+    let mut queue = shared();
+    queue.submit(1, recv(&a));
+    let mut queue = std::thread::spawn(move || {
+        queue.silence();
+        queue
+    })
+    .join()
+    .expect("the first thread");
+    put(&b, b"hello");
+    // Either it was cancelled with its thread, or it was not: it ends once.
+    let ended = queue.completion(1);
+    assert!(ended == cancelled() || ended == Ok(5), "{ended:?}");
+    queue.silence();
+}
+
+/// Buffers that the kernel chooses, one at a time and several at once, of one group and of two.
+#[test]
+fn buffers_of_groups_are_lent_filled_and_named() {
+    for (mut queue, bundle) in
+        [(shared(), false), (pinned(), false), (shared(), true), (pinned(), true)]
+    {
+        if !queue.selector.shared.fills_groups {
+            println!("LEFT OUT: this kernel fills no groups of buffers");
+            return;
+        }
+        let groups = [7, 9].map(|group| {
+            let buffers = Buffers::new(8, 100).expect("memory");
+            queue.registrar.add_group(group, &buffers).expect("a kernel that fills them");
+            buffers
+        });
+        let (a, b) = pair();
+        let source = number(&a);
+        for (round, group) in [7, 9, 7].into_iter().enumerate() {
+            let buffers = &groups[usize::from(group == 9)];
+            let token = 10 + round as u64;
+            queue.submit(token, RawOperation::RecvMulti { source, group, bundle });
+            queue.silence();
+            put(&b, &[round as u8 + 1; 250]);
+            let mut received = 0;
+            while received < 250 {
+                for done in queue.events().completions {
+                    assert_eq!((done.token.0, done.more), (token, true));
+                    let number = done.buffer.expect("the number of a buffer");
+                    let count = done.result.expect("bytes") as usize;
+                    let lease = crate::completion::buffer_group::Buffers::lease;
+                    let lease = lease(buffers, number, count);
+                    assert!(lease.iter().all(|&byte| byte == round as u8 + 1));
+                    received += count;
+                }
+            }
+            assert_eq!((received, buffers.pool().in_use()), (250, 0));
+            assert_eq!(queue.registrar.cancel(Token(token)), Cancel::Requested);
+            assert_eq!(queue.completion(token), cancelled());
+        }
+        queue.registrar.remove_group(9);
+        queue.silence();
+        queue.submit(20, RawOperation::RecvMulti { source, group: 9, bundle });
+        put(&b, b"x");
+        assert!(queue.completion(20).is_err(), "the group is gone");
+    }
+}
+
+/// A connection is taken, and one that came too late for its cancel is told, to be closed.
+#[test]
+fn accepts_give_descriptors_that_close_on_exec_and_do_not_block() {
+    let mut queue = shared();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let source = number(&listener);
+    let address = listener.local_addr().expect("an address");
+    queue.submit(1, RawOperation::AcceptMulti { source });
+    queue.silence();
+    for _ in 0..3 {
+        let client = TcpStream::connect(address).expect("a connection");
+        let events = queue.events();
+        let [done] = &events.completions[..] else { panic!("one connection: {events:?}") };
+        assert!(done.more && done.buffer.is_none());
+        let descriptor = *done.result.as_ref().expect("a descriptor") as RawFd;
+        // SAFETY: the kernel has just made it, and nobody else knows of it.
+        let mut server = unsafe { <TcpStream as std::os::fd::FromRawFd>::from_raw_fd(descriptor) };
+        let blocked = server.read(&mut [0; 1]).expect_err("nothing was sent");
+        assert_eq!(blocked.kind(), io::ErrorKind::WouldBlock);
+        let flags = rustix::io::fcntl_getfd(&server).expect("flags");
+        assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+        drop(client);
+    }
+    assert_eq!(queue.registrar.cancel(Token(1)), Cancel::Requested);
+    assert_eq!(queue.completion(1), cancelled());
+}
+
+/// A timer ends well, and one that is cancelled does not.
+#[test]
+fn a_timeout_that_has_run_to_its_end_is_a_success() {
+    let mut queue = pinned();
+    let timespec = |seconds: i64, nanoseconds: i64| {
+        let memory = Box::leak(Box::new([seconds, nanoseconds]));
+        RawMemory { start: memory.as_mut_ptr().cast(), len: 16 }
+    };
+    let begun = Instant::now();
+    queue.submit(1, RawOperation::Timeout { timespec: timespec(0, 2_000_000) });
+    queue.submit(2, RawOperation::Timeout { timespec: timespec(3600, 0) });
+    assert_eq!(queue.completion(1), Ok(0));
+    assert!(begun.elapsed() >= Duration::from_millis(2));
+    assert_eq!(queue.registrar.cancel(Token(2)), Cancel::Requested);
+    assert_eq!(queue.completion(2), cancelled());
+}

@@ -1,0 +1,26 @@
+//! Files and directories, on every kind of backend that can be had.
+//!
+//! `MAINSPRING_REQUIRE` names the kinds a run is about, as in the conformance suite; one that is
+//! named and cannot be had fails the run.
+#![cfg(unix)]
+
+mod appending;
+mod cached;
+mod cancelling;
+mod child;
+mod content;
+mod cursor;
+mod descriptors;
+mod direct;
+mod directories;
+mod draining;
+mod ending;
+mod errors;
+mod fifo;
+mod many;
+mod options;
+mod sharing;
+mod support;
+#[cfg(feature = "tokio")]
+mod tokio_traits;
+mod vectored;

@@ -1,0 +1,173 @@
+//! A directory for each test, a driver of each kind, and an end for what hangs.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use mainspring::{Builder, Choice, Driver, Kind};
+
+/// Longer than any test takes on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(60);
+const VARIABLE: &str = "MAINSPRING_REQUIRE";
+
+/// A directory that goes away with the test.
+pub struct Place(PathBuf);
+
+impl Place {
+    pub fn new() -> Place {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("mainspring-fs-test-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).expect("a directory");
+        Place(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// A file with this content.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.join(name);
+        std::fs::write(&path, content).expect("a file");
+        path
+    }
+
+    pub fn fifo(&self, name: &str) -> PathBuf {
+        let path = self.join(name);
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("a FIFO");
+        path
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The kinds this run is about.
+pub fn kinds() -> Vec<Kind> {
+    let probed = mainspring::probe();
+    let available = probed.iter().filter(|(_, available)| available.is_ok()).map(|(kind, _)| *kind);
+    let available: Vec<Kind> = available.collect();
+    let named = std::env::var(VARIABLE).ok().filter(|names| !names.trim().is_empty());
+    let Some(named) = named else { return available };
+    let kinds: Vec<Kind> =
+        named.split(',').map(|name| name.parse().expect("the name of a kind")).collect();
+    for kind in &kinds {
+        assert!(available.contains(kind), "{kind} is required and cannot be had");
+    }
+    kinds
+}
+
+pub fn driver(kind: Kind) -> Driver {
+    Builder::new().choice(Choice::Exactly(kind)).build().expect("a driver")
+}
+
+/// Whether the kernel reads and writes files for a driver of this kind: then a question about one
+/// is submitted to it, as its future tells.
+pub fn is_native(kind: Kind) -> bool {
+    let driver = driver(kind);
+    let _entered = driver.handle().enter();
+    let mut asking = mainspring::op::stat("/").into_future();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let _ = std::pin::Pin::new(&mut asking).poll(&mut cx);
+    format!("{asking:?}").contains("\"submitted\"")
+}
+
+/// Runs `test` on a driver of each kind, pinned to this thread and not, in a directory of its own.
+pub fn on_each_kind<F: Future<Output = ()>>(test: impl Fn(Kind, &'static Place) -> F) {
+    for kind in kinds() {
+        for pinned in [false, true] {
+            let _watchdog = Watchdog::new();
+            let mut builder = Builder::new();
+            if pinned {
+                builder = builder.pinned();
+            }
+            let driver = builder.choice(Choice::Exactly(kind)).build();
+            with_place(|place| {
+                driver.expect("a driver").block_on(test(kind, place)).expect("the queue works");
+            });
+        }
+    }
+}
+
+/// Lends a directory to a test; futures may hold it without an `Arc`.
+fn with_place(test: impl FnOnce(&'static Place)) {
+    let place: &'static Place = Box::leak(Box::new(Place::new()));
+    test(place);
+    let _ = std::fs::remove_dir_all(place.path());
+}
+
+/// Polls a future once.
+pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
+    std::future::poll_fn(|cx| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(cx)))
+        .await
+}
+
+/// Polls a future once and drops it, which gives it up if it was not ready.
+pub async fn give_up<F: Future>(future: F) -> std::task::Poll<F::Output> {
+    let mut future = std::pin::pin!(future);
+    poll_once(&mut future).await
+}
+
+/// Bytes that show when some are lost, doubled or swapped.
+pub fn pattern(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    })
+    .take(len)
+    .collect()
+}
+
+/// Descriptors of this process that lead into a directory.
+pub fn open_below(directory: &Path) -> usize {
+    let directory = directory.canonicalize().expect("the directory is there");
+    let numbers = std::fs::read_dir("/proc/self/fd").expect("a list of descriptors");
+    let paths = numbers.filter_map(|number| std::fs::read_link(number.ok()?.path()).ok());
+    paths.filter(|path| path.starts_with(&directory)).count()
+}
+
+/// Waits until no descriptor leads into a directory any more: what was given up on a thread of the
+/// pool is closed when that thread is done with it.
+///
+/// # Panics
+///
+/// If that takes longer than the patience of a test.
+pub async fn until_closed_below(directory: &Path) {
+    let begin = std::time::Instant::now();
+    while open_below(directory) != 0 {
+        assert!(begin.elapsed() < PATIENCE, "a descriptor was leaked");
+        mainspring::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Ends the run if a test hangs.
+pub struct Watchdog(#[allow(dead_code)] Sender<()>);
+
+impl Watchdog {
+    pub fn new() -> Watchdog {
+        let (leash, held) = mpsc::channel::<()>();
+        let test = std::thread::current().name().unwrap_or("a test").to_string();
+        std::thread::spawn(move || {
+            if held.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("\n{test} hangs: it did not end within {PATIENCE:?}");
+                std::process::abort();
+            }
+        });
+        Watchdog(leash)
+    }
+}
