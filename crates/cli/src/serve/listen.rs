@@ -7,7 +7,6 @@ use mainspring::rt::SharedPort;
 
 /// Connections that may wait to be accepted. Linux allows 4096 by itself since 5.4, and lowers
 /// more to its own limit (`net.core.somaxconn`).
-#[cfg(unix)]
 pub const BACKLOG: i32 = 4096;
 
 /// The listeners, one a core, and the address they share.

@@ -245,5 +245,6 @@ for_every_windows_kind! {
         c9_urgent_data_is_told_apart_from_the_usual
         c9_a_task_waits_for_urgent_data_alone
         c2_a_reader_does_not_take_back_urgent_data
+        c8_urgent_data_nobody_reads_does_not_spin
     }
 }

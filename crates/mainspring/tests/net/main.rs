@@ -5,6 +5,7 @@ mod auto_traits;
 mod both_ways;
 #[cfg(unix)]
 mod each_operation;
+#[cfg(unix)]
 mod multishot;
 mod operations;
 #[cfg(unix)]
