@@ -244,8 +244,8 @@ pub(crate) trait Completer: Send + Sync {
     }
 
     /// Hands over several operations as a chain: each begins when the one before has succeeded, and
-    /// the first that fails, or moves less than it was to, ends those behind it as cancelled. All of
-    /// them reach the kernel with one call, or none does.
+    /// the first that fails, or moves less than it was to, ends those behind it as cancelled. All
+    /// of them reach the kernel with one call, or none does.
     ///
     /// A cancel that meets one of them before the kernel has seen it ends those behind it, too: its
     /// own answer is [`Cancel::Withdrawn`], and theirs are completions.

@@ -140,8 +140,8 @@ pub trait Operation: Send + 'static {
     #[doc(hidden)]
     fn raw(&mut self) -> RawOperation;
 
-    /// It is to be one of a chain: what a send then moves is all or, if it cannot, breaks the chain.
-    /// Called before everything else.
+    /// It is to be one of a chain: what a send then moves is all or, if it cannot, breaks the
+    /// chain. Called before everything else.
     #[doc(hidden)]
     fn join_chain(&mut self) {}
 

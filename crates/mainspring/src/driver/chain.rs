@@ -187,9 +187,11 @@ pub struct Link<'a, O: Emulation> {
 
 /// One operation of a chain, whatever its type.
 pub trait Step {
+    /// The driver that it is settled on, if it is settled.
     #[doc(hidden)]
     fn handle(&self) -> Option<&Handle>;
 
+    /// Told before everything else that it is one of several.
     #[doc(hidden)]
     fn join_chain(&mut self);
 
@@ -205,6 +207,7 @@ pub trait Step {
     #[doc(hidden)]
     fn take_back(&mut self, handle: &Handle);
 
+    /// Whether it has ended; else `cx` is woken when it has.
     #[doc(hidden)]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
@@ -228,6 +231,7 @@ pub trait Step {
     #[doc(hidden)]
     fn explain(&mut self);
 
+    /// Asks for its end, unless it has ended.
     #[doc(hidden)]
     fn cancel(&mut self);
 }
@@ -324,9 +328,11 @@ pub trait Links {
     /// The results, one for each.
     type Output;
 
+    /// Shows all of them, in order.
     #[doc(hidden)]
     fn show(&mut self, act: &mut dyn FnMut(&mut [&mut dyn Step]));
 
+    /// Gives the results, after all have ended.
     #[doc(hidden)]
     fn finish(&mut self) -> Self::Output;
 }

@@ -14,3 +14,7 @@ pub(crate) use disabled::Counters;
 #[cfg(feature = "metrics")]
 pub(crate) use enabled::Counters;
 pub use snapshot::{Histogram, Metrics, SystemCall};
+
+/// Whether anything is counted.
+#[cfg(test)]
+pub(crate) const COUNTED: bool = cfg!(feature = "metrics");

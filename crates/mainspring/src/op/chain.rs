@@ -2,8 +2,8 @@
 
 use crate::driver::{Chain, Chained, Handle};
 
-/// Two to eight operations in order, each begun only if the one before has succeeded, and all handed
-/// to the kernel at once where it can do that: nobody is woken in between.
+/// Two to eight operations in order, each begun only if the one before has succeeded, and all
+/// handed to the kernel at once where it can do that: nobody is woken in between.
 ///
 /// What breaks a chain:
 ///

@@ -1,8 +1,8 @@
 //! Signals, as something to wait for.
 //!
-//! [`ctrl_c`], and [`signal`] for any other that the system has. Several parts of a program, on several
-//! drivers, can listen to one signal, and each is told. The system does not count signals and
-//! neither is it done here: however many arrive before a listener looks, it is told once.
+//! [`ctrl_c`], and [`signal`] for any other that the system has. Several parts of a program, on
+//! several drivers, can listen to one signal, and each is told. The system does not count signals
+//! and neither is it done here: however many arrive before a listener looks, it is told once.
 
 #[cfg(unix)]
 mod unix;

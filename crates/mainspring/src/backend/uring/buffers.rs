@@ -2,9 +2,9 @@
 //!
 //! A group is a ring of its own: an array of addresses that we write and the kernel reads, with a
 //! tail that says how far. An operation that names the group takes the next when data has come, and
-//! its completion bears the buffer's number. So a connection that waits has no buffer. With a bundle
-//! it takes several at once, in the order of the array, and the completion bears the first number
-//! and the bytes of all. Numbers are lent in the order in which they stand in the array, and the
+//! its completion bears the buffer's number. So a connection that waits has no buffer. With a
+//! bundle it takes several at once, in the order of the array, and the completion bears the first
+//! number and the bytes of all. Numbers are lent in the order in which they stand in the array, and the
 //! pool keeps that order: so the operation, which knows its group, needs to be told no more.
 //!
 //! ```text
@@ -98,8 +98,8 @@ impl Array {
 
 impl Drop for Array {
     fn drop(&mut self) {
-        // SAFETY: allocated by `new` with this layout; whoever registered it has unregistered it, or
-        // forgets it.
+        // SAFETY: allocated by `new` with this layout; whoever registered it has unregistered it,
+        // or forgets it.
         unsafe { dealloc(self.start.as_ptr().cast(), self.layout) };
     }
 }

@@ -256,8 +256,8 @@ impl Operations {
         batch.in_transit = inbox.in_transit;
     }
 
-    /// The turn has come back from the kernel, which has all that it took out of a queue, or it goes
-    /// on without the kernel.
+    /// The turn has come back from the kernel, which has all that it took out of a queue, or it
+    /// goes on without the kernel.
     pub(super) fn end(&self, batch: &mut Batch) {
         if !std::mem::take(&mut batch.in_transit) {
             return;

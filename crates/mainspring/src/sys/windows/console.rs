@@ -8,8 +8,7 @@
 //! - <https://learn.microsoft.com/windows/console/handlerroutine>
 
 use std::io;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use windows_sys::Win32::Foundation::{FALSE, TRUE};
 use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
@@ -25,6 +24,11 @@ type Handler = fn(u32) -> bool;
 /// The handler, once it is installed.
 static HANDLER: Mutex<Option<Handler>> = Mutex::new(None);
 
+/// What the system calls.
+///
+/// # Safety
+///
+/// The system's part: `event` is the number of one.
 unsafe extern "system" fn told(event: u32) -> BOOL {
     let handler = *HANDLER.lock().unwrap_or_else(PoisonError::into_inner);
     if handler.is_some_and(|handler| handler(event)) { TRUE } else { FALSE }

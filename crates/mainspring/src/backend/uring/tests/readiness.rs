@@ -4,6 +4,7 @@ use std::io::Read;
 use std::sync::mpsc;
 
 use super::*;
+use crate::metrics;
 
 /// The requests of a thread end with it. A queue that is turned by another one goes on.
 #[test]
@@ -60,7 +61,7 @@ fn an_overflow_of_completions_loses_no_source() {
             while has_come(&queue.select(MOMENT)) {}
         }
         // Deferred completions are made as there is room for them.
-        if cfg!(feature = "metrics") && queue.owner.is_none() {
+        if metrics::COUNTED && queue.owner.is_none() {
             assert!(queue.counters.snapshot().overflows > 0, "the queue was not full");
         }
     }
