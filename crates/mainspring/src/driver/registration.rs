@@ -342,7 +342,8 @@ impl Registration {
         }
     }
 
-    /// Like [`attempt`](Self::attempt); a short transfer is taken for `WouldBlock` too.
+    /// Like [`attempt`](Self::attempt); a short transfer is taken for `WouldBlock` too, and nothing
+    /// is transferred at once.
     #[inline]
     fn attempt_transfer(
         &self,
@@ -351,6 +352,9 @@ impl Registration {
         len: usize,
         op: impl FnOnce(&mut bool) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        if len == 0 {
+            return Poll::Ready(Ok(0));
+        }
         let mut whole = true;
         let done = self.attempt(io, look, || op(&mut whole));
         if let Poll::Ready(Ok(count)) = done {

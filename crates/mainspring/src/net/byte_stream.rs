@@ -119,13 +119,10 @@ impl ByteStream {
         self.registration.poll_ready(cx, interest).map_ok(drop)
     }
 
-    pub(crate) async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
         let len = full_transfer([buffer.len()].into_iter());
-        if len == 0 {
-            return Ok(0);
-        }
-        let read = |whole: &mut bool| self.recv(buffer, whole);
-        self.registration.transfer(|| Interest::READABLE, len, read).await
+        let read = move |whole: &mut bool| self.recv(buffer, whole);
+        self.registration.transfer(|| Interest::READABLE, len, read)
     }
 
     pub(crate) fn poll_read(
@@ -134,9 +131,6 @@ impl ByteStream {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let len = full_transfer([buffer.len()].into_iter());
-        if len == 0 {
-            return Poll::Ready(Ok(0));
-        }
         let read = |whole: &mut bool| self.recv(buffer, whole);
         self.registration.poll_transfer(cx, Interest::READABLE, len, read)
     }
@@ -149,29 +143,23 @@ impl ByteStream {
         buffer: &mut [MaybeUninit<u8>],
     ) -> Poll<io::Result<usize>> {
         let len = full_transfer([buffer.len()].into_iter());
-        if len == 0 {
-            return Poll::Ready(Ok(0));
-        }
         let read = |whole: &mut bool| self.recv_uninit(buffer, whole);
         self.registration.poll_transfer(cx, Interest::READABLE, len, read)
     }
 
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let len = full_transfer([buffer.len()].into_iter());
-        if len == 0 {
-            return Ok(0);
-        }
         let read = |whole: &mut bool| self.recv(buffer, whole);
         self.registration.try_transfer(Interest::READABLE, len, read)
     }
 
-    pub(crate) async fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    pub(crate) fn read_vectored(
+        &self,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> impl Future<Output = io::Result<usize>> {
         let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
-        if len == 0 {
-            return Ok(0);
-        }
-        let read = |whole: &mut bool| self.recv_vectored(buffers, whole);
-        self.registration.transfer(|| Interest::READABLE, len, read).await
+        let read = move |whole: &mut bool| self.recv_vectored(buffers, whole);
+        self.registration.transfer(|| Interest::READABLE, len, read)
     }
 
     pub(crate) fn poll_read_vectored(
@@ -180,18 +168,12 @@ impl ByteStream {
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
-        if len == 0 {
-            return Poll::Ready(Ok(0));
-        }
         let read = |whole: &mut bool| self.recv_vectored(buffers, whole);
         self.registration.poll_transfer(cx, Interest::READABLE, len, read)
     }
 
     pub(crate) fn try_read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
-        if len == 0 {
-            return Ok(0);
-        }
         let read = |whole: &mut bool| self.recv_vectored(buffers, whole);
         self.registration.try_transfer(Interest::READABLE, len, read)
     }
@@ -222,10 +204,10 @@ impl ByteStream {
         self.registration.try_io(Interest::READABLE, || self.socket.recv(buffer, true))
     }
 
-    pub(crate) async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write(&self, bytes: &[u8]) -> impl Future<Output = io::Result<usize>> {
         let len = full_transfer([bytes.len()].into_iter());
-        let write = |_: &mut bool| self.socket.send(bytes);
-        self.registration.transfer(|| Interest::WRITABLE, len, write).await
+        let write = move |_: &mut bool| self.socket.send(bytes);
+        self.registration.transfer(|| Interest::WRITABLE, len, write)
     }
 
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -240,10 +222,13 @@ impl ByteStream {
         self.registration.try_transfer(Interest::WRITABLE, len, write)
     }
 
-    pub(crate) async fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn write_vectored(
+        &self,
+        buffers: &[IoSlice<'_>],
+    ) -> impl Future<Output = io::Result<usize>> {
         let len = full_transfer(buffers.iter().map(|buffer| buffer.len()));
-        let write = |_: &mut bool| self.socket.send_vectored(buffers);
-        self.registration.transfer(|| Interest::WRITABLE, len, write).await
+        let write = move |_: &mut bool| self.socket.send_vectored(buffers);
+        self.registration.transfer(|| Interest::WRITABLE, len, write)
     }
 
     pub(crate) fn poll_write_vectored(

@@ -18,8 +18,11 @@ macro_rules! read_methods {
             /// # Cancel safety
             ///
             /// A future that is dropped has read nothing.
-            pub async fn read(&self, buffer: &mut [u8]) -> std::io::Result<usize> {
-                self.bytes().read(buffer).await
+            pub fn read(
+                &self,
+                buffer: &mut [u8],
+            ) -> impl Future<Output = std::io::Result<usize>> {
+                self.bytes().read(buffer)
             }
 
             /// Receives into a buffer that the operation owns meanwhile, and that comes back with
@@ -72,11 +75,11 @@ macro_rules! read_methods {
             /// # Cancel safety
             ///
             /// A future that is dropped has read nothing.
-            pub async fn read_vectored(
+            pub fn read_vectored(
                 &self,
                 buffers: &mut [std::io::IoSliceMut<'_>],
-            ) -> std::io::Result<usize> {
-                self.bytes().read_vectored(buffers).await
+            ) -> impl Future<Output = std::io::Result<usize>> {
+                self.bytes().read_vectored(buffers)
             }
 
             /// Like [`read`](Self::read), but what was read stays to be read again.
@@ -181,8 +184,8 @@ macro_rules! write_methods {
             /// # Cancel safety
             ///
             /// A future that is dropped has written nothing.
-            pub async fn write(&self, bytes: &[u8]) -> std::io::Result<usize> {
-                self.bytes().write(bytes).await
+            pub fn write(&self, bytes: &[u8]) -> impl Future<Output = std::io::Result<usize>> {
+                self.bytes().write(bytes)
             }
 
             /// Sends from a buffer that the operation owns meanwhile, and that comes back with the
@@ -236,11 +239,11 @@ macro_rules! write_methods {
             /// # Cancel safety
             ///
             /// A future that is dropped has written nothing.
-            pub async fn write_vectored(
+            pub fn write_vectored(
                 &self,
                 buffers: &[std::io::IoSlice<'_>],
-            ) -> std::io::Result<usize> {
-                self.bytes().write_vectored(buffers).await
+            ) -> impl Future<Output = std::io::Result<usize>> {
+                self.bytes().write_vectored(buffers)
             }
 
             /// Writes as much as there is room for now.
