@@ -33,9 +33,14 @@ use async_task::Runnable;
 
 use crate::driver::{Entered, Handle, budget};
 use crate::rt::wakers::Wakers;
+use crate::sys::prefetch::prefetch;
 
 #[cfg(test)]
 mod tests;
+
+/// How much of a task is fetched before its turn, from its [`Tag`] on: what a task that serves one
+/// connection has. Another would pay for what it does not use.
+const PREFETCHED_BYTES: usize = 256;
 
 thread_local! {
     /// The innermost `block_on` that runs on this thread.
@@ -234,11 +239,20 @@ impl Local {
 
     /// The next entry, those that other threads woke after all others.
     pub(super) fn pop(&self) -> Option<Entry> {
-        let next = self.queued.borrow_mut().pop_front();
-        next.or_else(|| {
+        self.pop_queued().or_else(|| {
             self.take_injected();
-            self.queued.borrow_mut().pop_front()
+            self.pop_queued()
         })
+    }
+
+    fn pop_queued(&self) -> Option<Entry> {
+        let mut queued = self.queued.borrow_mut();
+        let next = queued.pop_front();
+        if let Some(Entry::Task(task)) = queued.front() {
+            // It comes into the cache while the one before it runs.
+            prefetch(task.metadata(), PREFETCHED_BYTES);
+        }
+        next
     }
 
     /// Whether nothing is to be polled.
