@@ -635,7 +635,7 @@ pub const MUTANTS: &[Mutant] = &[
         file: "crates/mainspring/src/op/file/open.rs",
         find: "drop(result.map(made));",
         replace: "drop(result);",
-        test: &["-p", "mainspring", "--test", "fs", "c11_dropped_and_cancelled_openings"],
+        test: &["-p", "mainspring", "--test", "cancels"],
     },
     Mutant {
         name: "part-ends-the-operation",
@@ -747,6 +747,22 @@ pub const MUTANTS: &[Mutant] = &[
         find: "if self.running == 0 || self.clock.now_ns() >= deadline {",
         replace: "if self.running == 0 || deadline != 0 {",
         test: &["-p", "mainspring", "--test", "fs", "draining"],
+    },
+    Mutant {
+        name: "dropped-future-does-not-cancel",
+        clause: "C11",
+        file: "crates/mainspring/src/driver/submission.rs",
+        find: "if !self.cancelled && shared.backend.cancel(token) == Cancel::Withdrawn {",
+        replace: "if self.cancelled && shared.backend.cancel(token) == Cancel::Withdrawn {",
+        test: &["-p", "mainspring", "--test", "cancels"],
+    },
+    Mutant {
+        name: "withdrawn-operation-kept",
+        clause: "C11",
+        file: "crates/mainspring/src/driver/submission.rs",
+        find: "shared.operations.discard(token, Err(error::cancelled()));",
+        replace: "",
+        test: &["-p", "mainspring", "--test", "cancels"],
     },
     // It says of the first operation of the queue that it has ended, and it has not.
     Mutant {
