@@ -764,6 +764,14 @@ pub const MUTANTS: &[Mutant] = &[
         replace: "",
         test: &["-p", "mainspring", "--test", "cancels"],
     },
+    Mutant {
+        name: "opening-does-not-wait",
+        clause: "C10",
+        file: "crates/mainspring/src/backend/uring/entries.rs",
+        find: "let may_wait = flags & libc::O_NONBLOCK == 0;",
+        replace: "let may_wait = false;",
+        test: &["-p", "mainspring", "--test", "fs", "whoever_opens_first_waits"],
+    },
     // It says of the first operation of the queue that it has ended, and it has not.
     Mutant {
         name: "drop-only-closes-the-ring",
