@@ -27,8 +27,27 @@ const CHECKED: &[&str] = &["x86_64-pc-windows-msvc", "i686-pc-windows-gnu"];
 const BUILD_STD: &str = "-Zbuild-std=std,panic_unwind,test";
 
 /// The test binaries that are about nothing that Windows lacks.
-const TESTS: &[&str] =
-    &["--lib", "--test", "conformance", "--test", "net", "--test", "rt", "--test", "regressions"];
+const TESTS: &[Suite] = &[
+    Suite {
+        package: LIBRARY,
+        features: "sim",
+        binaries: &["lib", "test=conformance", "test=net", "test=rt", "test=regressions"],
+        beside: None,
+    },
+    Suite {
+        package: LIBRARY,
+        features: "",
+        binaries: &["test=examples"],
+        // They are run as programs; no cargo is there to build them when a test asks for one.
+        beside: Some("--examples"),
+    },
+    Suite {
+        package: "mainspring-cli",
+        features: "",
+        binaries: &["bins", "test=cli"],
+        beside: None,
+    },
+];
 
 /// One run of all tests takes a minute; Wine may hang where a test does.
 const TESTS_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -82,6 +101,15 @@ pub fn run(args: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Test binaries that are built alike.
+struct Suite {
+    package: &'static str,
+    features: &'static str,
+    binaries: &'static [&'static str],
+    /// What is built before, for the tests to run.
+    beside: Option<&'static str>,
+}
+
 /// Debian with all that it takes, and the rooms that are kept.
 struct Windows {
     debian: Debian,
@@ -131,23 +159,39 @@ impl Windows {
     }
 
     fn test(&self, filter: Option<&str>) -> Result<()> {
-        let cargo = ["cargo", "test", BUILD_STD, "--target", TARGET, "--locked", "--offline"];
-        let what = ["--package", LIBRARY, "--features", "sim"];
+        let mut count = 0;
+        for suite in TESTS {
+            if let Some(beside) = suite.beside {
+                self.cargo("build", suite.package, &[beside]).run()?;
+            }
+            count += self.run_suite(suite, filter)?;
+        }
+        if count == 0 {
+            return Err(Failure::new("no test ran under Wine: nothing was proven"));
+        }
+        println!("windows: {count} tests under Wine");
+        Ok(())
+    }
+
+    /// Runs the tests of a suite whose names have the filter in them; how many there were.
+    fn run_suite(&self, suite: &Suite, filter: Option<&str>) -> Result<usize> {
+        let mut what = vec!["--features".to_string(), suite.features.to_string()];
+        what.extend(suite.binaries.iter().map(|binary| format!("--{binary}")));
         // Numbers of sockets are given out to the whole process: tests about them want it alone.
-        let how = ["--", "--test-threads=1"];
-        let command = [cargo.as_slice(), &what, TESTS, &how, filter.as_slice()].concat();
-        let mut program = self.program(&command).limit(TESTS_LIMIT).echo();
+        what.extend(["--".to_string(), "--test-threads=1".to_string()]);
+        what.extend(filter.map(str::to_string));
+        let what: Vec<&str> = what.iter().map(String::as_str).collect();
+        let mut program = self.cargo("test", suite.package, &what).limit(TESTS_LIMIT).echo();
         let ended = program.capture()?;
         if !ended.succeeded() {
             return Err(Failure::new(format!("the tests under Wine: {}", ended.manner())));
         }
-        match tests_run(&ended.text) {
-            0 => Err(Failure::new("no test ran under Wine: nothing was proven")),
-            count => {
-                println!("windows: {count} tests under Wine");
-                Ok(())
-            }
-        }
+        Ok(tests_run(&ended.text))
+    }
+
+    fn cargo(&self, verb: &str, package: &str, what: &[&str]) -> Program {
+        let cargo = ["cargo", verb, BUILD_STD, "--target", TARGET, "--locked", "--offline"];
+        self.program(&[cargo.as_slice(), &["--package", package], what].concat())
     }
 }
 
