@@ -88,7 +88,8 @@ impl Selector for IocpSelector {
 
     fn open(config: Config) -> io::Result<(IocpSelector, IocpRegistrar)> {
         let sockets = Mutex::new(Sockets::new(config.counters.clone()));
-        let shared = Arc::new(Shared { queue: Queue::open()?, sockets, operations: Operations::new() });
+        let shared =
+            Arc::new(Shared { queue: Queue::open()?, sockets, operations: Operations::new() });
         let selector = IocpSelector {
             shared: shared.clone(),
             packets: port::Packets::new(config.event_capacity),

@@ -508,3 +508,6 @@ impl Drop for Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,10 +36,10 @@ use windows_sys::Wdk::Storage::FileSystem::{
 };
 use windows_sys::Win32::Foundation::{self as codes, FALSE, HANDLE, NTSTATUS};
 use windows_sys::Win32::Networking::WinSock::{
-    self as winsock, AF_INET, AF_INET6, AcceptEx, LPFN_CONNECTEX, SIO_GET_EXTENSION_FUNCTION_POINTER,
-    SO_UPDATE_ACCEPT_CONTEXT, SO_UPDATE_CONNECT_CONTEXT, SOCKADDR, SOCKADDR_STORAGE, SOCKET,
-    SOCKET_ERROR, SOL_SOCKET, WSABUF, WSAID_CONNECTEX, WSAIoctl, WSARecv, WSARecvFrom, WSASend,
-    WSASendTo, setsockopt,
+    self as winsock, AF_INET, AF_INET6, AcceptEx, LPFN_CONNECTEX,
+    SIO_GET_EXTENSION_FUNCTION_POINTER, SO_UPDATE_ACCEPT_CONTEXT, SO_UPDATE_CONNECT_CONTEXT,
+    SOCKADDR, SOCKADDR_STORAGE, SOCKET, SOCKET_ERROR, SOL_SOCKET, WSABUF, WSAID_CONNECTEX,
+    WSAIoctl, WSARecv, WSARecvFrom, WSASend, WSASendTo, setsockopt,
 };
 use windows_sys::Win32::Storage::FileSystem::{ReadFile, WriteFile};
 use windows_sys::Win32::System::IO::{
@@ -134,8 +134,7 @@ fn socket(source: RawSource) -> SOCKET {
 
 /// Whether the end of every operation on the handle comes as a packet, also one at once.
 pub(crate) fn packets_come(source: RawSource) -> bool {
-    let mut block =
-        IO_STATUS_BLOCK { Anonymous: IO_STATUS_BLOCK_0 { Status: 0 }, Information: 0 };
+    let mut block = IO_STATUS_BLOCK { Anonymous: IO_STATUS_BLOCK_0 { Status: 0 }, Information: 0 };
     let mut flags: u32 = 0;
     // SAFETY: the call writes a block and a number to the places for them, before it returns.
     let status = unsafe {
@@ -283,17 +282,7 @@ pub(crate) unsafe fn send_to(
     let target = if len == 0 { ptr::null() } else { target };
     // SAFETY: the caller keeps what has to stay; array and address are read before the call returns.
     let result = unsafe {
-        WSASendTo(
-            socket(source),
-            buffer,
-            1,
-            ptr::null_mut(),
-            0,
-            target,
-            len,
-            name(lent),
-            None,
-        )
+        WSASendTo(socket(source), buffer, 1, ptr::null_mut(), 0, target, len, name(lent), None)
     };
     begun(result != SOCKET_ERROR)
 }
@@ -561,9 +550,7 @@ pub(crate) fn socket_error(status: NTSTATUS) -> io::Error {
         codes::STATUS_PORT_UNREACHABLE
         | codes::STATUS_REMOTE_NOT_LISTENING
         | codes::STATUS_CONNECTION_REFUSED => winsock::WSAECONNREFUSED,
-        codes::STATUS_CANCELLED | codes::STATUS_REQUEST_ABORTED => {
-            winsock::WSA_OPERATION_ABORTED
-        }
+        codes::STATUS_CANCELLED | codes::STATUS_REQUEST_ABORTED => winsock::WSA_OPERATION_ABORTED,
         codes::STATUS_BUFFER_OVERFLOW | codes::STATUS_INVALID_BUFFER_SIZE => winsock::WSAEMSGSIZE,
         codes::STATUS_BUFFER_TOO_SMALL | codes::STATUS_ACCESS_VIOLATION => winsock::WSAEFAULT,
         codes::STATUS_INVALID_CONNECTION => winsock::WSAENOTCONN,
@@ -578,4 +565,16 @@ pub(crate) fn socket_error(status: NTSTATUS) -> io::Error {
         status => return handle_error(status),
     };
     io::Error::from_raw_os_error(code)
+}
+
+/// How many handles the process has open: whether something leaks.
+#[cfg(test)]
+pub(crate) fn handles_open() -> u32 {
+    use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetProcessHandleCount};
+    let mut count = 0;
+    // SAFETY: a call without arguments, whose result needs no closing.
+    let process = unsafe { GetCurrentProcess() };
+    // SAFETY: a number is written to the place for one.
+    unsafe { GetProcessHandleCount(process, &raw mut count) };
+    count
 }
