@@ -5,6 +5,7 @@ pub(crate) mod affinity;
 pub(crate) mod console;
 pub(crate) mod header;
 pub(crate) mod message;
+pub(crate) mod overlapped;
 pub(crate) mod poll;
 pub(crate) mod port;
 pub(crate) mod reuse_port;
