@@ -302,7 +302,8 @@ impl Queue {
         match &mut entry.watch {
             Watch::Level => answer,
             Watch::OneShot { spent } => {
-                *spent = true;
+                // What has ended unasked is looked at with nothing to tell.
+                *spent |= answer != 0;
                 answer
             }
             Watch::Edge(edge) => edge.look(answer, age, || {
