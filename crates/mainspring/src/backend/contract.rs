@@ -73,9 +73,35 @@ pub(crate) struct Caps {
     pub(crate) completion: Support,
 }
 
-/// The operations that the room `op` offers, by name, for reports.
-pub(crate) const OPERATIONS: &[&str] =
-    &["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+/// The operations that the rooms `op`, `net` and `fs` offer, by name, for reports.
+pub(crate) const OPERATIONS: &[&str] = &[
+    "nop",
+    "accept",
+    "accept_multi",
+    "connect",
+    "recv",
+    "recv_multi",
+    "recv_message",
+    "send",
+    "send_zero_copy",
+    "send_message",
+    "shutdown",
+    "read",
+    "write",
+    "read_vectored",
+    "write_vectored",
+    "sync",
+    "open",
+    "close",
+    "stat",
+    "unlink",
+    "rename",
+    "make_directory",
+    "splice",
+    "timeout",
+    "poll",
+    "wait_child",
+];
 
 /// What of a mechanism is in force: found out when it was opened, and for reports only.
 #[derive(Clone, Debug, Default)]

@@ -39,11 +39,9 @@ impl Known {
             *bundle &= self.bundles;
         }
         let entry = entry(&operation)?;
-        // Some came as a flag of an operation that was there before; the kernel tells only those,
-        // and so an operation that came with the same version answers for the flag.
         let companion = match operation {
-            RawOperation::AcceptMulti { .. } => opcode::Socket::CODE,
-            RawOperation::RecvMulti { .. } => opcode::SendZc::CODE,
+            RawOperation::AcceptMulti { .. } => WITH_ACCEPT_MULTI,
+            RawOperation::RecvMulti { .. } => WITH_RECV_MULTI,
             _ => opcode::Nop::CODE,
         };
         let codes = [entry.get_opcode() as u8, companion];
@@ -54,42 +52,45 @@ impl Known {
         }
     }
 
-    /// The names of the operations that it knows, of those this crate submits.
+    /// The names of the operations that it carries out, as the contract has them.
     pub(super) fn names(&self) -> Vec<&'static str> {
-        let known = NAMES.iter().filter(|(code, _)| self.probe.is_supported(*code));
-        known.map(|&(_, name)| name).collect()
+        let known = |codes: &[u8]| codes.iter().all(|&code| self.probe.is_supported(code));
+        NAMES.iter().filter(|(_, codes)| known(codes)).map(|&(name, _)| name).collect()
     }
 }
 
-/// Every code this crate submits.
-const NAMES: &[(u8, &str)] = &[
-    (opcode::Nop::CODE, "nop"),
-    (opcode::PollAdd::CODE, "poll"),
-    (opcode::AsyncCancel::CODE, "cancel"),
-    (opcode::Accept::CODE, "accept"),
-    (opcode::Connect::CODE, "connect"),
-    (opcode::Recv::CODE, "recv"),
-    (opcode::Send::CODE, "send"),
-    (opcode::SendZc::CODE, "send-zero-copy"),
-    (opcode::RecvMsg::CODE, "recvmsg"),
-    (opcode::SendMsg::CODE, "sendmsg"),
-    (opcode::Read::CODE, "read"),
-    (opcode::Write::CODE, "write"),
-    (opcode::Readv::CODE, "readv"),
-    (opcode::Writev::CODE, "writev"),
-    (opcode::ReadFixed::CODE, "read-fixed"),
-    (opcode::WriteFixed::CODE, "write-fixed"),
-    (opcode::Fsync::CODE, "fsync"),
-    (opcode::OpenAt::CODE, "openat"),
-    (opcode::Close::CODE, "close"),
-    (opcode::Statx::CODE, "statx"),
-    (opcode::UnlinkAt::CODE, "unlinkat"),
-    (opcode::RenameAt::CODE, "renameat"),
-    (opcode::MkDirAt::CODE, "mkdirat"),
-    (opcode::Shutdown::CODE, "shutdown"),
-    (opcode::Splice::CODE, "splice"),
-    (opcode::Timeout::CODE, "timeout"),
-    (opcode::WaitId::CODE, "waitid"),
+/// What came as a flag of an operation that was there before is told by one that came with it.
+const WITH_ACCEPT_MULTI: u8 = opcode::Socket::CODE;
+const WITH_RECV_MULTI: u8 = opcode::SendZc::CODE;
+
+/// The operations, and the codes that the kernel has to know for them.
+const NAMES: &[(&str, &[u8])] = &[
+    ("nop", &[opcode::Nop::CODE]),
+    ("accept", &[opcode::Accept::CODE]),
+    ("accept_multi", &[opcode::Accept::CODE, WITH_ACCEPT_MULTI]),
+    ("connect", &[opcode::Connect::CODE]),
+    ("recv", &[opcode::Recv::CODE]),
+    ("recv_multi", &[opcode::Recv::CODE, WITH_RECV_MULTI]),
+    ("recv_message", &[opcode::RecvMsg::CODE]),
+    ("send", &[opcode::Send::CODE]),
+    ("send_zero_copy", &[opcode::SendZc::CODE]),
+    ("send_message", &[opcode::SendMsg::CODE]),
+    ("shutdown", &[opcode::Shutdown::CODE]),
+    ("read", &[opcode::Read::CODE]),
+    ("write", &[opcode::Write::CODE]),
+    ("read_vectored", &[opcode::Readv::CODE]),
+    ("write_vectored", &[opcode::Writev::CODE]),
+    ("sync", &[opcode::Fsync::CODE]),
+    ("open", &[opcode::OpenAt::CODE]),
+    ("close", &[opcode::Close::CODE]),
+    ("stat", &[opcode::Statx::CODE]),
+    ("unlink", &[opcode::UnlinkAt::CODE]),
+    ("rename", &[opcode::RenameAt::CODE]),
+    ("make_directory", &[opcode::MkDirAt::CODE]),
+    ("splice", &[opcode::Splice::CODE]),
+    ("timeout", &[opcode::Timeout::CODE]),
+    ("poll", &[opcode::PollAdd::CODE]),
+    ("wait_child", &[opcode::WaitId::CODE]),
 ];
 
 fn entry(operation: &RawOperation) -> io::Result<squeue::Entry> {
@@ -263,4 +264,15 @@ fn len(memory: RawMemory) -> u32 {
 /// How many `iovec`s lie in the memory.
 fn count(pieces: RawMemory) -> u32 {
     u32::try_from(pieces.len / size_of::<libc::iovec>()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::contract::OPERATIONS;
+
+    #[test]
+    fn every_operation_has_a_name_of_the_contract() {
+        assert!(NAMES.iter().map(|(name, _)| name).eq(OPERATIONS), "the same, in the same order");
+    }
 }

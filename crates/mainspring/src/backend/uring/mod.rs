@@ -163,7 +163,10 @@ impl Selector for UringSelector {
     fn in_force(&self) -> InForce {
         let ring = self.shared.ring.lock();
         let (setup, features) = (ring.rung().name(), ring.features().names());
-        InForce { setup, features, operations: self.shared.known.names() }
+        let mut operations = self.shared.known.names();
+        // Without groups that the kernel fills, streams receive by readiness.
+        operations.retain(|&name| name != "recv_multi" || self.shared.fills_groups);
+        InForce { setup, features, operations }
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
