@@ -331,6 +331,25 @@ pub(crate) trait Completer: Send + Sync {
         let _ = number;
     }
 
+    /// Makes sure that there is a table of direct descriptors, with `places` at least, before the
+    /// next operation that is handed over after this. It lasts until the queue is drained, and what
+    /// is in it then is closed.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when this kernel has none: the layer above uses ordinary descriptors instead.
+    /// `InvalidInput` in words if there cannot be as many places.
+    fn make_direct(&self, places: usize) -> io::Result<()> {
+        let _ = places;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Closes a place in that table: before any operation begins that is handed over after this.
+    /// Operations on it may be under way, and none waits to be begun.
+    fn close_direct(&self, slot: u32) {
+        let _ = slot;
+    }
+
     /// Takes a group back from the kernel. No operation that names it is under way, and none will
     /// be before the number is added again.
     fn remove_group(&self, group: u16) {

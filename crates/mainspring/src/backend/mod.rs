@@ -418,6 +418,14 @@ impl SharedBackend {
         each!(self, registrar => registrar.unregister_memory(number));
     }
 
+    pub(crate) fn make_direct(&self, places: usize) -> io::Result<()> {
+        each!(self, registrar => registrar.make_direct(places))
+    }
+
+    pub(crate) fn close_direct(&self, slot: u32) {
+        each!(self, registrar => registrar.close_direct(slot));
+    }
+
     pub(crate) fn remove_group(&self, group: u16) {
         each!(self, registrar => registrar.remove_group(group));
     }

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod auto_traits;
 mod both_ways;
+mod direct;
 #[cfg(unix)]
 mod each_operation;
 #[cfg(unix)]
