@@ -49,8 +49,8 @@ fn c11_random_cancels_concurrent_with_everything_leave_nothing_behind() {
             assert_eq!(descriptors(), open, "{kind}: descriptors before and after");
             drop(leash);
             println!(
-                "{kind}, {}: {cancels} cancels in {:.1} s; the kernel was asked for {}, of which {} \
-                 had ended and {} were at work",
+                "{kind}, {}: {cancels} cancels in {:.1} s; the kernel was asked for {}, of which \
+                 {} had ended and {} were at work",
                 if pinned { "pinned" } else { "not pinned" },
                 begun.elapsed().as_secs_f64(),
                 metrics.cancels,
