@@ -37,6 +37,7 @@ pub use direct::DirectDescriptors;
 pub(crate) use direct::{Place, Slot};
 pub use emulation::Emulation;
 pub(crate) use emulation::{Attempt, Subject, wrong_subject};
+pub(crate) use handle::Flush;
 pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
 pub(crate) use multishot::Running;

@@ -3,10 +3,9 @@
 #[cfg(unix)]
 mod auto_traits;
 mod both_ways;
+mod datagram_operations;
 mod direct;
-#[cfg(unix)]
 mod each_operation;
-#[cfg(unix)]
 mod multishot;
 mod operations;
 #[cfg(unix)]
