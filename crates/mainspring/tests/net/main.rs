@@ -6,6 +6,7 @@ mod both_ways;
 mod datagram_operations;
 mod direct;
 mod each_operation;
+mod leaving;
 mod multishot;
 mod operations;
 #[cfg(unix)]
