@@ -4,8 +4,10 @@
 mod auto_traits;
 mod both_ways;
 mod datagram_operations;
+#[cfg(unix)]
 mod direct;
 mod each_operation;
+#[cfg(unix)]
 mod leaving;
 mod multishot;
 mod operations;
