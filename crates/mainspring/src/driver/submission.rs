@@ -279,6 +279,8 @@ pub struct Submission<'a, O: Emulation> {
     subject: Subject<'a>,
     state: State<'a, O>,
     cancelled: bool,
+    /// It is one of a chain, which alone knows why the kernel has ended it.
+    linked: bool,
 }
 
 // The operation moves into its slot before the kernel learns its address: nothing here is pinned.
@@ -286,7 +288,7 @@ impl<O: Emulation> Unpin for Submission<'_, O> {}
 
 impl<'a, O: Emulation> Submission<'a, O> {
     fn new(home: Home<'a>, subject: Subject<'a>, state: State<'a, O>) -> Submission<'a, O> {
-        Submission { home, subject, state, cancelled: false }
+        Submission { home, subject, state, cancelled: false, linked: false }
     }
 
     fn failed(error: io::Error, operation: O) -> Submission<'a, O> {
@@ -330,6 +332,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
 
     /// It is to be one of a chain.
     pub(super) fn join_chain(&mut self) {
+        self.linked = true;
         if let State::Fresh(operation) = &mut self.state {
             operation.join_chain();
         }
@@ -383,6 +386,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
 
     /// Begins anew with the operation, which has ended without having been begun.
     pub(super) fn renew(&mut self, operation: O) {
+        self.linked = false;
         self.state = State::Fresh(operation);
     }
 
@@ -430,6 +434,13 @@ impl<'a, O: Emulation> Submission<'a, O> {
             if let State::Native(token) = self.state {
                 // The state stays until there is another: the task's waker may panic.
                 let (mut operation, last) = ready!(self.poll_native(token, cx));
+                if last.as_ref().is_err_and(error::is_cancelled) && !self.cancelled && !self.linked
+                {
+                    // Nobody asked: the thread that handed it over has ended, and the kernel ended
+                    // what that had begun. It has moved nothing, and another thread turns now.
+                    self.state = State::Fresh(operation);
+                    continue;
+                }
                 self.state = match operation.result(last) {
                     Err(error) if is_left_to_us(&error) && !self.cancelled => {
                         State::Trying { operation, waits: None, seen: None }
