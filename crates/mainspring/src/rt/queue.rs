@@ -38,8 +38,8 @@ use crate::sync::prefetch;
 #[cfg(test)]
 mod tests;
 
-/// How much of a task is fetched before its turn at most, from its [`Tag`] on: more than that is not
-/// there in time, and pushes out what is needed.
+/// How much of a task is fetched before its turn at most, from its [`Tag`] on: more than that is
+/// not there in time, and pushes out what is needed.
 const PREFETCHED_BYTES_MAX: usize = 768;
 
 thread_local! {
