@@ -7,6 +7,7 @@
 
 mod compare;
 mod load;
+mod ratio;
 mod server;
 mod servers;
 
