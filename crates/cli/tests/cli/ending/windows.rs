@@ -5,7 +5,10 @@
 
 use std::os::windows::process::CommandExt;
 use std::process::{Child, Command};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
 
 use windows_sys::Win32::System::Console::{
     ATTACH_PARENT_PROCESS, AttachConsole, CTRL_BREAK_EVENT, CTRL_C_EVENT, FreeConsole,
@@ -15,12 +18,16 @@ use windows_sys::Win32::System::Threading::CREATE_NEW_CONSOLE;
 use windows_sys::core::BOOL;
 
 use super::Ending;
+use crate::server::PATIENCE;
 
 /// A process has one console at a time.
 static ALONE: Mutex<()> = Mutex::new(());
+/// How often the test itself was told.
+static HEARD: AtomicUsize = AtomicUsize::new(0);
 
-/// What the system calls in the test: nothing comes of it.
+/// What the system calls in the test, on a thread of its own.
 unsafe extern "system" fn unmoved(_event: u32) -> BOOL {
+    HEARD.fetch_add(1, Ordering::Relaxed);
     1
 }
 
@@ -31,7 +38,6 @@ pub fn prepare(command: &mut Command) {
 
 /// Tells a server to end.
 pub fn tell(child: &Child, ending: Ending) {
-    static HANDLER: Once = Once::new();
     let event = match ending {
         Ending::Interrupt => CTRL_C_EVENT,
         Ending::Terminate => CTRL_BREAK_EVENT,
@@ -43,18 +49,23 @@ pub fn tell(child: &Child, ending: Ending) {
     // SAFETY: the same.
     let entered = unsafe { AttachConsole(child.id()) };
     assert_ne!(entered, 0, "the server's console: {}", std::io::Error::last_os_error());
-    HANDLER.call_once(|| {
-        // SAFETY: the routine is a function of this program and lives as long as it does.
-        let installed = unsafe { SetConsoleCtrlHandler(Some(unmoved), 1) };
-        assert_ne!(installed, 0, "{}", std::io::Error::last_os_error());
-    });
+    // Each time anew: who enters a console may find the handlers of the one before gone.
+    // SAFETY: the routine is a function of this program and lives as long as it does.
+    let installed = unsafe { SetConsoleCtrlHandler(Some(unmoved), 1) };
+    assert_ne!(installed, 0, "{}", std::io::Error::last_os_error());
+    let before = HEARD.load(Ordering::Relaxed);
     // SAFETY: a call without pointers.
     let said = unsafe { GenerateConsoleCtrlEvent(event, 0) };
-    let error = std::io::Error::last_os_error();
+    assert_ne!(said, 0, "{ending:?}: {}", std::io::Error::last_os_error());
+    // Whoever leaves before it was told, is told without a handler, and ends.
+    let begin = Instant::now();
+    while HEARD.load(Ordering::Relaxed) == before {
+        assert!(begin.elapsed() < PATIENCE, "{ending:?} is not heard");
+        thread::yield_now();
+    }
     // SAFETY: the same.
     unsafe { FreeConsole() };
     // Back home, if there is one.
     // SAFETY: the same.
     unsafe { AttachConsole(ATTACH_PARENT_PROCESS) };
-    assert_ne!(said, 0, "{ending:?}: {error}");
 }
