@@ -10,7 +10,7 @@ pub(crate) mod contract;
 mod epoll;
 #[cfg(windows)]
 mod iocp;
-#[cfg(unix)]
+#[cfg(any(unix, windows))]
 mod poll;
 #[cfg(feature = "sim")]
 mod sim;
@@ -40,7 +40,9 @@ use contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector};
 /// Events taken in the first look, unless the builder says otherwise: three kilobytes.
 pub(crate) const EVENT_CAPACITY: usize = 256;
 
-/// The mechanisms [`Choice::Auto`] tries on this system, the best first.
+/// The mechanisms [`Choice::Auto`] tries on this system, in this order. epoll goes before the ring:
+/// it is on every Linux, nobody forbids it, and an idle one holds no memory to speak of, where a
+/// ring has a hundred kilobytes. Who lives on whole operations asks for the ring.
 const PREFERRED: &[Kind] = &[
     #[cfg(target_os = "linux")]
     Kind::Epoll,
@@ -50,6 +52,8 @@ const PREFERRED: &[Kind] = &[
     Kind::Poll,
     #[cfg(windows)]
     Kind::Iocp,
+    #[cfg(windows)]
+    Kind::WsaPoll,
 ];
 
 /// The half that waits, of whichever backend.
@@ -62,6 +66,8 @@ pub(crate) enum Backend {
     Poll(poll::PollSelector),
     #[cfg(windows)]
     Iocp(iocp::IocpSelector),
+    #[cfg(windows)]
+    WsaPoll(poll::PollSelector),
     #[cfg(feature = "sim")]
     Sim(sim::SimSelector),
 }
@@ -107,6 +113,8 @@ pub(crate) enum SharedBackend {
     Poll(poll::PollRegistrar),
     #[cfg(windows)]
     Iocp(iocp::IocpRegistrar),
+    #[cfg(windows)]
+    WsaPoll(poll::PollRegistrar),
     #[cfg(feature = "sim")]
     Sim(sim::SimRegistrar),
 }
@@ -123,6 +131,8 @@ macro_rules! each {
             Self::Poll($variant) => $call,
             #[cfg(windows)]
             Self::Iocp($variant) => $call,
+            #[cfg(windows)]
+            Self::WsaPoll($variant) => $call,
             #[cfg(feature = "sim")]
             Self::Sim($variant) => $call,
         }
@@ -230,6 +240,12 @@ fn open_halves(
             let caps = iocp::IocpSelector::CAPS;
             Ok((Backend::Iocp(selector), SharedBackend::Iocp(registrar), caps))
         }
+        #[cfg(windows)]
+        (Kind::WsaPoll, _) => {
+            let (selector, registrar) = poll::PollSelector::open(config)?;
+            let caps = poll::PollSelector::CAPS;
+            Ok((Backend::WsaPoll(selector), SharedBackend::WsaPoll(registrar), caps))
+        }
         #[cfg(feature = "sim")]
         (Kind::Sim, Some(simulation)) => {
             let (selector, registrar) = sim::SimSelector::open_on(simulation, config)?;
@@ -262,6 +278,8 @@ fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
         Kind::Poll => poll::PollSelector::probe(),
         #[cfg(windows)]
         Kind::Iocp => iocp::IocpSelector::probe(),
+        #[cfg(windows)]
+        Kind::WsaPoll => poll::PollSelector::probe(),
         #[cfg(feature = "sim")]
         Kind::Sim => sim::SimSelector::probe(),
         #[allow(unreachable_patterns, reason = "reached in builds that lack a kind")]
@@ -363,6 +381,11 @@ impl SharedBackend {
         each!(self, registrar => registrar.wake())
     }
 
+    /// Makes a source one that operations can be on; see [`contract::Completer::adopt`].
+    pub(crate) fn adopt(&self, source: RawSource) -> io::Result<()> {
+        each!(self, registrar => registrar.adopt(source))
+    }
+
     /// Puts an operation into a slot of `operations` and hands it to the kernel; with the error it
     /// comes back. The completions of this backend are to be dispatched to that set.
     pub(crate) fn begin<O: Operation>(
@@ -414,6 +437,14 @@ impl SharedBackend {
 
     pub(crate) fn unregister_memory(&self, number: u16) {
         each!(self, registrar => registrar.unregister_memory(number));
+    }
+
+    pub(crate) fn make_direct(&self, places: usize) -> io::Result<()> {
+        each!(self, registrar => registrar.make_direct(places))
+    }
+
+    pub(crate) fn close_direct(&self, slot: u32) {
+        each!(self, registrar => registrar.close_direct(slot));
     }
 
     pub(crate) fn remove_group(&self, group: u16) {

@@ -174,6 +174,10 @@ impl<C: Unconnected + 'static> Emulation for Connect<C> {
         self.go_on()
     }
 
+    fn own_source(&self) -> Option<&Registration> {
+        self.registered.as_ref().map(|registered| &registered.registration)
+    }
+
     fn poll_own(&mut self, _handle: &Handle, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(Registered { registration, .. }) = &self.registered else {
             return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));

@@ -3,9 +3,10 @@
 #[cfg(unix)]
 mod auto_traits;
 mod both_ways;
+mod datagram_operations;
 #[cfg(unix)]
+mod direct;
 mod each_operation;
-#[cfg(unix)]
 mod multishot;
 mod operations;
 #[cfg(unix)]
