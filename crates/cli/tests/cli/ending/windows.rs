@@ -12,7 +12,8 @@ use std::time::Instant;
 
 use windows_sys::Win32::System::Console::{
     ATTACH_PARENT_PROCESS, AttachConsole, CTRL_BREAK_EVENT, CTRL_C_EVENT, FreeConsole,
-    GenerateConsoleCtrlEvent, SetConsoleCtrlHandler,
+    GenerateConsoleCtrlEvent, GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
+    SetConsoleCtrlHandler, SetStdHandle,
 };
 use windows_sys::Win32::System::Threading::CREATE_NEW_CONSOLE;
 use windows_sys::core::BOOL;
@@ -43,6 +44,11 @@ pub fn tell(child: &Child, ending: Ending) {
         Ending::Terminate => CTRL_BREAK_EVENT,
     };
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // Who enters a console gets its streams for his own.
+    let streams = [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE].map(|which| {
+        // SAFETY: a call without pointers.
+        (which, unsafe { GetStdHandle(which) })
+    });
     // It fails where the test has none.
     // SAFETY: a call without pointers.
     unsafe { FreeConsole() };
@@ -68,4 +74,9 @@ pub fn tell(child: &Child, ending: Ending) {
     // Back home, if there is one.
     // SAFETY: the same.
     unsafe { AttachConsole(ATTACH_PARENT_PROCESS) };
+    for (which, stream) in streams {
+        // SAFETY: the handle was this stream's before, and nobody has closed it.
+        let restored = unsafe { SetStdHandle(which, stream) };
+        assert_ne!(restored, 0, "{}", std::io::Error::last_os_error());
+    }
 }
