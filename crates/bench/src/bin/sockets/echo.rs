@@ -114,11 +114,8 @@ impl Load {
     fn run(&mut self, time: Duration) -> io::Result<u64> {
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
-            let each: Vec<_> = self
-                .0
-                .iter_mut()
-                .map(|streams| scope.spawn(|| talk(streams, &over)))
-                .collect();
+            let each: Vec<_> =
+                self.0.iter_mut().map(|streams| scope.spawn(|| talk(streams, &over))).collect();
             thread::sleep(time);
             over.store(true, Ordering::Relaxed);
             let joined = each.into_iter().map(|thread| thread.join());

@@ -33,7 +33,11 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts one for a number of connections, whose waits are for both directions if `both`.
-    pub(crate) fn start(contender: Contender, connections: usize, both: bool) -> io::Result<Server> {
+    pub(crate) fn start(
+        contender: Contender,
+        connections: usize,
+        both: bool,
+    ) -> io::Result<Server> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let (requests, ends) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());

@@ -39,5 +39,9 @@ pub(crate) fn count() -> io::Result<u64> {
     let process = std::process::id() as usize;
     let entries = list[HEAD..].chunks_exact(ENTRY).take(list[0]);
     let count = entries.filter(|entry| entry[1] == process).count() as u64;
-    if count == 0 { Err(io::Error::other("the list of handles has none of ours")) } else { Ok(count) }
+    if count == 0 {
+        Err(io::Error::other("the list of handles has none of ours"))
+    } else {
+        Ok(count)
+    }
 }
