@@ -27,6 +27,10 @@ static ALONE: Mutex<()> = Mutex::new(());
 static HEARD: AtomicUsize = AtomicUsize::new(0);
 
 /// What the system calls in the test, on a thread of its own.
+///
+/// # Safety
+///
+/// None: any number will do.
 unsafe extern "system" fn unmoved(_event: u32) -> BOOL {
     HEARD.fetch_add(1, Ordering::Relaxed);
     1
