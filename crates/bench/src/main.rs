@@ -8,6 +8,7 @@
 mod compare;
 mod files;
 mod load;
+mod ratio;
 mod server;
 mod servers;
 
