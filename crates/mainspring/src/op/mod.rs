@@ -13,6 +13,8 @@ pub(crate) mod connect;
 mod descriptor;
 #[cfg(unix)]
 pub(crate) mod file;
+#[cfg(windows)]
+pub(crate) mod handle;
 #[cfg(unix)]
 mod message;
 mod nop;

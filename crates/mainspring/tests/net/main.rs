@@ -5,7 +5,11 @@ mod auto_traits;
 mod both_ways;
 mod datagram_operations;
 mod each_operation;
+#[cfg(windows)]
+mod handles;
 mod multishot;
+#[cfg(windows)]
+mod named_pipes;
 mod operations;
 #[cfg(unix)]
 mod operations_on_unix;

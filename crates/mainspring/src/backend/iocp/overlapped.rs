@@ -45,13 +45,13 @@ use windows_sys::Win32::Foundation as codes;
 use windows_sys::Win32::Networking::WinSock::{WSAEMSGSIZE, WSAEOPNOTSUPP};
 
 use crate::backend::contract::Cancel;
-use crate::completion::operation::{MORE_DATA, OWN_POSITION, RawMemory, RawOperation};
+use crate::completion::operation::{AT_END, MORE_DATA, OWN_POSITION, RawMemory, RawOperation};
 use crate::error;
 use crate::event::Completion;
 use crate::source::RawSource;
 use crate::sync::Mutex;
 use crate::sys::overlapped::{self as calls, End, Lent};
-use crate::sys::socket::{AcceptFailure, accept_failure};
+use crate::sys::socket::{AcceptFailure, accept_failure, broken};
 use crate::token::Token;
 
 use super::port::Queue;
@@ -110,6 +110,8 @@ enum Kind {
     Read,
     Write,
     Listen,
+    /// A read that has found the end.
+    Ended,
 }
 
 // SAFETY: the pointer in it is followed at the end of its operation alone, whose memory it is.
@@ -197,7 +199,11 @@ impl Operations {
             return Ok(());
         }
         let kind = std::mem::replace(&mut table.records[index].kind, Kind::Nop);
-        if is_end_of_data(&kind, &error) || is_connected(&kind, &error) {
+        let end = is_end_of_data(&kind, &error);
+        if end || is_connected(&kind, &error) {
+            if end {
+                table.records[index].kind = Kind::Ended;
+            }
             // A result like any other, which no packet of the kernel tells.
             let lent = table.lent(index);
             // SAFETY: the call has failed, so that the kernel has nothing of the memory any more.
@@ -212,6 +218,7 @@ impl Operations {
             // Nothing was taken; an attempt says what is wrong with the listener.
             Kind::Accept(_) => left_to_an_attempt(error),
             _ if error.raw_os_error() == Some(WSAEOPNOTSUPP) => io::ErrorKind::Unsupported.into(),
+            Kind::Send => broken(error),
             _ => error,
         })
     }
@@ -314,6 +321,7 @@ impl Kind {
         let bytes = bytes as u64;
         match (self, status) {
             (Kind::Nop | Kind::Free, _) => Ok(0),
+            (Kind::Ended, _) => Ok(AT_END),
             // A part that was moved cannot be taken back.
             (Kind::Send | Kind::Write, codes::STATUS_CANCELLED) if bytes != 0 => Ok(bytes),
             (_, codes::STATUS_CANCELLED) if asked => Err(error::cancelled()),
@@ -333,9 +341,10 @@ impl Kind {
             }
             // Of a message in a pipe the rest is still there.
             (Kind::Read, codes::STATUS_BUFFER_OVERFLOW) => Ok(bytes | MORE_DATA),
-            (Kind::Read, codes::STATUS_END_OF_FILE | codes::STATUS_PIPE_BROKEN) => Ok(0),
+            (Kind::Read, codes::STATUS_END_OF_FILE | codes::STATUS_PIPE_BROKEN) => Ok(AT_END),
             (Kind::Listen, codes::STATUS_PIPE_CONNECTED) => Ok(0),
             (Kind::Read | Kind::Write | Kind::Listen, status) => Err(calls::handle_error(status)),
+            (Kind::Send, status) => Err(broken(calls::socket_error(status))),
             (_, status) => Err(calls::socket_error(status)),
         }
     }
@@ -489,7 +498,7 @@ impl Table {
         let lent = self.lent(index);
         let record = &mut self.records[index];
         record.cancelled = true;
-        if !matches!(record.kind, Kind::Nop) {
+        if !matches!(record.kind, Kind::Nop | Kind::Ended) {
             calls::cancel(record.source, lent);
         }
     }

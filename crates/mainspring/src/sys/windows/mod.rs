@@ -3,9 +3,11 @@
 pub(crate) mod afd;
 pub(crate) mod affinity;
 pub(crate) mod console;
+pub(crate) mod handle;
 pub(crate) mod header;
 pub(crate) mod message;
 pub(crate) mod overlapped;
+pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod port;
 pub(crate) mod reuse_port;
