@@ -23,13 +23,16 @@ pub enum Kind {
     Poll,
     /// The completion port of Windows, with readiness from the driver behind all sockets.
     Iocp,
+    /// `WSAPoll`, wherever there is a Windows.
+    WsaPoll,
     /// The deterministic simulator (feature `sim`); never chosen by itself.
     Sim,
 }
 
 impl Kind {
     /// Every kind this build knows by name, the preferred first.
-    pub const ALL: &'static [Kind] = &[Kind::Epoll, Kind::Uring, Kind::Poll, Kind::Iocp, Kind::Sim];
+    pub const ALL: &'static [Kind] =
+        &[Kind::Epoll, Kind::Uring, Kind::Poll, Kind::Iocp, Kind::WsaPoll, Kind::Sim];
 
     /// The name used in `MAINSPRING_BACKEND`, on command lines and in reports.
     #[must_use]
@@ -39,6 +42,7 @@ impl Kind {
             Kind::Uring => "uring",
             Kind::Poll => "poll",
             Kind::Iocp => "iocp",
+            Kind::WsaPoll => "wsapoll",
             Kind::Sim => "sim",
         }
     }

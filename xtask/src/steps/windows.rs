@@ -5,7 +5,9 @@
 //! own kernel. A small Debian in a folder (`xtask/src/debian.rs`) has it, and a linker.
 //!
 //! There is no standard library for Windows in Debian: it is built, once, from the compiler's
-//! sources (`-Zbuild-std`). Its build products, Wine's folder and Debian stay in the cache.
+//! sources (`-Zbuild-std`). Wine's folder and Debian stay in the cache. What is built stays with
+//! the checkout: inside, every checkout has the same path, and cargo would take the one's products
+//! for the other's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,8 +29,36 @@ const CHECKED: &[&str] = &["x86_64-pc-windows-msvc", "i686-pc-windows-gnu"];
 const BUILD_STD: &str = "-Zbuild-std=std,panic_unwind,test";
 
 /// The test binaries that are about nothing that Windows lacks.
-const TESTS: &[&str] =
-    &["--lib", "--test", "conformance", "--test", "net", "--test", "rt", "--test", "regressions"];
+const TESTS: &[Suite] = &[
+    Suite {
+        package: LIBRARY,
+        features: "sim",
+        binaries: &["lib", "test=conformance", "test=net", "test=rt", "test=regressions"],
+        beside: None,
+    },
+    Suite {
+        package: LIBRARY,
+        features: "",
+        binaries: &["test=examples"],
+        // They are run as programs; no cargo is there to build them when a test asks for one.
+        beside: Some("--examples"),
+    },
+    Suite {
+        package: "mainspring-cli",
+        features: "",
+        binaries: &["bins", "test=cli"],
+        beside: None,
+    },
+];
+
+/// The suites that know nothing of kinds, once more on each that is not the first choice.
+const AGAIN: Suite = Suite {
+    package: LIBRARY,
+    features: "sim",
+    binaries: &["test=net", "test=rt", "test=regressions"],
+    beside: None,
+};
+const AGAIN_ON: &[&str] = &["wsapoll"];
 
 /// One run of all tests takes a minute; Wine may hang where a test does.
 const TESTS_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -46,7 +76,7 @@ const VARIABLES: &[&str] = &[
     "WINEPREFIX=/windows/wine",
     "WINEDEBUG=-all",
     "XDG_RUNTIME_DIR=/tmp",
-    "MAINSPRING_REQUIRE=iocp,sim",
+    "MAINSPRING_REQUIRE=iocp,wsapoll,sim",
 ];
 
 /// The two start-up objects that `-Zbuild-std` does not make.
@@ -77,15 +107,25 @@ pub fn run(args: &[String]) -> Result<()> {
     for target in CHECKED {
         let check = ["cargo", "check", BUILD_STD, "--target", target, "--locked", "--offline"];
         let what = ["--package", LIBRARY, "--all-features"];
-        windows.program(&[check.as_slice(), &what].concat()).run()?;
+        windows.program(&[check.as_slice(), &what].concat(), None).run()?;
     }
     Ok(())
+}
+
+/// Test binaries that are built alike.
+struct Suite {
+    package: &'static str,
+    features: &'static str,
+    binaries: &'static [&'static str],
+    /// What is built before, for the tests to run.
+    beside: Option<&'static str>,
 }
 
 /// Debian with all that it takes, and the rooms that are kept.
 struct Windows {
     debian: Debian,
     rooms: PathBuf,
+    products: PathBuf,
     dependencies: PathBuf,
 }
 
@@ -95,13 +135,15 @@ impl Windows {
         let debian = Debian::open(&cache)?;
         debian.install(PACKAGES)?;
         let rooms = cache.join("windows");
-        for room in ["home", "cargo", "products"] {
+        for room in ["home", "cargo"] {
             fs::create_dir_all(rooms.join(room))?;
         }
+        let products = workspace::target().join("windows");
+        fs::create_dir_all(&products)?;
         let replacement = debian::source_replacement("/windows/dependencies");
         fs::write(rooms.join("cargo/config.toml"), replacement)?;
         let dependencies = dependencies(&debian)?;
-        let windows = Windows { debian, rooms, dependencies };
+        let windows = Windows { debian, rooms, products, dependencies };
         windows.start_up()?;
         Ok(windows)
     }
@@ -110,44 +152,69 @@ impl Windows {
     fn start_up(&self) -> Result<()> {
         let objects = format!("usr/lib/rustlib/{TARGET}/lib/rsend.o");
         if !self.debian.path(&objects).is_file() {
-            self.program(&["sh", "-c", STARTUP, "sh", TARGET]).output()?;
+            self.program(&["sh", "-c", STARTUP, "sh", TARGET], None).output()?;
         }
         if !self.rooms.join("wine/system.reg").is_file() {
             // It complains that it cannot run programs of 32 bits, and is complete without them.
-            self.program(&["wineboot", "--init"]).output()?;
+            self.program(&["wineboot", "--init"], None).output()?;
         }
         Ok(())
     }
 
-    fn program(&self, command: &[&str]) -> Program {
+    /// A command inside, on the kind of choice or on this one.
+    fn program(&self, command: &[&str], kind: Option<&str>) -> Program {
         let root = workspace::root();
-        let mounts: [(&Path, &str); 3] = [
+        let mounts: [(&Path, &str); 4] = [
             (&root, "/checkout"),
             (&self.rooms, "/windows"),
+            (&self.products, "/windows/products"),
             (&self.dependencies, "/windows/dependencies"),
         ];
-        println!("$ (Debian {SUITE}) {}", command.join(" "));
-        self.debian.program(&mounts, VARIABLES, command)
+        let kind = kind.map(|kind| format!("MAINSPRING_BACKEND={kind}"));
+        let variables = [VARIABLES, kind.as_deref().as_slice()].concat();
+        let shown = [kind.as_deref().as_slice(), command].concat().join(" ");
+        println!("$ (Debian {SUITE}) {shown}");
+        self.debian.program(&mounts, &variables, command)
     }
 
     fn test(&self, filter: Option<&str>) -> Result<()> {
-        let cargo = ["cargo", "test", BUILD_STD, "--target", TARGET, "--locked", "--offline"];
-        let what = ["--package", LIBRARY, "--features", "sim"];
+        let mut count = 0;
+        for suite in TESTS {
+            if let Some(beside) = suite.beside {
+                self.cargo("build", suite.package, &[beside], None).run()?;
+            }
+            count += self.run_suite(suite, None, filter)?;
+        }
+        for kind in AGAIN_ON {
+            count += self.run_suite(&AGAIN, Some(kind), filter)?;
+        }
+        if count == 0 {
+            return Err(Failure::new("no test ran under Wine: nothing was proven"));
+        }
+        println!("windows: {count} tests under Wine");
+        Ok(())
+    }
+
+    /// Runs the tests of a suite whose names have the filter in them, on the kind of choice or on
+    /// this one; how many there were.
+    fn run_suite(&self, suite: &Suite, kind: Option<&str>, filter: Option<&str>) -> Result<usize> {
+        let mut what = vec!["--features".to_string(), suite.features.to_string()];
+        what.extend(suite.binaries.iter().map(|binary| format!("--{binary}")));
         // Numbers of sockets are given out to the whole process: tests about them want it alone.
-        let how = ["--", "--test-threads=1"];
-        let command = [cargo.as_slice(), &what, TESTS, &how, filter.as_slice()].concat();
-        let mut program = self.program(&command).limit(TESTS_LIMIT).echo();
+        what.extend(["--".to_string(), "--test-threads=1".to_string()]);
+        what.extend(filter.map(str::to_string));
+        let what: Vec<&str> = what.iter().map(String::as_str).collect();
+        let mut program = self.cargo("test", suite.package, &what, kind).limit(TESTS_LIMIT).echo();
         let ended = program.capture()?;
         if !ended.succeeded() {
             return Err(Failure::new(format!("the tests under Wine: {}", ended.manner())));
         }
-        match tests_run(&ended.text) {
-            0 => Err(Failure::new("no test ran under Wine: nothing was proven")),
-            count => {
-                println!("windows: {count} tests under Wine");
-                Ok(())
-            }
-        }
+        Ok(tests_run(&ended.text))
+    }
+
+    fn cargo(&self, verb: &str, package: &str, what: &[&str], kind: Option<&str>) -> Program {
+        let cargo = ["cargo", verb, BUILD_STD, "--target", TARGET, "--locked", "--offline"];
+        self.program(&[cargo.as_slice(), &["--package", package], what].concat(), kind)
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) mod contract;
 mod epoll;
 #[cfg(windows)]
 mod iocp;
-#[cfg(unix)]
+#[cfg(any(unix, windows))]
 mod poll;
 #[cfg(feature = "sim")]
 mod sim;
@@ -50,6 +50,8 @@ const PREFERRED: &[Kind] = &[
     Kind::Poll,
     #[cfg(windows)]
     Kind::Iocp,
+    #[cfg(windows)]
+    Kind::WsaPoll,
 ];
 
 /// The half that waits, of whichever backend.
@@ -62,6 +64,8 @@ pub(crate) enum Backend {
     Poll(poll::PollSelector),
     #[cfg(windows)]
     Iocp(iocp::IocpSelector),
+    #[cfg(windows)]
+    WsaPoll(poll::PollSelector),
     #[cfg(feature = "sim")]
     Sim(sim::SimSelector),
 }
@@ -107,6 +111,8 @@ pub(crate) enum SharedBackend {
     Poll(poll::PollRegistrar),
     #[cfg(windows)]
     Iocp(iocp::IocpRegistrar),
+    #[cfg(windows)]
+    WsaPoll(poll::PollRegistrar),
     #[cfg(feature = "sim")]
     Sim(sim::SimRegistrar),
 }
@@ -123,6 +129,8 @@ macro_rules! each {
             Self::Poll($variant) => $call,
             #[cfg(windows)]
             Self::Iocp($variant) => $call,
+            #[cfg(windows)]
+            Self::WsaPoll($variant) => $call,
             #[cfg(feature = "sim")]
             Self::Sim($variant) => $call,
         }
@@ -230,6 +238,12 @@ fn open_halves(
             let caps = iocp::IocpSelector::CAPS;
             Ok((Backend::Iocp(selector), SharedBackend::Iocp(registrar), caps))
         }
+        #[cfg(windows)]
+        (Kind::WsaPoll, _) => {
+            let (selector, registrar) = poll::PollSelector::open(config)?;
+            let caps = poll::PollSelector::CAPS;
+            Ok((Backend::WsaPoll(selector), SharedBackend::WsaPoll(registrar), caps))
+        }
         #[cfg(feature = "sim")]
         (Kind::Sim, Some(simulation)) => {
             let (selector, registrar) = sim::SimSelector::open_on(simulation, config)?;
@@ -262,6 +276,8 @@ fn probe_kind(kind: Kind) -> Result<(), Unavailable> {
         Kind::Poll => poll::PollSelector::probe(),
         #[cfg(windows)]
         Kind::Iocp => iocp::IocpSelector::probe(),
+        #[cfg(windows)]
+        Kind::WsaPoll => poll::PollSelector::probe(),
         #[cfg(feature = "sim")]
         Kind::Sim => sim::SimSelector::probe(),
         #[allow(unreachable_patterns, reason = "reached in builds that lack a kind")]

@@ -1,4 +1,7 @@
-//! poll(2): readiness wherever there is a Unix, without an object in the kernel.
+//! poll(2), and Windows' WSAPoll: readiness without an object in the kernel.
+//!
+//! The two differ in the call, and in what is known of a source: `sys/unix` and `sys/windows` have
+//! a `poll`, an `inspect` and a `notifier` each, and what stands here is the same code on both.
 //!
 //! # How the mechanism behaves
 //!
@@ -6,6 +9,9 @@
 //! kernel remembers nothing from one call to the next, so the array is ours to keep, and the price
 //! of a call grows with its length. Errors and hang-ups are told without being asked for, a closed
 //! number is told as such. A call that waits holds on to the files in its array.
+//!
+//! WSAPoll tells of the half of a connection that has ended (`RDHUP`) without being asked, too, and
+//! older systems do not tell of a connection attempt that has failed at all.
 //!
 //! # What we rely on, and what we guard against
 //!
@@ -22,13 +28,17 @@
 //!   source is changed and before anything is told of it. A source that was closed, or whose number
 //!   names something else by now, is told as an error once and then forgotten (C5, C8).
 //! - **What has hung up stays ours.** It would end every sleep, so it is left out of the array, not
-//!   out of the table (C9).
+//!   out of the table (C9). So is what has ended in a way that nobody asked about.
 //! - **Edges are made from levels**: see [`edge`]. While something that was told lasts, a call that
-//!   would sleep first looks at everything, and sleeps in pieces with a look between them.
+//!   would sleep first looks at everything, and sleeps in pieces with a look between them. Who says
+//!   that a call would block ([`rearm`](Registrar::rearm)) takes back what was told: then nothing
+//!   has to be inferred.
+//! - **What the call keeps to itself is looked for**: while a connection is being made whose failure
+//!   would not be told, a sleep is cut into the same pieces, and the looks ask in another way.
 //! - **Regular files** are always ready here. They are refused as by the other mechanisms: a
 //!   program is not to work on one and fail on the next.
 //!
-//! Sources: poll(2), `fs/select.c`.
+//! Sources: poll(2), `fs/select.c`; the documents named in `sys/windows/poll.rs`.
 
 use std::io;
 use std::time::Duration;
@@ -41,9 +51,9 @@ use crate::ready::Ready;
 use crate::source::RawSource;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Condvar, Mutex};
-use crate::sys::inspect::{Identity, Sort, identity, progress};
+use crate::sys::inspect::{Identity, identity, progress};
 use crate::sys::notifier::Notifier;
-use crate::sys::poll::{ERR, IN, NVAL, Polled, ready_of, wait_ms, wait_ns};
+use crate::sys::poll::{self, ERR, IN, NVAL, Polled, ready_of, wait_ms, wait_ns};
 use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
@@ -71,6 +81,8 @@ pub(crate) struct PollSelector {
     serials: Vec<u64>,
     clock: Clock,
     nanoseconds: bool,
+    /// The call tells of every connection attempt that has failed.
+    tells_failures: bool,
     /// Looks so far, and milliseconds asleep beside something that was told.
     age: u64,
     piece: Duration,
@@ -113,10 +125,7 @@ impl Selector for PollSelector {
             wait_ms(&mut lines, Some(Duration::ZERO))
         });
         looked.map(drop).map_err(|error| {
-            Unavailable::new(
-                format!("poll, or eventfd and pipe, failed: {error}"),
-                "allow the calls in the sandbox, or raise the limit of open files (ulimit -n)",
-            )
+            Unavailable::new(format!("{} failed: {error}", poll::CALLS), poll::REMEDY)
         })
     }
 
@@ -134,6 +143,7 @@ impl Selector for PollSelector {
             serials: Vec::new(),
             clock: config.clock,
             nanoseconds: true,
+            tells_failures: poll::tells_failures(),
             age: 0,
             piece: PIECE_MIN,
         };
@@ -188,7 +198,7 @@ impl PollSelector {
                 Some(flags) => Polled::new(entry.source, flags),
                 None => Polled::nothing(),
             };
-            told |= entry.is_told();
+            told |= entry.is_told() || (entry.connecting && !self.tells_failures);
             self.lines.push(line);
             self.serials.push(entry.serial);
         }
@@ -202,7 +212,7 @@ impl PollSelector {
         let mut result = Err(io::ErrorKind::Unsupported.into());
         if self.nanoseconds {
             result = wait_ns(&mut self.lines, timeout);
-            if matches!(&result, Err(error) if unknown_call(error)) {
+            if matches!(&result, Err(error) if poll::is_unknown_call(error)) {
                 self.nanoseconds = false;
             }
         }
@@ -212,7 +222,7 @@ impl PollSelector {
         match result {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
-            Err(error) => Err(explain(error)),
+            Err(error) => Err(poll::explain(error)),
         }
     }
 
@@ -223,9 +233,10 @@ impl PollSelector {
         let mut state = self.queue.state.lock();
         state.calling = false;
         state.calls += 1;
+        let mut lowered = Ok(());
         // Before the flags are looked at: who sets one after that raises it again.
         if raised || state.interrupted {
-            self.queue.notifier.lower();
+            lowered = self.queue.notifier.lower();
         }
         state.interrupted = false;
         if state.waiting != 0 {
@@ -233,17 +244,20 @@ impl PollSelector {
         }
         drop(state);
         events.woken |= self.queue.woken.swap(false, Ordering::AcqRel);
-        answered
+        lowered.and(answered)
     }
 
     /// Turns the answers to [`Question::Everything`] into events.
     fn look(&mut self, events: &mut Events) {
         self.age += 1;
+        if !self.tells_failures {
+            poll::find_failures(&mut self.lines);
+        }
         let mut state = self.queue.state.lock();
         let mut gone = Vec::new();
         for (place, (line, &serial)) in self.lines[1..].iter().zip(&self.serials).enumerate() {
             let Some(entry) = state.table.asked(place, serial) else { continue };
-            let answer = line.answer();
+            let answer = entry.relevant(line.answer());
             if answer == 0 && !entry.is_told() {
                 continue;
             }
@@ -288,7 +302,8 @@ impl Queue {
         match &mut entry.watch {
             Watch::Level => answer,
             Watch::OneShot { spent } => {
-                *spent = true;
+                // What has ended unasked is looked at with nothing to tell.
+                *spent |= answer != 0;
                 answer
             }
             Watch::Edge(edge) => edge.look(answer, age, || {
@@ -299,9 +314,9 @@ impl Queue {
     }
 
     /// Whether the number still names the file that was registered.
-    fn is_itself(&self, entry: &Entry) -> bool {
+    fn is_itself(&self, entry: &mut Entry) -> bool {
         self.counters.system_call(SystemCall::Inspect);
-        identity(entry.source).is_ok_and(|now| now == entry.identity)
+        identity(entry.source).is_ok_and(|now| entry.is_still(now))
     }
 
     /// Ends the call that is in the kernel, if there is one; under the lock.
@@ -346,6 +361,15 @@ impl Registrar for PollRegistrar {
         self.queue.interrupt(&mut state, SystemCall::Modify)
     }
 
+    fn rearm(&self, source: RawSource, token: Token, interest: Interest) -> io::Result<()> {
+        let mut state = self.queue.state.lock();
+        match state.table.rearm(source, token, interest)? {
+            true => self.queue.interrupt(&mut state, SystemCall::Modify),
+            // It was not told, so it is asked about already.
+            false => Ok(()),
+        }
+    }
+
     fn remove(&self, source: RawSource, token: Token) -> io::Result<()> {
         let mut state = self.queue.state.lock();
         if !state.table.remove(source, token) || !state.calling {
@@ -373,7 +397,7 @@ impl Registrar for PollRegistrar {
 /// The identity of a source that can be watched.
 fn watchable(source: RawSource) -> io::Result<Identity> {
     let identity = identity(source)?;
-    if identity.sort() == Sort::Storage {
+    if identity.is_storage() {
         return Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
             "poll says of regular files and directories that they are always ready, so they are \
@@ -383,24 +407,7 @@ fn watchable(source: RawSource) -> io::Result<Identity> {
     Ok(identity)
 }
 
-/// The answers to a call that the kernel, or a seccomp filter in front of it, does not know.
-fn unknown_call(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM))
-}
-
-/// Puts the remedy beside the error whose bare text does not tell.
-fn explain(error: io::Error) -> io::Error {
-    if error.raw_os_error() != Some(libc::EINVAL) {
-        return error;
-    }
-    io::Error::new(
-        error.kind(),
-        format!(
-            "more sources are watched than the limit of open files now allows: do not lower it \
-             below what is open (ulimit -n), or watch fewer ({error})"
-        ),
-    )
-}
-
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
+#[cfg(all(test, windows))]
+mod tests_on_windows;

@@ -257,7 +257,9 @@ impl Registry {
     /// On a kind that sees edges without being told there is nothing to do, and nothing is done.
     /// [`Kind::Iocp`](crate::Kind::Iocp) reports a direction once and is silent about it until this
     /// or [`modify`](Self::modify) is called, so a loop that is to run on every kind calls it after
-    /// each `WouldBlock`.
+    /// each `WouldBlock`. [`Kind::Poll`](crate::Kind::Poll) and
+    /// [`Kind::WsaPoll`](crate::Kind::WsaPoll) find most edges by themselves and some of them late;
+    /// told of the `WouldBlock` they find each at once.
     ///
     /// # Errors
     ///

@@ -27,6 +27,8 @@ macro_rules! for_every_kind {
         one_kind!(uring_pinned, Uring pinned, $($($room::$file::$test)*)*);
         #[cfg(windows)]
         one_kind!(iocp, Iocp, $($($room::$file::$test)*)*);
+        #[cfg(windows)]
+        one_kind!(wsapoll, WsaPoll, $($($room::$file::$test)*)*);
         #[cfg(feature = "sim")]
         one_kind!(sim, Sim, $($($room::$file::$test)*)*);
     };
@@ -49,6 +51,7 @@ macro_rules! for_every_kernel_kind {
 macro_rules! for_every_windows_kind {
     ($($room:ident::$file:ident { $($test:ident)* })*) => {
         one_kind!(iocp_on_windows, Iocp, $($($room::$file::$test)*)*);
+        one_kind!(wsapoll_on_windows, WsaPoll, $($($room::$file::$test)*)*);
     };
 }
 

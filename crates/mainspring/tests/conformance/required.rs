@@ -49,6 +49,7 @@ const COVERED: &[Kind] = &[
     Kind::Epoll,
     Kind::Poll,
     Kind::Iocp,
+    Kind::WsaPoll,
     #[cfg(feature = "sim")]
     Kind::Sim,
 ];

@@ -1,6 +1,7 @@
 //! Operations that the simulated kernel does not know: datagrams, messages, pipes, children.
 
-use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
@@ -11,6 +12,7 @@ use futures::future::{Either, join, select};
 use mainspring::net::{UdpSocket, UnixDatagram, UnixStream};
 use mainspring::os::unix::DESCRIPTORS_MAX;
 use mainspring::{Async, Handle, Interest, Outcome, is_shutdown, op};
+use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::support::{block_on, driver, on_each_kernel, pair, pattern};
 
@@ -21,12 +23,19 @@ fn on_the_machine<F: Future<Output = ()>>(test: impl FnOnce(Handle) -> F) {
     block_on(&mut driver, test(handle));
 }
 
-/// A pipe whose ends do not block.
-fn pipe() -> (PipeReader, PipeWriter) {
-    let (reader, writer) = std::io::pipe().unwrap();
-    rustix::io::ioctl_fionbio(&reader, true).unwrap();
-    rustix::io::ioctl_fionbio(&writer, true).unwrap();
-    (reader, writer)
+/// A pipe whose ends do not block: where it is read, and where it is written.
+fn pipe() -> (File, File) {
+    ends(PipeFlags::NONBLOCK)
+}
+
+/// A pipe whose ends do.
+fn blocking_pipe() -> (File, File) {
+    ends(PipeFlags::empty())
+}
+
+fn ends(flags: PipeFlags) -> (File, File) {
+    let (reader, writer) = pipe_with(flags | PipeFlags::CLOEXEC).unwrap();
+    (reader.into(), writer.into())
 }
 
 /// Whether `future` is still pending after the driver had its turn.
@@ -68,7 +77,7 @@ fn c10_descriptors_travel_with_the_bytes() {
         let (a, b) = UnixStream::pair().unwrap();
         let mut receives = op::recv_message(&b, vec![0; 64]).into_future();
         assert!(waits(&mut receives).await);
-        let (mut reader, writer) = std::io::pipe().unwrap();
+        let (mut reader, writer) = blocking_pipe();
         let fds = vec![OwnedFd::from(writer)];
         let (sent, buffer, fds) = op::send_message(&a, "pipe".to_string(), fds).await;
         assert_eq!((sent.unwrap(), buffer.as_str(), fds.len()), (4, "pipe", 1));
@@ -76,7 +85,7 @@ fn c10_descriptors_travel_with_the_bytes() {
         let (message, buffer) = receives.await;
         let message = message.unwrap();
         assert_eq!((buffer.as_slice(), message.len()), (b"pipe".as_slice(), 4));
-        let mut writer = PipeWriter::from(message.into_fds().pop().unwrap());
+        let mut writer = File::from(message.into_fds().pop().unwrap());
         writer.write_all(b"through").unwrap();
         drop(writer);
         let mut said = String::new();
@@ -84,7 +93,7 @@ fn c10_descriptors_travel_with_the_bytes() {
         assert_eq!(said, "through");
 
         // Those that nobody takes are closed.
-        let (mut reader, writer) = std::io::pipe().unwrap();
+        let (mut reader, writer) = blocking_pipe();
         op::send_message(&a, "unseen", vec![OwnedFd::from(writer)]).await.0.unwrap();
         drop(op::recv_message(&b, [0; 8]).await);
         assert_eq!(reader.read(&mut [0; 8]).unwrap(), 0);
@@ -95,7 +104,7 @@ fn c10_descriptors_travel_with_the_bytes() {
 fn c13_what_a_message_cannot_carry_is_refused_and_comes_back() {
     on_the_machine(|_| async {
         let (a, b) = UnixStream::pair().unwrap();
-        let one = OwnedFd::from(std::io::pipe().unwrap().0);
+        let one = OwnedFd::from(blocking_pipe().0);
         let many: Vec<_> = (0..=DESCRIPTORS_MAX).map(|_| one.try_clone().unwrap()).collect();
         let (refused, buffer, many) = op::send_message(&a, "many", many).await;
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
@@ -296,14 +305,16 @@ fn c14_every_operation_of_a_driver_that_is_gone_fails_alike() {
 
 #[test]
 fn an_operation_on_an_object_of_another_driver_is_refused() {
-    let (mut one, other) = (driver(), driver());
+    let (mut one, mut other) = (driver(), driver());
+    let handle = other.handle();
     block_on(&mut one, async {
         let (a, _b) = pair().await;
-        let (refused, buffer) = other.handle().submit(a.recv(vec![0; 8])).await;
+        let (refused, buffer) = handle.submit(a.recv(vec![0; 8])).await;
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
         assert_eq!(buffer.capacity(), 8);
-        other.handle().submit(op::nop()).await.unwrap();
     });
+    // An operation on no object is any driver's.
+    block_on(&mut other, async { handle.submit(op::nop()).await.unwrap() });
 }
 
 #[test]

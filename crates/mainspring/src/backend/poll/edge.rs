@@ -1,6 +1,6 @@
 //! An edge, made from levels.
 //!
-//! poll(2) tells what is so, never what has become so. An edge is therefore the difference between
+//! poll tells what is so, never what has become so. An edge is therefore the difference between
 //! two looks: what was told stays told for as long as every look finds it, and what a look misses
 //! once is new when it comes back.
 //!
@@ -14,7 +14,7 @@
 //! The end of a stream, once told, is not told again: nothing can come after it.
 
 use crate::sys::inspect::Progress;
-use crate::sys::poll::{ERR, HUP, IN, OUT, PRI, RDHUP};
+use crate::sys::poll::{ERR, HUP, IN, OUT, PRI, RDHUP, UNASKED};
 
 /// How long a doubt is borne before what was told is told again, in looks; a millisecond asleep
 /// counts as one. So it is a quarter of a second for a program that sleeps, and much less for one
@@ -44,7 +44,15 @@ impl Edge {
     /// What of `asked` may end a sleep; `None` if the source is to be left out of it, because an
     /// error or a hang-up, which the kernel tells unasked, would end it at once.
     pub(super) fn asleep(&self, asked: i16) -> Option<i16> {
-        (self.told & (ERR | HUP) == 0).then_some(asked & !self.told)
+        (self.told & UNASKED == 0).then_some(asked & !self.told)
+    }
+
+    /// Takes back what was told of `flags`: a call has said that it would block, so what the next
+    /// look finds of them is new. Returns whether any of them was told.
+    pub(super) fn rearm(&mut self, flags: i16) -> bool {
+        let told = self.told & flags != 0;
+        self.told &= !flags;
+        told
     }
 
     /// What of the answers of a look, to all that was asked, is to be told.

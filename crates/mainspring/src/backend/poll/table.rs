@@ -6,7 +6,7 @@ use std::io;
 use crate::interest::Interest;
 use crate::source::RawSource;
 use crate::sys::inspect::Identity;
-use crate::sys::poll::{IN, OUT, PRI, RDHUP};
+use crate::sys::poll::{ALWAYS, IN, OUT, PRI, RDHUP};
 use crate::token::Token;
 use crate::trigger::Trigger;
 
@@ -32,6 +32,10 @@ pub(super) struct Entry {
     /// before is about something else.
     pub(super) serial: u64,
     pub(super) watch: Watch,
+    /// A stream that is to be written to and has no peer yet.
+    pub(super) connecting: bool,
+    /// It has ended in a way that nobody asked about, and would end every sleep.
+    ended: bool,
     asked: i16,
 }
 
@@ -51,20 +55,42 @@ impl Entry {
     pub(super) fn question(&self, question: Question) -> Option<i16> {
         match (&self.watch, question) {
             (Watch::OneShot { spent: true }, _) => None,
+            (_, Question::News) if self.ended => None,
             (Watch::Edge(edge), Question::News) => edge.asleep(self.asked),
             _ => Some(self.asked),
         }
     }
 
-    /// Whether something of it was told and does not end a sleep any more.
+    /// Whether there is something in it that does not end a sleep (any more): it was told, or is
+    /// not to be.
     pub(super) fn is_told(&self) -> bool {
-        matches!(&self.watch, Watch::Edge(edge) if edge.is_told())
+        self.ended || matches!(&self.watch, Watch::Edge(edge) if edge.is_told())
+    }
+
+    /// What of an answer to all that is asked somebody wants to know. Some mechanisms tell more.
+    pub(super) fn relevant(&mut self, answer: i16) -> i16 {
+        let relevant = answer & (self.asked | ALWAYS);
+        self.ended = relevant != answer;
+        self.connecting &= relevant == 0;
+        relevant
+    }
+
+    /// Whether `now`, which the number names, is what was registered. It is remembered, since more
+    /// may be known of a source than before.
+    pub(super) fn is_still(&mut self, now: Identity) -> bool {
+        let same = self.identity.is_still(&now);
+        if same {
+            self.identity = now;
+        }
+        same
     }
 
     fn set(&mut self, token: Token, interest: Interest, trigger: Trigger, serial: u64) {
         self.token = token;
         self.serial = serial;
         self.asked = flags(interest);
+        self.ended = false;
+        self.connecting = interest.is_writable() && self.identity.is_connecting();
         self.watch = match trigger {
             Trigger::Level => Watch::Level,
             Trigger::OneShot => Watch::OneShot { spent: false },
@@ -100,7 +126,7 @@ impl Table {
         trigger: Trigger,
     ) -> io::Result<()> {
         match self.places.get(&source) {
-            Some(&place) if self.entries[place].identity == identity => {
+            Some(&place) if self.entries[place].is_still(identity) => {
                 return Err(io::Error::new(
                     io::ErrorKind::AlreadyExists,
                     "the source is already registered with this driver: drop the first \
@@ -113,7 +139,9 @@ impl Table {
         }
         self.changes += 1;
         let watch = Watch::OneShot { spent: true };
-        let mut entry = Entry { source, token, identity, serial: 0, watch, asked: 0 };
+        let (connecting, ended) = (false, false);
+        let mut entry =
+            Entry { source, token, identity, serial: 0, watch, connecting, ended, asked: 0 };
         entry.set(token, interest, trigger, self.changes);
         self.places.insert(source, self.entries.len());
         self.entries.push(entry);
@@ -131,7 +159,7 @@ impl Table {
     ) -> io::Result<()> {
         let place = self.owned(source, token).ok_or_else(|| not_owned(source))?;
         let identity = identity.inspect_err(|_| self.forget(source))?;
-        if self.entries[place].identity != identity {
+        if !self.entries[place].is_still(identity) {
             // To follow the number would be to report somebody else's events: who owns it, adds it.
             self.forget(source);
             return Err(not_owned(source));
@@ -139,6 +167,25 @@ impl Table {
         self.changes += 1;
         self.entries[place].set(token, interest, trigger, self.changes);
         Ok(())
+    }
+
+    /// Takes back what of an edge was told of the directions of `interest`; whether there was
+    /// anything. What answers a question that was put before is from before the call that blocked.
+    pub(super) fn rearm(
+        &mut self,
+        source: RawSource,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<bool> {
+        let place = self.owned(source, token).ok_or_else(|| not_owned(source))?;
+        let entry = &mut self.entries[place];
+        let Watch::Edge(edge) = &mut entry.watch else { return Ok(false) };
+        let taken = edge.rearm(flags(interest));
+        if taken {
+            self.changes += 1;
+            entry.serial = self.changes;
+        }
+        Ok(taken)
     }
 
     /// Whether there was something to remove: a number that belongs to another token by now is left

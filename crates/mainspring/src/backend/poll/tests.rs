@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
-use crate::sys::inspect::Progress;
+use crate::sys::inspect::{Progress, Sort};
 use crate::sys::raw_source;
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -108,6 +108,49 @@ fn c8_a_closed_source_is_told_once_and_its_number_is_free() {
     }
 }
 
+/// Told anew at once, and by a sleep that was under way: nothing is left to be inferred.
+#[test]
+fn c2_what_is_rearmed_is_told_again_at_once() {
+    let (mut selector, registrar) = open();
+    let (a, mut b) = pair();
+    let source = raw_source(&a);
+    registrar.add(source, Token(1), READ, Trigger::Edge).unwrap();
+    b.write_all(b"x").unwrap();
+    assert_eq!(select(&mut selector, None).0, [event(1, Ready::READABLE)]);
+    for _ in 0..3 {
+        assert_eq!(select(&mut selector, NOW).0, []);
+        registrar.rearm(source, Token(1), READ).unwrap();
+        assert_eq!(select(&mut selector, NOW).0, [event(1, Ready::READABLE)]);
+    }
+    // Of another direction, another owner, and a trigger that needs it not.
+    registrar.rearm(source, Token(1), Interest::WRITABLE).unwrap();
+    assert_eq!(select(&mut selector, NOW).0, []);
+    let error = registrar.rearm(source, Token(2), READ).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    registrar.modify(source, Token(1), READ, Trigger::OneShot).unwrap();
+    assert_eq!(select(&mut selector, NOW).0, [event(1, Ready::READABLE)]);
+    registrar.rearm(source, Token(1), READ).unwrap();
+    assert_eq!(select(&mut selector, NOW).0, []);
+}
+
+/// An answer from before the call that blocked is not an edge after it.
+#[test]
+fn c3_a_look_before_the_rearm_is_not_one_after_it() {
+    let (mut selector, registrar) = open();
+    let (mut a, mut b) = pair();
+    registrar.add(raw_source(&a), Token(1), READ, Trigger::Edge).unwrap();
+    b.write_all(b"x").unwrap();
+    assert_eq!(select(&mut selector, None).0, [event(1, Ready::READABLE)]);
+    selector.ask(Question::Everything);
+    selector.call(NOW).unwrap();
+    assert_eq!(a.read(&mut [0; 16]).unwrap(), 1);
+    registrar.rearm(raw_source(&a), Token(1), READ).unwrap();
+    let mut events = Events::new();
+    selector.look(&mut events);
+    assert_eq!(events.len(), 0, "{events:?}");
+    selector.queue.state.lock().calling = false;
+}
+
 /// The doubt about data that may be other data is resolved in the end, by looks alone.
 #[test]
 fn c2_as_much_new_data_as_was_read_is_told() {
@@ -198,10 +241,10 @@ fn c13_regular_files_are_refused_and_a_lowered_limit_is_told_in_words() {
     let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
     let error = registrar.add(raw_source(&file), Token(1), READ, Trigger::Level).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
-    let error = explain(io::Error::from_raw_os_error(libc::EINVAL));
+    let error = poll::explain(io::Error::from_raw_os_error(libc::EINVAL));
     assert!(error.to_string().contains("ulimit -n"), "{error}");
     assert_eq!(
-        explain(io::Error::from_raw_os_error(libc::ENOMEM)).raw_os_error(),
+        poll::explain(io::Error::from_raw_os_error(libc::ENOMEM)).raw_os_error(),
         Some(libc::ENOMEM)
     );
 }

@@ -34,6 +34,21 @@ impl Identity {
         self.sort
     }
 
+    /// Whether it is a regular file or a directory.
+    pub(crate) fn is_storage(&self) -> bool {
+        self.sort == Sort::Storage
+    }
+
+    /// Whether `now`, which the number names, is the same file.
+    pub(crate) fn is_still(&self, now: &Identity) -> bool {
+        self == now
+    }
+
+    /// Whether a connection attempt may be under way: asked only where its failure is not told.
+    pub(crate) fn is_connecting(&self) -> bool {
+        false
+    }
+
     /// The identity in 32 bits, never zero, for tables: two files in four billion share one.
     #[allow(dead_code, reason = "kept by the mechanisms that have a table of all descriptors")]
     pub(crate) fn fingerprint(&self) -> u32 {

@@ -34,6 +34,17 @@ pub(crate) const RDHUP: i16 = libc::POLLRDHUP;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 pub(crate) const RDHUP: i16 = 0;
 
+/// What is told unasked of a source that is open.
+pub(crate) const UNASKED: i16 = ERR | HUP;
+/// What is of interest to everybody.
+pub(crate) const ALWAYS: i16 = ERR | HUP | NVAL;
+
+/// What a queue of this kind is made of, for reports.
+pub(crate) const CALLS: &str = "poll, or eventfd and pipe,";
+/// What helps if it cannot be had.
+pub(crate) const REMEDY: &str =
+    "allow the calls in the sandbox, or raise the limit of open files (ulimit -n)";
+
 /// One line of the array: a descriptor, what is asked of it, and what it answered.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -97,6 +108,33 @@ pub(crate) fn wait_ms(lines: &mut [Polled], timeout: Option<Duration>) -> io::Re
     let count = unsafe { libc::poll(start, lines.len() as _, milliseconds(timeout)) };
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
+
+/// The answers to a call that the kernel, or a seccomp filter in front of it, does not know.
+pub(crate) fn is_unknown_call(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM))
+}
+
+/// Puts the remedy beside the error whose bare text does not tell.
+pub(crate) fn explain(error: io::Error) -> io::Error {
+    if error.raw_os_error() != Some(libc::EINVAL) {
+        return error;
+    }
+    io::Error::new(
+        error.kind(),
+        format!(
+            "more sources are watched than the limit of open files now allows: do not lower it \
+             below what is open (ulimit -n), or watch fewer ({error})"
+        ),
+    )
+}
+
+/// Whether the call tells of a connection attempt that has failed: on every Unix.
+pub(crate) fn tells_failures() -> bool {
+    true
+}
+
+/// Nothing is kept back here.
+pub(crate) fn find_failures(_lines: &mut [Polled]) {}
 
 /// A timeout in whole milliseconds, rounded up so that it never ends early; who waits goes on if it
 /// was cut to the 24 days an `int` holds. -1 is without end.

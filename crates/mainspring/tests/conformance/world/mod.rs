@@ -102,23 +102,23 @@ impl World {
     /// each time, and so is Windows, one source at a time: what was closed leaves nothing behind,
     /// and an edge is made from levels.
     pub(crate) fn remembers(&self) -> bool {
-        !matches!(self.kind, Kind::Poll | Kind::Iocp)
+        !matches!(self.kind, Kind::Poll | Kind::Iocp | Kind::WsaPoll)
     }
 
     /// Whether a source that was closed in the set is told as an error, once.
     pub(crate) fn tells_of_the_closed(&self) -> bool {
-        self.kind == Kind::Poll
+        matches!(self.kind, Kind::Poll | Kind::WsaPoll)
     }
 
     /// Whether a source is told that its own end was shut down by its own side.
     pub(crate) fn hears_itself(&self) -> bool {
-        self.kind != Kind::Iocp
+        !matches!(self.kind, Kind::Iocp | Kind::WsaPoll)
     }
 
     /// Whether the end of a stream is told although there is data before it that nobody has read.
     pub(crate) fn looks_behind_data(&self) -> bool {
         // Windows itself does; Wine, under which the suite is run, does not.
-        self.kind != Kind::Iocp
+        !matches!(self.kind, Kind::Iocp | Kind::WsaPoll)
     }
 
     /// Whether a number is known to name another file than before, although the former file lives
@@ -129,7 +129,7 @@ impl World {
 
     /// Whether an edge is silent until the source is rearmed.
     pub(crate) fn rearms(&self) -> bool {
-        self.kind == Kind::Iocp
+        matches!(self.kind, Kind::Iocp | Kind::WsaPoll)
     }
 
     /// So often was a source reported that had been closed and lived on in a duplicate: once where

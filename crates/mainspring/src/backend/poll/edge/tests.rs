@@ -100,9 +100,12 @@ fn c8_a_sleep_is_not_ended_by_what_was_told() {
     assert_eq!(edge.asleep(IN | OUT | RDHUP), Some(IN | OUT | RDHUP));
     edge.look(OUT, 0, waiting(0));
     assert_eq!(edge.asleep(IN | OUT | RDHUP), Some(IN | RDHUP));
+    edge.look(IN | OUT, 0, waiting(0));
+    assert_eq!(edge.asleep(IN | OUT), Some(0));
     edge.look(IN | OUT | RDHUP, 0, waiting(0));
-    assert_eq!(edge.asleep(IN | OUT | RDHUP), Some(0));
-    for unasked in [ERR, HUP] {
+    assert_eq!(edge.asleep(IN | OUT | RDHUP), (RDHUP & UNASKED == 0).then_some(0));
+    let unasked = [ERR, HUP, RDHUP].into_iter().filter(|flag| flag & UNASKED != 0);
+    for unasked in unasked {
         let mut edge = Edge::default();
         edge.look(unasked, 0, waiting(0));
         assert_eq!(edge.asleep(IN), None);
@@ -114,4 +117,16 @@ fn c2_a_socket_that_listens_now_is_looked_at_anew() {
     let mut edge = Edge::default();
     assert_eq!(edge.look(OUT, 0, totals(0, 0)), OUT);
     assert_eq!(edge.look(OUT, 1, waiting(1)), OUT);
+}
+
+#[test]
+fn c2_what_was_taken_back_is_new_and_the_rest_is_not() {
+    let mut edge = Edge::default();
+    assert!(!edge.rearm(IN | RDHUP), "nothing was told");
+    assert_eq!(edge.look(IN | OUT, 0, waiting(1)), IN | OUT);
+    assert!(edge.rearm(OUT));
+    assert_eq!(edge.look(IN, 1, waiting(1)), 0);
+    assert_eq!(edge.look(IN | OUT, 2, waiting(1)), IN | OUT);
+    assert!(edge.rearm(IN) && edge.is_told());
+    assert!(edge.rearm(OUT) && !edge.is_told());
 }
