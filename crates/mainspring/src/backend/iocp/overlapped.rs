@@ -29,8 +29,8 @@
 //!
 //! A cancel is made under the lock, so that the address cannot have become another operation's. It
 //! may come too late: then the packet tells of a success, and so does the completion (clause C11).
-//! What ends as cancelled without having been asked to (the thread that began it has ended, a filter
-//! driver) is left to readiness, which begins anew.
+//! What ends as cancelled without having been asked to (the thread that began it has ended, a
+//! filter driver) is left to readiness, which begins anew.
 //!
 //! # The end
 //!
@@ -56,8 +56,8 @@ use crate::token::Token;
 
 use super::port::Queue;
 
-/// Operations with the kernel at most (clause C13). Each pins pages of the program's in the kernel's
-/// memory, of which a process has a quota.
+/// Operations with the kernel at most (clause C13). Each pins pages of the program's in the
+/// kernel's memory, of which a process has a quota.
 const OPERATIONS_MAX: usize = 1 << 16;
 /// Records in the first page; each page is twice the one before.
 const FIRST_PAGE: usize = 64;
@@ -284,16 +284,16 @@ unsafe fn begin(
     match *operation {
         RawOperation::Nop => queue.post(calls::name(lent) as usize),
         // SAFETY: the caller's, here and below.
-        RawOperation::Recv { source, memory, .. } => unsafe { calls::recv(source, lent, memory) },
+        RawOperation::Recv { source, memory, .. } => unsafe { calls::recv(source, lent, piece(memory)) },
         // SAFETY: as above; the operation has shown the header that the call takes.
         RawOperation::RecvMessage { source, header, .. } => unsafe {
-            calls::recv_from(source, lent, header)
+            calls::recv_from(source, lent, piece(header))
         },
         // SAFETY: as above.
-        RawOperation::Send { source, memory, .. } => unsafe { calls::send(source, lent, memory) },
+        RawOperation::Send { source, memory, .. } => unsafe { calls::send(source, lent, piece(memory)) },
         // SAFETY: as for a receive.
         RawOperation::SendMessage { source, header, .. } => unsafe {
-            calls::send_to(source, lent, header)
+            calls::send_to(source, lent, piece(header))
         },
         RawOperation::Accept { source } => match connection {
             // SAFETY: as above; the record keeps the socket.
@@ -302,16 +302,21 @@ unsafe fn begin(
         },
         // SAFETY: as above; the operation names an address.
         RawOperation::Connect { source, address } => unsafe {
-            calls::connect(source, lent, address)
+            calls::connect(source, lent, piece(address))
         },
         // SAFETY: as above.
-        RawOperation::Read { source, memory, .. } => unsafe { calls::read(source, lent, memory) },
+        RawOperation::Read { source, memory, .. } => unsafe { calls::read(source, lent, piece(memory)) },
         // SAFETY: as above.
-        RawOperation::Write { source, memory, .. } => unsafe { calls::write(source, lent, memory) },
+        RawOperation::Write { source, memory, .. } => unsafe { calls::write(source, lent, piece(memory)) },
         // SAFETY: as above.
         RawOperation::Listen { source } => unsafe { calls::listen(source, lent) },
         _ => Err(io::ErrorKind::Unsupported.into()),
     }
+}
+
+/// Memory as the calls take it.
+fn piece(memory: RawMemory) -> calls::Piece {
+    (memory.start, memory.len)
 }
 
 impl Kind {
@@ -337,7 +342,7 @@ impl Kind {
             (Kind::Recv(room), codes::STATUS_BUFFER_OVERFLOW) => Ok(room as u64),
             (Kind::RecvFrom(header), codes::STATUS_BUFFER_OVERFLOW) => {
                 // SAFETY: the operation has ended, and nobody is told yet.
-                Ok(u64::from(unsafe { calls::note_truncated(header) }))
+                Ok(u64::from(unsafe { calls::note_truncated(piece(header)) }))
             }
             // Of a message in a pipe the rest is still there.
             (Kind::Read, codes::STATUS_BUFFER_OVERFLOW) => Ok(bytes | MORE_DATA),
@@ -355,7 +360,8 @@ fn connection_of(listener: RawSource) -> io::Result<Socket> {
     calls::socket_for(listener).map_err(left_to_an_attempt)
 }
 
-/// Nothing was taken. An attempt says what is wrong with the listener; a shortage it would wait out.
+/// Nothing was taken. An attempt says what is wrong with the listener; a shortage it would wait
+/// out.
 fn left_to_an_attempt(error: io::Error) -> io::Error {
     match accept_failure(&error) {
         AcceptFailure::Shortage => error,

@@ -114,7 +114,8 @@ pub(crate) fn is_busy(error: &io::Error) -> bool {
     error.raw_os_error() == Some(ERROR_PIPE_BUSY as i32)
 }
 
-/// Waits on this thread until an instance may wait for a client, or the time is up; whether one may.
+/// Waits on this thread until an instance may wait for a client, or the time is up; whether one
+/// may.
 pub(crate) fn wait_for_instance(name: &OsStr, timeout_ms: u32) -> io::Result<bool> {
     let name = wide(name)?;
     // SAFETY: the name ends with a zero and lives.
