@@ -9,9 +9,16 @@ use std::process::{Command, Stdio};
 
 use mainspring::os::windows::{IoModel, OverlappedHandle, SourceKind, classify};
 
-use crate::support::{block_on, driver};
+use mainspring::{Builder, Choice, Driver, Kind};
+
+use crate::support::block_on;
 
 const FILE_FLAG_OVERLAPPED: u32 = 0x4000_0000;
+
+/// Whatever kind the environment asks for: only a port carries operations on handles out.
+fn driver() -> Driver {
+    Builder::new().choice(Choice::Exactly(Kind::Iocp)).build().expect("a driver")
+}
 
 fn of_socket(socket: &impl std::os::windows::io::AsRawSocket) -> BorrowedHandle<'_> {
     // SAFETY: a socket is a handle, and lives as long as the borrow.
@@ -94,6 +101,17 @@ fn c10_a_file_is_written_and_read_by_many_at_once() {
         assert!(read.unwrap().is_end());
     });
     std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn a_driver_without_a_port_says_so() {
+    let driver = Builder::new().choice(Choice::Exactly(Kind::WsaPoll)).build().unwrap();
+    let mut options = File::options();
+    options.read(true).custom_flags(FILE_FLAG_OVERLAPPED);
+    let file = options.open(std::env::current_exe().unwrap()).unwrap();
+    let refused = OverlappedHandle::with_handle(&driver.handle(), file.into()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    assert!(refused.to_string().contains("Iocp"), "{refused}");
 }
 
 #[cfg(feature = "sim")]

@@ -284,13 +284,17 @@ unsafe fn begin(
     match *operation {
         RawOperation::Nop => queue.post(calls::name(lent) as usize),
         // SAFETY: the caller's, here and below.
-        RawOperation::Recv { source, memory, .. } => unsafe { calls::recv(source, lent, piece(memory)) },
+        RawOperation::Recv { source, memory, .. } => unsafe {
+            calls::recv(source, lent, piece(memory))
+        },
         // SAFETY: as above; the operation has shown the header that the call takes.
         RawOperation::RecvMessage { source, header, .. } => unsafe {
             calls::recv_from(source, lent, piece(header))
         },
         // SAFETY: as above.
-        RawOperation::Send { source, memory, .. } => unsafe { calls::send(source, lent, piece(memory)) },
+        RawOperation::Send { source, memory, .. } => unsafe {
+            calls::send(source, lent, piece(memory))
+        },
         // SAFETY: as for a receive.
         RawOperation::SendMessage { source, header, .. } => unsafe {
             calls::send_to(source, lent, piece(header))
@@ -305,9 +309,13 @@ unsafe fn begin(
             calls::connect(source, lent, piece(address))
         },
         // SAFETY: as above.
-        RawOperation::Read { source, memory, .. } => unsafe { calls::read(source, lent, piece(memory)) },
+        RawOperation::Read { source, memory, .. } => unsafe {
+            calls::read(source, lent, piece(memory))
+        },
         // SAFETY: as above.
-        RawOperation::Write { source, memory, .. } => unsafe { calls::write(source, lent, piece(memory)) },
+        RawOperation::Write { source, memory, .. } => unsafe {
+            calls::write(source, lent, piece(memory))
+        },
         // SAFETY: as above.
         RawOperation::Listen { source } => unsafe { calls::listen(source, lent) },
         _ => Err(io::ErrorKind::Unsupported.into()),

@@ -16,8 +16,8 @@
 //! # Errors
 //!
 //! The kernel tells an end as an `NTSTATUS`. Winsock's own translation asks the socket, which may
-//! be closed by then; [`socket_error`] is a table, after the one that Winsock's documentation and its
-//! providers use. A reset has a number of its own and is never taken for the end of the data.
+//! be closed by then; [`socket_error`] is a table, after the numbers that Winsock's documentation
+//! gives. A reset has a number of its own and is never taken for the end of the data.
 //!
 //! - <https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsarecv>
 //! - <https://learn.microsoft.com/windows/win32/api/mswsock/nf-mswsock-acceptex>
@@ -182,11 +182,7 @@ fn length(len: usize) -> u32 {
 ///
 /// For every call here: `lent` was made ready by [`prepare`], and it and all memory that is named
 /// by address are valid and nobody else's until the packet was taken, or the call has failed.
-pub(crate) unsafe fn recv(
-    source: RawSource,
-    lent: NonNull<Lent>,
-    memory: Piece,
-) -> io::Result<()> {
+pub(crate) unsafe fn recv(source: RawSource, lent: NonNull<Lent>, memory: Piece) -> io::Result<()> {
     let buffer = buffer(memory);
     // SAFETY: the address of a field of a value that lives, without a look at it.
     let flags = unsafe { &raw mut (*lent.as_ptr()).flags };
@@ -202,11 +198,7 @@ pub(crate) unsafe fn recv(
 /// # Safety
 ///
 /// That of [`recv`].
-pub(crate) unsafe fn send(
-    source: RawSource,
-    lent: NonNull<Lent>,
-    memory: Piece,
-) -> io::Result<()> {
+pub(crate) unsafe fn send(source: RawSource, lent: NonNull<Lent>, memory: Piece) -> io::Result<()> {
     let buffer = buffer(memory);
     // SAFETY: the caller keeps what has to stay; the array is read before the call returns.
     let result = unsafe {
@@ -450,15 +442,10 @@ pub(crate) fn connected(source: RawSource) -> io::Result<()> {
 /// # Safety
 ///
 /// That of [`recv`].
-pub(crate) unsafe fn read(
-    source: RawSource,
-    lent: NonNull<Lent>,
-    memory: Piece,
-) -> io::Result<()> {
+pub(crate) unsafe fn read(source: RawSource, lent: NonNull<Lent>, memory: Piece) -> io::Result<()> {
     let (start, len) = (memory.0, length(memory.1));
     // SAFETY: the caller keeps what has to stay.
-    let result =
-        unsafe { ReadFile(handle(source), start, len, ptr::null_mut(), name(lent)) };
+    let result = unsafe { ReadFile(handle(source), start, len, ptr::null_mut(), name(lent)) };
     begun(result != FALSE)
 }
 
@@ -474,8 +461,7 @@ pub(crate) unsafe fn write(
 ) -> io::Result<()> {
     let (start, len) = (memory.0, length(memory.1));
     // SAFETY: the caller keeps what has to stay.
-    let result =
-        unsafe { WriteFile(handle(source), start, len, ptr::null_mut(), name(lent)) };
+    let result = unsafe { WriteFile(handle(source), start, len, ptr::null_mut(), name(lent)) };
     begun(result != FALSE)
 }
 
