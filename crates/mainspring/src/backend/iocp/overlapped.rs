@@ -34,8 +34,8 @@
 //!
 //! # The end
 //!
-//! A drain asks for the end of everything and takes packets until none is missing (clause C12). A
-//! call that another thread is in the middle of is asked again and again.
+//! A drain asks for the end of everything and takes packets until none is missing (clause C12). It
+//! asks again when no packet comes: another thread may have been in the middle of a call.
 
 use std::io;
 use std::ptr::NonNull;
@@ -248,8 +248,8 @@ impl Operations {
         Some(Completion { token, result, more: false, buffer: None })
     }
 
-    /// Asks for the end of everything, and begins nothing more. Returns what is missing.
-    pub(super) fn end(&self) -> usize {
+    /// Asks for the end of everything, and begins nothing more.
+    pub(super) fn end(&self) {
         let mut table = self.table.lock();
         table.ended = true;
         for index in 0..table.records.len() {
@@ -257,7 +257,11 @@ impl Operations {
                 table.cancel(index);
             }
         }
-        table.with_kernel
+    }
+
+    /// How many have not ended.
+    pub(super) fn missing(&self) -> usize {
+        self.table.lock().with_kernel
     }
 }
 
