@@ -159,12 +159,7 @@ impl Windows {
     }
 
     /// Runs test binaries and tells how many tests there were.
-    fn test_on(
-        &self,
-        kind: Option<&str>,
-        tests: &[&str],
-        filter: Option<&str>,
-    ) -> Result<usize> {
+    fn test_on(&self, kind: Option<&str>, tests: &[&str], filter: Option<&str>) -> Result<usize> {
         let cargo = ["cargo", "test", BUILD_STD, "--target", TARGET, "--locked", "--offline"];
         let what = ["--package", LIBRARY, "--features", "sim"];
         // Numbers of sockets are given out to the whole process: tests about them want it alone.

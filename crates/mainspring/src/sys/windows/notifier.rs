@@ -37,8 +37,7 @@ impl Notifier {
 
     fn over(loopback: IpAddr) -> io::Result<Notifier> {
         let any_port = SocketAddr::new(loopback, 0);
-        let open =
-            || Socket::new(Domain::for_address(any_port), Type::STREAM, Some(Protocol::TCP));
+        let open = || Socket::new(Domain::for_address(any_port), Type::STREAM, Some(Protocol::TCP));
         let listener = open()?;
         keep_others_out(&listener)?;
         listener.bind(&any_port.into())?;

@@ -74,7 +74,10 @@ impl Polled {
     /// Asks whether `source` is ready for any of `events`.
     pub(crate) fn new(source: RawSource, events: i16) -> Polled {
         // The number of a handle has 32 bits; what is larger is no socket of the system.
-        Polled::of(u32::try_from(source.0).map_or(INVALID_SOCKET, |number| number as SOCKET), events)
+        Polled::of(
+            u32::try_from(source.0).map_or(INVALID_SOCKET, |number| number as SOCKET),
+            events,
+        )
     }
 
     /// The same for a socket of our own.
