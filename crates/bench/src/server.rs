@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use crate::servers::Contender;
+use crate::servers::{Contender, PEERS};
 
 /// A server, until it is dropped.
 pub(crate) struct Server {
@@ -17,11 +17,9 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(contender: Contender) -> io::Result<Server> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .args(["serve", &contender.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut command = command(contender)?;
+        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut process = spawned.map_err(|error| absent(contender, error))?;
         let mut line = String::new();
         if let Some(output) = process.stdout.as_mut() {
             BufReader::new(output).read_line(&mut line)?;
@@ -45,6 +43,33 @@ impl Server {
         }
         Ok(sum)
     }
+}
+
+/// The program that serves as `contender`.
+fn command(contender: Contender) -> io::Result<Command> {
+    let here = std::env::current_exe()?;
+    let mut command = if contender.is_peer() {
+        Command::new(here.with_file_name(PEERS))
+    } else {
+        let mut command = Command::new(here);
+        command.arg("serve");
+        command
+    };
+    command.arg(contender.to_string());
+    Ok(command)
+}
+
+fn absent(contender: Contender, error: io::Error) -> io::Error {
+    if !contender.is_peer() || error.kind() != io::ErrorKind::NotFound {
+        return error;
+    }
+    io::Error::new(
+        error.kind(),
+        format!(
+            "{contender} needs {PEERS} beside this program: cargo build --release \
+             --manifest-path crates/bench/peers/Cargo.toml --target-dir target"
+        ),
+    )
 }
 
 impl Drop for Server {

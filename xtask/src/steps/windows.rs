@@ -29,11 +29,35 @@ const CHECKED: &[&str] = &["x86_64-pc-windows-msvc", "i686-pc-windows-gnu"];
 const BUILD_STD: &str = "-Zbuild-std=std,panic_unwind,test";
 
 /// The test binaries that are about nothing that Windows lacks.
-const TESTS: &[&str] =
-    &["--lib", "--test", "conformance", "--test", "net", "--test", "rt", "--test", "regressions"];
+const TESTS: &[Suite] = &[
+    Suite {
+        package: LIBRARY,
+        features: "sim",
+        binaries: &["lib", "test=conformance", "test=net", "test=rt", "test=regressions"],
+        beside: None,
+    },
+    Suite {
+        package: LIBRARY,
+        features: "",
+        binaries: &["test=examples"],
+        // They are run as programs; no cargo is there to build them when a test asks for one.
+        beside: Some("--examples"),
+    },
+    Suite {
+        package: "mainspring-cli",
+        features: "",
+        binaries: &["bins", "test=cli"],
+        beside: None,
+    },
+];
 
 /// The suites that know nothing of kinds, once more on each that is not the first choice.
-const AGAIN: &[&str] = &["--test", "net", "--test", "rt", "--test", "regressions"];
+const AGAIN: Suite = Suite {
+    package: LIBRARY,
+    features: "sim",
+    binaries: &["test=net", "test=rt", "test=regressions"],
+    beside: None,
+};
 const AGAIN_ON: &[&str] = &["wsapoll"];
 
 /// One run of all tests takes a minute; Wine may hang where a test does.
@@ -86,6 +110,15 @@ pub fn run(args: &[String]) -> Result<()> {
         windows.program(&[check.as_slice(), &what].concat(), None).run()?;
     }
     Ok(())
+}
+
+/// Test binaries that are built alike.
+struct Suite {
+    package: &'static str,
+    features: &'static str,
+    binaries: &'static [&'static str],
+    /// What is built before, for the tests to run.
+    beside: Option<&'static str>,
 }
 
 /// Debian with all that it takes, and the rooms that are kept.
@@ -145,32 +178,43 @@ impl Windows {
     }
 
     fn test(&self, filter: Option<&str>) -> Result<()> {
-        let mut count = self.test_on(None, TESTS, filter)?;
-        for kind in AGAIN_ON {
-            count += self.test_on(Some(kind), AGAIN, filter)?;
-        }
-        match count {
-            0 => Err(Failure::new("no test ran under Wine: nothing was proven")),
-            count => {
-                println!("windows: {count} tests under Wine");
-                Ok(())
+        let mut count = 0;
+        for suite in TESTS {
+            if let Some(beside) = suite.beside {
+                self.cargo("build", suite.package, &[beside], None).run()?;
             }
+            count += self.run_suite(suite, None, filter)?;
         }
+        for kind in AGAIN_ON {
+            count += self.run_suite(&AGAIN, Some(kind), filter)?;
+        }
+        if count == 0 {
+            return Err(Failure::new("no test ran under Wine: nothing was proven"));
+        }
+        println!("windows: {count} tests under Wine");
+        Ok(())
     }
 
-    /// Runs test binaries and tells how many tests there were.
-    fn test_on(&self, kind: Option<&str>, tests: &[&str], filter: Option<&str>) -> Result<usize> {
-        let cargo = ["cargo", "test", BUILD_STD, "--target", TARGET, "--locked", "--offline"];
-        let what = ["--package", LIBRARY, "--features", "sim"];
+    /// Runs the tests of a suite whose names have the filter in them, on the kind of choice or on
+    /// this one; how many there were.
+    fn run_suite(&self, suite: &Suite, kind: Option<&str>, filter: Option<&str>) -> Result<usize> {
+        let mut what = vec!["--features".to_string(), suite.features.to_string()];
+        what.extend(suite.binaries.iter().map(|binary| format!("--{binary}")));
         // Numbers of sockets are given out to the whole process: tests about them want it alone.
-        let how = ["--", "--test-threads=1"];
-        let command = [cargo.as_slice(), &what, tests, &how, filter.as_slice()].concat();
-        let mut program = self.program(&command, kind).limit(TESTS_LIMIT).echo();
+        what.extend(["--".to_string(), "--test-threads=1".to_string()]);
+        what.extend(filter.map(str::to_string));
+        let what: Vec<&str> = what.iter().map(String::as_str).collect();
+        let mut program = self.cargo("test", suite.package, &what, kind).limit(TESTS_LIMIT).echo();
         let ended = program.capture()?;
         if !ended.succeeded() {
             return Err(Failure::new(format!("the tests under Wine: {}", ended.manner())));
         }
         Ok(tests_run(&ended.text))
+    }
+
+    fn cargo(&self, verb: &str, package: &str, what: &[&str], kind: Option<&str>) -> Program {
+        let cargo = ["cargo", verb, BUILD_STD, "--target", TARGET, "--locked", "--offline"];
+        self.program(&[cargo.as_slice(), &["--package", package], what].concat(), kind)
     }
 }
 

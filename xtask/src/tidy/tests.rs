@@ -232,7 +232,7 @@ fn clean_code_is_left_alone() {
         ("driver/turn.rs", "//! T.\nfn f() { print_to!(x); todo(); a != (b); }\n"),
         ("metrics/enabled.rs", "//! M.\nuse crate::time::{Clock, clock};\n"),
         ("metrics/mod.rs", "//! M.\nuse crate::time::Clock as C;\n"),
-        ("readiness/mod.rs", "//! R.\n#[allow(unsafe_code)]\npub(crate) mod waker_slot;\n"),
+        ("sync/mod.rs", "//! R.\n#[allow(unsafe_code)]\npub(crate) mod waker_slot;\n"),
         ("lib.rs", "//! L.\n#![deny(unsafe_code)]\n#[allow(unsafe_code)]\nmod backend;\n"),
         ("sys/mod.rs", "//! S.\n#[cfg(unix)]\nfn f() {}\n"),
         ("sys/unix/fd.rs", "//! F.\n#[cfg(target_os = \"linux\")]\nfn f() {}\n"),

@@ -1,4 +1,4 @@
-//! Mainspring: its driver, net types and local tasks, on epoll.
+//! Mainspring: its driver, net types and local tasks, by readiness.
 
 use std::io;
 use std::net::TcpListener;
@@ -7,9 +7,8 @@ use futures_lite::AsyncWriteExt;
 use mainspring::rt::spawn_local;
 use mainspring::{Builder, Choice, Kind, net};
 
-pub(super) fn serve(listener: TcpListener) -> io::Result<()> {
-    let epoll = Choice::Exactly(Kind::Epoll);
-    Builder::new().choice(epoll).build()?.block_on(async {
+pub(super) fn serve(listener: TcpListener, kind: Kind) -> io::Result<()> {
+    Builder::new().choice(Choice::Exactly(kind)).pinned().build()?.block_on(async {
         let listener = net::TcpListener::from_std(listener)?;
         loop {
             let (mut stream, _) = listener.accept().await?;

@@ -1,23 +1,19 @@
 //! What is sent: bytes that are there already, or a file read piece by piece.
 //!
-//! Files are read through the driver: by the kernel where it has operations, elsewhere from its
-//! cache or on a pool of threads. At most two pieces of a file are in memory, one on its way to the
-//! socket and one being read, and the next read begins only when the connection asks for more: a
+//! At most two pieces of a file are in memory, one on its way to the socket and one being read
+//! (how, is told in `reading`), and the next read begins only when the connection asks for more: a
 //! slow client holds up nobody and makes nothing grow.
 
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
-use mainspring::Submission;
-use mainspring::fs::File;
-use mainspring::op::ReadAt;
 
 use super::flight::Flight;
+use super::reading::{File, Reading, read_exact_at};
 use super::shelf::{Piece, Shelf};
 
 /// The bytes of one read. Large enough that the hop to another thread is small beside the copy,
@@ -58,7 +54,7 @@ pub struct Body {
 
 enum Stage {
     Ready(Bytes),
-    Reading(Submission<'static, ReadAt<Vec<u8>>>),
+    Reading(Reading),
     Read(io::Result<usize>, Vec<u8>),
     Done,
 }
@@ -89,7 +85,7 @@ impl Body {
         self.remaining = self.remaining.saturating_sub(length as u64);
         self.stage = match &self.file {
             Some((file, offset)) if self.remaining > 0 => {
-                begin(file.read_at(self.shelf.take(PIECE), *offset).into_future(), cx)
+                begin(file.read_at(self.shelf.take(PIECE), *offset), cx)
             }
             _ => Stage::Done,
         };
@@ -113,7 +109,7 @@ impl Body {
 }
 
 /// Hands a read over at once: it is to go on while the piece before it is sent.
-fn begin(mut reading: Submission<'static, ReadAt<Vec<u8>>>, cx: &mut Context<'_>) -> Stage {
+fn begin(mut reading: Reading, cx: &mut Context<'_>) -> Stage {
     match Pin::new(&mut reading).poll(cx) {
         Poll::Ready((read, bytes)) => Stage::Read(read, bytes),
         Poll::Pending => Stage::Reading(reading),
@@ -169,7 +165,7 @@ impl hyper::body::Body for Body {
 pub fn read_piece(file: &std::fs::File, offset: u64, remaining: u64) -> io::Result<Bytes> {
     let length = usize::try_from(remaining).unwrap_or(PIECE).min(PIECE);
     let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, offset).map_err(|error| match error.kind() {
+    read_exact_at(file, &mut bytes, offset).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => became_shorter(),
         _ => error,
     })?;

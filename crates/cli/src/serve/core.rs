@@ -167,32 +167,34 @@ async fn finish(plan: &Plan, drain: &Drain, signals: &mut Signals, core: usize) 
 /// close connections that owe them nothing.
 const GRACE: Duration = Duration::from_millis(1500);
 
-/// The signals that end a server: Ctrl-C and the polite kill.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
+/// What ends a server: Ctrl-C and the polite kill.
+#[cfg(unix)]
+const ENDING: [SignalKind; 2] = [SignalKind::interrupt(), SignalKind::terminate()];
+
+/// What ends a server: Ctrl-C, Ctrl-Break, and the end of its console. After the latter, Windows
+/// gives the server a few seconds.
+#[cfg(windows)]
+const ENDING: [SignalKind; 3] =
+    [SignalKind::interrupt(), SignalKind::ctrl_break(), SignalKind::terminate()];
+
+/// The signals that end a server.
+struct Signals(Vec<Signal>);
 
 impl Signals {
     fn listen() -> io::Result<Signals> {
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        ENDING.into_iter().map(signal).collect::<io::Result<_>>().map(Signals)
     }
 
     /// Whether any has come since the last look.
     fn have_come(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        let come = |signal: &mut Signal, cx: &mut Context<'_>| {
-            matches!(signal.poll_recv(cx), Poll::Ready(Ok(())))
-        };
-        let interrupted = come(&mut self.interrupt, &mut cx);
-        come(&mut self.terminate, &mut cx) || interrupted
+        let come = |signal: &mut Signal| matches!(signal.poll_recv(&mut cx), Poll::Ready(Ok(())));
+        // Each is looked at: what was seen now is not to be seen again.
+        self.0.iter_mut().map(come).fold(false, |one, another| one | another)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let interrupt = self.interrupt.poll_recv(cx);
-        if interrupt.is_ready() { interrupt } else { self.terminate.poll_recv(cx) }
+        let mut polled = self.0.iter_mut().map(|signal| signal.poll_recv(cx));
+        polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
     }
 }

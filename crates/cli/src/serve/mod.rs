@@ -17,6 +17,7 @@ mod listen;
 mod listing;
 mod path;
 mod range;
+mod reading;
 mod request;
 mod shelf;
 mod socket;

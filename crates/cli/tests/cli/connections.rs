@@ -121,6 +121,8 @@ fn a_client_that_takes_nothing_is_cut_off() {
     assert_eq!((farewell.number("timeouts"), farewell.number("cut off")), (1, 1));
 }
 
+/// Windows has no such limit.
+#[cfg(unix)]
 #[test]
 fn without_descriptors_the_server_waits_and_recovers() {
     let place = Place::new("shortage");

@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use rustix::process::Signal;
-
 use crate::client::{Client, Outcome};
+use crate::ending::Ending;
 use crate::place::{Place, noise};
 use crate::server::{PATIENCE, Server};
 
@@ -17,17 +16,17 @@ const LARGE: usize = 24_000_000;
 fn a_response_under_way_is_sent_to_its_end() {
     let place = Place::new("drain");
     place.write("large", noise(LARGE));
-    for signal in [Signal::INT, Signal::TERM] {
+    for ending in [Ending::Interrupt, Ending::Terminate] {
         let server = Server::start(&place.root(), &["--drain", "1h"]);
         let mut resting = server.connect();
         assert_eq!(resting.get("/").status, 200);
         let mut client = server.connect();
         client.ask("GET", "/large", "");
         client.wait_for_some();
-        server.signal(signal);
+        server.tell(ending);
         // The idle connection is closed although the other one goes on.
         assert!(resting.rest().unwrap().is_empty());
-        assert!(client.response(true).body == noise(LARGE), "all of it after {signal:?}");
+        assert!(client.response(true).body == noise(LARGE), "all of it after {ending:?}");
         let farewell = server.wait();
         assert!(farewell.status.success(), "{:?}", farewell.status);
         assert_eq!(farewell.number("requests"), 2);
@@ -60,7 +59,7 @@ fn the_last_answer_says_so() {
         ["large", "small", "small"].map(|n| format!("GET /{n} HTTP/1.1\r\nHost: a\r\n\r\n"));
     client.send(requests.concat().as_bytes());
     client.wait_for_some();
-    server.signal(Signal::INT);
+    server.tell(Ending::Interrupt);
     assert!(resting.rest().unwrap().is_empty(), "the server drains");
     assert!(client.response(true).body == noise(LARGE));
     match client.outcome(true) {
@@ -76,20 +75,21 @@ fn the_last_answer_says_so() {
 }
 
 /// Whoever has connected and asked before the signal is answered, also if the server had no time
-/// to take the connection yet.
+/// to take the connection yet. Only Unix can hold a process up for so long.
+#[cfg(unix)]
 #[test]
 fn connections_that_wait_to_be_taken_are_served() {
     let place = Place::new("queue");
     place.write("file", "x");
     let server = Server::start(&place.root(), &[]);
     assert_eq!(server.connect().get("/file").text(), "x");
-    server.signal(Signal::STOP);
+    server.signal(rustix::process::Signal::STOP);
     let mut queue: Vec<_> = (0..200).map(|_| server.connect()).collect();
     for client in &mut queue {
         client.ask("GET", "/file", "");
     }
-    server.signal(Signal::INT);
-    server.signal(Signal::CONT);
+    server.tell(Ending::Interrupt);
+    server.signal(rustix::process::Signal::CONT);
     for client in &mut queue {
         assert_eq!(client.response(true).text(), "x");
     }
@@ -105,7 +105,7 @@ fn a_second_signal_ends_it_at_once() {
     let mut client = server.connect();
     client.ask("GET", "/large", "");
     client.wait_for_some();
-    server.signal(Signal::INT);
+    server.tell(Ending::Interrupt);
     assert!(server.complaint().contains("under way"));
     let farewell = server.stop();
     assert!(farewell.status.success());

@@ -5,8 +5,11 @@ mod arguments;
 mod client;
 mod connections;
 mod drain;
+mod ending;
 mod files;
 mod place;
 mod probe;
 mod refusals;
+#[cfg(windows)]
+mod refusals_on_windows;
 mod server;

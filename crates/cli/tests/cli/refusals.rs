@@ -1,8 +1,5 @@
 //! What must not be served, whatever the request looks like.
 
-use std::os::unix::fs::symlink;
-use std::process::Command;
-
 use crate::place::Place;
 use crate::server::Server;
 
@@ -46,8 +43,10 @@ fn no_path_leads_out_of_the_directory() {
     assert_eq!(server.connect().get("/sub/./file").text(), "inside");
 }
 
+#[cfg(unix)]
 #[test]
 fn no_link_leads_out_of_the_directory() {
+    use std::os::unix::fs::symlink;
     let place = Place::new("links");
     place.write("sub/file", "inside");
     let root = place.root();
@@ -69,11 +68,12 @@ fn no_link_leads_out_of_the_directory() {
     assert_eq!(client.get("/within").text(), "inside");
 }
 
+#[cfg(unix)]
 #[test]
 fn only_regular_files_are_opened() {
     let place = Place::new("special");
     let fifo = place.root().join("fifo");
-    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let _socket = std::os::unix::net::UnixListener::bind(place.root().join("socket")).unwrap();
     let server = Server::start(&place.root(), &[]);
     let mut client = server.connect();

@@ -8,9 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use crate::client::Client;
+use crate::ending::{self, Ending};
 
 /// How long anything may take before a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -45,6 +44,7 @@ impl Server {
     }
 
     /// Starts a server that the shell lowers a limit for first.
+    #[cfg(unix)]
     pub fn start_limited(root: &Path, limit: &str) -> Server {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("{limit} && exec \"$0\" serve \"$1\" --addr 127.0.0.1:0"));
@@ -55,6 +55,7 @@ impl Server {
     fn spawn(mut command: Command) -> Server {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_remove("MAINSPRING_BACKEND");
+        ending::prepare(&mut command);
         let mut child = command.spawn().unwrap();
         let out = lines(child.stdout.take().unwrap());
         let err = lines(child.stderr.take().unwrap());
@@ -68,12 +69,19 @@ impl Server {
         Client::connect(self.address)
     }
 
-    pub fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
-        kill_process(pid, signal).unwrap();
+    /// Tells it to end.
+    pub fn tell(&self, ending: Ending) {
+        ending::tell(&self.child, ending);
+    }
+
+    /// Sends it any signal.
+    #[cfg(unix)]
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        ending::send(&self.child, signal);
     }
 
     /// The next line of complaint.
+    #[cfg(unix)]
     pub fn complaint(&self) -> String {
         self.err.recv_timeout(PATIENCE).expect("the server complains")
     }
@@ -95,7 +103,7 @@ impl Server {
 
     /// Ends it with Ctrl-C.
     pub fn stop(self) -> Farewell {
-        self.signal(Signal::INT);
+        self.tell(Ending::Interrupt);
         self.wait()
     }
 }

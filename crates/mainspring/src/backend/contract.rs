@@ -227,6 +227,18 @@ pub(crate) enum Cancel {
 /// The shared half, as far as the backend carries out whole operations; as it stands here, it
 /// carries out none. Completions come with [`Selector::select`].
 pub(crate) trait Completer: Send + Sync {
+    /// Makes a registered source one that operations can be on. Asked once a registration, before
+    /// the first of them.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot be had, as one that is another queue's for life: the layer above then
+    /// carries its operations out itself.
+    fn adopt(&self, source: RawSource) -> io::Result<()> {
+        let _ = source;
+        Ok(())
+    }
+
     /// Hands an operation to the kernel, with the next look at the latest.
     ///
     /// # Errors

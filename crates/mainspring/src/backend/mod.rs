@@ -379,6 +379,11 @@ impl SharedBackend {
         each!(self, registrar => registrar.wake())
     }
 
+    /// Makes a source one that operations can be on; see [`contract::Completer::adopt`].
+    pub(crate) fn adopt(&self, source: RawSource) -> io::Result<()> {
+        each!(self, registrar => registrar.adopt(source))
+    }
+
     /// Puts an operation into a slot of `operations` and hands it to the kernel; with the error it
     /// comes back. The completions of this backend are to be dispatched to that set.
     pub(crate) fn begin<O: Operation>(

@@ -26,6 +26,10 @@ impl RawMemory {
 /// The offset that means the file's own position.
 pub(crate) const OWN_POSITION: u64 = u64::MAX;
 
+/// A bit beside the number of bytes that were read: the message that they began goes on.
+#[allow(dead_code, reason = "said of messages in pipes, which one system has")]
+pub(crate) const MORE_DATA: u64 = 1 << 32;
+
 /// An operation as the kernel is to see it: numbers and addresses, nothing owned.
 ///
 /// A path ends with a zero byte, which its length counts. The length of an array is in bytes.
@@ -98,6 +102,8 @@ pub enum RawOperation {
     Timeout { timespec: RawMemory },
     /// Completes when the source is ready, with the `poll(2)` bits.
     Poll { source: RawSource, interest: Interest },
+    /// Waits for a client of a named pipe; the result is 0.
+    Listen { source: RawSource },
     /// Completes when a child changes state, into a `siginfo_t`.
     WaitId { which: u32, id: u32, options: u32, info: RawMemory },
 }

@@ -12,6 +12,7 @@ use crate::sync::atomic::AtomicBool;
 use crate::sys::BorrowedSource;
 
 use super::handle::Handle;
+use super::registration::Registration;
 
 /// What an operation is on.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +78,12 @@ pub trait Emulation: Operation {
     fn poll_own(&mut self, handle: &Handle, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let _ = (handle, cx);
         Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    }
+
+    /// The registration of a source that the operation itself holds.
+    #[doc(hidden)]
+    fn own_source(&self) -> Option<&Registration> {
+        None
     }
 
     /// Carries it out on a thread that may block, after an attempt said so.

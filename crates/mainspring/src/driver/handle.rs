@@ -289,3 +289,17 @@ impl fmt::Debug for Handle {
             .finish_non_exhaustive()
     }
 }
+
+/// Dropped, it makes the kernel let go of what was removed, as [`Handle::flush`] does.
+///
+/// A queue that is told of removals with its next turn keeps a removed source open until then. It
+/// lies between a registration and a socket with a name: whose port is free when the socket is
+/// dropped, and who connects to nobody is told so.
+#[derive(Debug)]
+pub(crate) struct Flush(pub(crate) Handle);
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}

@@ -34,6 +34,7 @@ pub use chain::{Chain, Chained};
 pub use context::Entered;
 pub use emulation::Emulation;
 pub(crate) use emulation::{Attempt, Subject, wrong_subject};
+pub(crate) use handle::Flush;
 pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
 pub(crate) use multishot::Running;

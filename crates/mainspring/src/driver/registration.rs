@@ -30,7 +30,7 @@ use crate::readiness::scheduled_io::{Facts, Look, Place, ScheduledIo, Side};
 use crate::ready::Ready;
 use crate::source::RawSource;
 use crate::sync::Position;
-use crate::sync::atomic::Ordering;
+use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sys::{AsSource, raw_source};
 use crate::token::Token;
 use crate::trigger::Trigger;
@@ -65,7 +65,14 @@ pub struct Registration {
     position: Position,
     source: RawSource,
     interest: Interest,
+    /// Whether the backend was asked to take operations on the source, and has agreed.
+    adopted: AtomicU8,
 }
+
+/// The backend was not asked yet, has agreed, has not.
+const UNASKED: u8 = 0;
+const ADOPTED: u8 = 1;
+const REFUSED: u8 = 2;
 
 /// What a source was ready for when it was looked at; given back to [`Registration::clear`].
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +128,8 @@ impl Registration {
         let token = shared.set.insert(facts)?;
         shared.counters.source_registered();
         let position = shared.set.position(token);
-        Ok(Registration { handle: handle.clone(), token, position, source, interest })
+        let (handle, adopted) = (handle.clone(), AtomicU8::new(UNASKED));
+        Ok(Registration { handle, token, position, source, interest, adopted })
     }
 
     /// The driver's handle.
@@ -133,6 +141,34 @@ impl Registration {
     /// The number that was registered (clause C5).
     pub(crate) fn source(&self) -> RawSource {
         self.source
+    }
+
+    /// Whether the backend carries out operations on the source. It is asked once: of two threads
+    /// that ask at the same time, one may be told no, and leaves its operation to readiness.
+    pub(crate) fn is_adopted(&self) -> bool {
+        match self.adopted.load(Ordering::Acquire) {
+            ADOPTED => true,
+            UNASKED => self.adopt().is_ok(),
+            _ => false,
+        }
+    }
+
+    /// Asks the backend to take operations on the source.
+    ///
+    /// # Errors
+    ///
+    /// The system's reason why not.
+    pub(crate) fn adopt(&self) -> io::Result<()> {
+        let asked = self.handle.shared().backend.adopt(self.source);
+        match &asked {
+            Ok(()) => self.adopted.store(ADOPTED, Ordering::Release),
+            // A no that lost a race does not undo the yes.
+            Err(_) => {
+                let (new, order) = (REFUSED, Ordering::AcqRel);
+                let _ = self.adopted.compare_exchange(UNASKED, new, order, Ordering::Acquire);
+            }
+        }
+        asked
     }
 
     #[inline]

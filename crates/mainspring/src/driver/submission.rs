@@ -393,7 +393,9 @@ impl<'a, O: Emulation> Submission<'a, O> {
         if handle.is_shutdown() {
             return State::Ended(operation, Err(error::shut_down()));
         }
-        if handle.completion() == Support::Emulated {
+        let own = operation.own_source().or(self.home.source(false));
+        let adopted = own.is_none_or(Registration::is_adopted);
+        if handle.completion() == Support::Emulated || !adopted {
             return State::Trying { operation, waits: None, seen: None };
         }
         match handle.begin(operation) {

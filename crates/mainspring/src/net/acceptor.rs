@@ -21,7 +21,7 @@ use std::task::{Context, Poll, ready};
 
 use socket2::SockAddr;
 
-use crate::driver::{Handle, Registration};
+use crate::driver::{Flush, Handle, Registration};
 use crate::interest::Interest;
 use crate::socket::{AcceptFailure, Socket, accept_failure, not_connected};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -42,6 +42,7 @@ pub(crate) type Accepted = (ByteStream, SockAddr);
 pub(crate) struct Acceptor {
     // Dropped first: the kernel is told before the socket is closed.
     registration: Registration,
+    _flush: Flush,
     socket: Socket,
     episodes: AtomicU64,
     refused: AtomicU64,
@@ -65,6 +66,7 @@ impl Acceptor {
             Registration::located(handle, source, interest, Trigger::Edge, location)?;
         Ok(Acceptor {
             registration,
+            _flush: Flush(handle.clone()),
             socket,
             episodes: AtomicU64::new(0),
             refused: AtomicU64::new(0),

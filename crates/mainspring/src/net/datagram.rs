@@ -23,7 +23,7 @@ use std::task::{Context, Poll};
 
 use socket2::{SockAddr, Socket};
 
-use crate::driver::{Handle, Registration, Subject};
+use crate::driver::{Flush, Handle, Registration, Subject};
 use crate::error::would_block;
 use crate::interest::Interest;
 use crate::op::Target;
@@ -92,6 +92,7 @@ impl<A> Datagram<A> {
 pub(crate) struct DatagramSocket {
     // Dropped first: the kernel is told before the socket is closed.
     registration: Registration,
+    _flush: Flush,
     socket: Socket,
     /// Receiving was shut down.
     ended: AtomicBool,
@@ -117,7 +118,8 @@ impl DatagramSocket {
         let source = raw_source(&socket);
         let registration =
             Registration::located(handle, source, interest, Trigger::Edge, location)?;
-        Ok(DatagramSocket { registration, socket, ended: AtomicBool::new(false) })
+        let (_flush, ended) = (Flush(handle.clone()), AtomicBool::new(false));
+        Ok(DatagramSocket { registration, _flush, socket, ended })
     }
 
     pub(crate) fn socket(&self) -> &Socket {

@@ -114,7 +114,9 @@ impl<C: Unconnected + 'static> Connect<C> {
             return Attempt::Completed(Err(io::ErrorKind::InvalidInput.into()));
         };
         if self.begun {
-            return outcome(socket, self.seen);
+            // Before it is reported there is no outcome, whatever the socket says: Wine's names
+            // its peer from the first moment on.
+            return self.seen.map_or(Attempt::WaitOwn, |seen| outcome(socket, seen));
         }
         match socket.connect(&self.address) {
             Ok(socket::Connect::Done) => Attempt::Completed(Ok(0)),
@@ -128,7 +130,7 @@ impl<C: Unconnected + 'static> Connect<C> {
 }
 
 /// How an attempt went, of a socket that was reported ready.
-fn outcome(socket: &Socket, seen: Option<ReadyEvent>) -> Attempt {
+fn outcome(socket: &Socket, seen: ReadyEvent) -> Attempt {
     match socket.take_error() {
         Ok(None) => {}
         Ok(Some(error)) | Err(error) => return Attempt::Completed(Err(error)),
@@ -136,7 +138,7 @@ fn outcome(socket: &Socket, seen: Option<ReadyEvent>) -> Attempt {
     match socket.peer_address() {
         Ok(_) => Attempt::Completed(Ok(0)),
         Err(error) => {
-            let over = seen.is_some_and(|event| event.ready().is_write_closed());
+            let over = seen.ready().is_write_closed();
             match not_connected(&error) && !over {
                 true => Attempt::WaitOwn,
                 false => Attempt::Completed(Err(error)),
@@ -170,6 +172,10 @@ impl<C: Unconnected + 'static> Operation for Connect<C> {
 impl<C: Unconnected + 'static> Emulation for Connect<C> {
     fn attempt(&mut self, _subject: Subject<'_>) -> Attempt {
         self.go_on()
+    }
+
+    fn own_source(&self) -> Option<&Registration> {
+        self.registered.as_ref().map(|registered| &registered.registration)
     }
 
     fn poll_own(&mut self, _handle: &Handle, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

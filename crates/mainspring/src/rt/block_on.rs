@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::driver::{Builder, Driver, Handle, budget};
+use crate::driver::{Builder, Driver, Flush, budget};
 use crate::rt::queue::{Entry, Running};
 
 /// How many futures are polled between two turns of the driver at most, so that tasks which are
@@ -74,8 +74,9 @@ impl Driver {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn block_on<F: Future>(&mut self, future: F) -> io::Result<F::Output> {
-        // Dropped last: what the future and the tasks held is let go of when this returns.
-        let _flushed = FlushedAtTheEnd(self.handle());
+        // Dropped last: what the future and the tasks held is let go of when this returns, although
+        // there may never be another turn.
+        let _flush = Flush(self.handle());
         let running = Running::start(&self.handle());
         let local = running.local();
         // After `running`, so dropped before: the future still has its driver.
@@ -99,14 +100,5 @@ impl Driver {
             let max_wait = if local.is_idle() { None } else { Some(Duration::ZERO) };
             self.turn_for(max_wait, Some(EVENTS_PER_TURN))?;
         }
-    }
-}
-
-/// Lets the kernel go of what was dropped, although there may never be another turn.
-struct FlushedAtTheEnd(Handle);
-
-impl Drop for FlushedAtTheEnd {
-    fn drop(&mut self) {
-        self.0.flush();
     }
 }

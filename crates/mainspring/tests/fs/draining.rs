@@ -14,13 +14,16 @@ use std::task::{Context, Waker};
 
 use mainspring::IoBufMut;
 use mainspring::fs::File;
+use mainspring::{Builder, Choice, Driver, Kind};
 
 use crate::support::{Place, Watchdog, driver, is_native, kinds};
 
 const LEN: usize = 1 << 20;
 const PIECES: usize = 4;
-const ROUNDS: usize = 1000;
-/// Rounds where a thread of the pool reads: the driver never has such memory.
+/// Rounds on each kind, pinned and not; the variable names more of them.
+const ROUNDS: usize = 20;
+const VARIABLE: &str = "MAINSPRING_TEST_ROUNDS";
+/// Rounds at most where a thread of the pool reads: the driver never has such memory.
 const ROUNDS_ON_POOL: usize = 100;
 const CONTENT: u8 = 0xAB;
 const POISON: u8 = 0x5A;
@@ -114,29 +117,56 @@ fn c12_a_buffer_that_was_given_back_never_changes() {
                 return;
             }
         };
-        let (content, native) = (vec![CONTENT; LEN], is_native(kind));
-        let rounds = if native { ROUNDS } else { ROUNDS_ON_POOL };
-        let mut in_flight = 0;
-        for round in 0..rounds {
-            let _watchdog = Watchdog::new();
-            in_flight += usize::from(one_round(kind, native, &file, round, &content));
+        let native = is_native(kind);
+        let wanted = rounds();
+        let rounds = if native { wanted } else { wanted.min(ROUNDS_ON_POOL) };
+        for pinned in [false, true] {
+            let mut in_flight = 0;
+            for round in 0..rounds {
+                let _watchdog = Watchdog::new();
+                in_flight +=
+                    usize::from(one_round(&Setting { kind, pinned, native }, &file, round));
+            }
+            println!(
+                "{kind}, {}: {in_flight} of {rounds} reads were under way when their driver ended",
+                if pinned { "pinned" } else { "not pinned" },
+            );
+            assert!(!native || in_flight > rounds / 10, "{kind}: nothing was shown");
         }
-        println!("{kind}: {in_flight} of {rounds} reads were under way when their driver ended");
+    }
+}
+
+fn rounds() -> usize {
+    let named = std::env::var(VARIABLE).ok().filter(|number| !number.trim().is_empty());
+    named.map_or(ROUNDS, |number| number.trim().parse().expect("a number of rounds"))
+}
+
+/// What a round is about.
+struct Setting {
+    kind: Kind,
+    pinned: bool,
+    /// The driver's kernel reads, and not a thread of the pool.
+    native: bool,
+}
+
+impl Setting {
+    fn driver(&self) -> Driver {
+        let mut builder = Builder::new();
+        if self.pinned {
+            builder = builder.pinned();
+        }
+        builder.choice(Choice::Exactly(self.kind)).build().expect("a driver")
     }
 }
 
 /// Returns whether the read was under way when the driver was dropped.
-fn one_round(
-    kind: mainspring::Kind,
-    native: bool,
-    file: &File,
-    round: usize,
-    content: &[u8],
-) -> bool {
+fn one_round(setting: &Setting, file: &File, round: usize) -> bool {
+    let native = setting.native;
     let memory = Memory::new();
     let offset = (round % PIECES * LEN) as u64;
-    let mut first = driver(kind);
-    let entered = first.handle().enter();
+    let mut first = setting.driver();
+    let handle = first.handle();
+    let entered = handle.enter();
     let mut reading = file.read_at(Watched(Arc::clone(&memory)), offset).into_future();
     let mut cx = Context::from_waker(Waker::noop());
     let begun = Pin::new(&mut reading).poll(&mut cx);
@@ -149,6 +179,8 @@ fn one_round(
         kept = None;
     }
     drop(first);
+    assert_eq!(handle.metrics().operations_leaked, 0, "round {round}: the kernel still has it");
+    drop(handle);
     if let Some(mut reading) = kept.take() {
         let ended = Pin::new(&mut reading).poll(&mut cx);
         assert!(!native || ended.is_ready(), "the driver's end ended it");
@@ -159,11 +191,11 @@ fn one_round(
     drop(begun);
     memory.until_released();
     // Another read of as much takes the disk at least as long as what may be left of the first.
-    let mut second = driver(kind);
+    let mut second = setting.driver();
     let other = mainspring::AlignedBuf::new(LEN, 4096).unwrap();
     let (read, other) = second.block_on(file.read_exact_at(other, offset)).unwrap();
     read.unwrap();
-    assert!(other[..] == *content);
+    assert!(other[..] == [CONTENT; LEN]);
     assert_eq!(memory.spoiled(), 0, "round {round}: bytes changed after they were given back");
     under_way
 }

@@ -32,6 +32,28 @@ fn opening_waits_for_the_other_end() {
     });
 }
 
+/// A kernel that tries the opening without waiting first must not take "nobody is there" for an
+/// answer.
+#[test]
+fn whoever_opens_first_waits_for_the_other() {
+    on_each_kind(|_, place| async {
+        let path = place.fifo("fifo");
+        for reads in [false, true] {
+            let mut options = File::options();
+            let mut first = options.read(reads).write(!reads).prepare(&path).into_future();
+            assert!(poll_once(&mut first).await.is_pending());
+            for _ in 0..3 {
+                mainspring::time::sleep(std::time::Duration::from_millis(2)).await;
+                assert!(poll_once(&mut first).await.is_pending(), "reads: {reads}");
+            }
+            let mut options = File::options();
+            let second = options.read(!reads).write(reads).prepare(&path).into_future();
+            let (first, second) = join(first, second).await;
+            drop((first.unwrap(), second.unwrap()));
+        }
+    });
+}
+
 #[test]
 fn whole_reads_and_writes_need_no_position() {
     on_each_kind(|_, place| async {

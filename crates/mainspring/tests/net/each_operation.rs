@@ -6,35 +6,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::{Either, join, select};
-use mainspring::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
+use mainspring::net::{TcpListener, TcpSocket, TcpStream};
 use mainspring::time::Sleep;
 use mainspring::{Interest, Outcome, op};
 
 use crate::support::{on_each_kernel, pair, poll_once};
-
-#[test]
-fn c10_each_type_of_stream_and_its_halves_receive_and_send() {
-    on_each_kernel(|_| async {
-        let (tcp, mut other_tcp) = pair().await;
-        let (unix, other_unix) = UnixStream::pair().unwrap();
-        assert_eq!(op::send(&tcp, "tcp").await.0.unwrap(), 3);
-        assert_eq!(op::send(&unix, "unix").await.0.unwrap(), 4);
-        let (reader, writer) = other_tcp.split();
-        assert_eq!(reader.recv([0; 8]).await.0.unwrap(), 3);
-        assert_eq!(writer.send("back").await.0.unwrap(), 4);
-        let (reader, writer) = other_unix.into_split();
-        assert_eq!(op::recv(&reader, [0; 8]).await.0.unwrap(), 4);
-        assert_eq!(op::send(&writer, "back").await.0.unwrap(), 4);
-        assert_eq!(
-            join(tcp.recv([0; 8]).into_future(), unix.recv([0; 8]).into_future())
-                .await
-                .0
-                .0
-                .unwrap(),
-            4
-        );
-    });
-}
 
 #[test]
 fn c10_a_peer_that_is_gone_is_an_error_and_the_buffer_comes_back() {
@@ -49,7 +25,10 @@ fn c10_a_peer_that_is_gone_is_an_error_and_the_buffer_comes_back() {
         assert_eq!(received.unwrap_err().kind(), ErrorKind::ConnectionReset);
         assert_eq!((buffer.len(), buffer.capacity()), (0, 8));
         let (sent, buffer) = a.send(vec![7; 8]).await;
-        assert_eq!(sent.unwrap_err().kind(), ErrorKind::BrokenPipe);
+        // Winsock goes on calling it a reset.
+        let gone =
+            [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted];
+        assert!(gone.contains(&sent.unwrap_err().kind()));
         assert_eq!(buffer, [7; 8]);
     });
 }

@@ -3,9 +3,8 @@
 #[cfg(unix)]
 mod auto_traits;
 mod both_ways;
-#[cfg(unix)]
+mod datagram_operations;
 mod each_operation;
-#[cfg(unix)]
 mod multishot;
 mod operations;
 #[cfg(unix)]

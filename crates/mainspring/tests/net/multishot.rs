@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use futures::future::{join, join_all, poll_fn};
 use futures::{Stream, StreamExt};
-use mainspring::net::{RecvMulti, TcpListener, TcpStream, UnixStream};
+use mainspring::net::{RecvMulti, TcpListener, TcpStream};
 use mainspring::{BufferGroup, Driver, Handle, Lease, is_shutdown, op};
 
 use crate::support::{block_on, on_each_kernel, on_each_kernel_with, pair, pattern};
@@ -22,7 +22,7 @@ async fn send_all(stream: &TcpStream, bytes: &[u8]) {
     stream.shutdown(Shutdown::Write).expect("an end");
 }
 
-async fn all(mut incoming: RecvMulti<'_>) -> Vec<u8> {
+pub async fn all(mut incoming: RecvMulti<'_>) -> Vec<u8> {
     let mut got = Vec::new();
     while let Some(lease) = incoming.next().await {
         let lease = lease.expect("data");
@@ -70,18 +70,6 @@ fn c10_several_buffers_at_once_are_in_order_too() {
         let ((), got) = join(send_all(&a, &bytes), receives).await;
         assert!(got == bytes);
         assert_eq!(group.in_use(), 0);
-    });
-}
-
-#[test]
-fn c10_a_unix_stream_and_a_half_do_the_same() {
-    on_each_kernel(|handle| async move {
-        let group = handle.buffer_group(2, 64).unwrap();
-        let (a, mut b) = UnixStream::pair().unwrap();
-        a.write(b"hello").await.unwrap();
-        drop(a);
-        let (reader, _writer) = b.split();
-        assert_eq!(all(reader.recv_multi(&group)).await, b"hello");
     });
 }
 

@@ -1,6 +1,7 @@
 //! Operations that the simulated kernel does not know: datagrams, messages, pipes, children.
 
-use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
@@ -11,8 +12,9 @@ use futures::future::{Either, join, select};
 use mainspring::net::{UdpSocket, UnixDatagram, UnixStream};
 use mainspring::os::unix::DESCRIPTORS_MAX;
 use mainspring::{Async, Handle, Interest, Outcome, is_shutdown, op};
+use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::support::{block_on, driver, pair, pattern};
+use crate::support::{block_on, driver, on_each_kernel, pair, pattern};
 
 /// Runs `test` with a driver of the machine's kernel, turned by hand.
 fn on_the_machine<F: Future<Output = ()>>(test: impl FnOnce(Handle) -> F) {
@@ -21,55 +23,25 @@ fn on_the_machine<F: Future<Output = ()>>(test: impl FnOnce(Handle) -> F) {
     block_on(&mut driver, test(handle));
 }
 
-/// A pipe whose ends do not block.
-fn pipe() -> (PipeReader, PipeWriter) {
-    let (reader, writer) = std::io::pipe().unwrap();
-    rustix::io::ioctl_fionbio(&reader, true).unwrap();
-    rustix::io::ioctl_fionbio(&writer, true).unwrap();
-    (reader, writer)
+/// A pipe whose ends do not block: where it is read, and where it is written.
+fn pipe() -> (File, File) {
+    ends(PipeFlags::NONBLOCK)
+}
+
+/// A pipe whose ends do.
+fn blocking_pipe() -> (File, File) {
+    ends(PipeFlags::empty())
+}
+
+fn ends(flags: PipeFlags) -> (File, File) {
+    let (reader, writer) = pipe_with(flags | PipeFlags::CLOEXEC).unwrap();
+    (reader.into(), writer.into())
 }
 
 /// Whether `future` is still pending after the driver had its turn.
 async fn waits<F: Future + Unpin>(future: &mut F) -> bool {
     let a_while = pin!(op::timeout(Duration::from_millis(5)).into_future());
     matches!(select(future, a_while).await, Either::Right(_))
-}
-
-#[test]
-fn c10_a_datagram_comes_with_its_sender_and_says_if_it_was_cut() {
-    on_the_machine(|_| async {
-        let a = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let b = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let (from, to) = (a.local_addr().unwrap(), b.local_addr().unwrap());
-        let mut receives = op::recv_from(&b, vec![0; 4]).into_future();
-        assert!(waits(&mut receives).await);
-        for (sent, cut) in [("four", false), ("fifth", true), ("", false)] {
-            let (count, _) = op::send_to(&a, sent, &to).await;
-            assert_eq!(count.unwrap(), sent.len());
-            let (datagram, buffer) = receives.await;
-            let datagram = datagram.unwrap();
-            assert_eq!(buffer, &sent.as_bytes()[..sent.len().min(4)]);
-            assert_eq!((datagram.len(), datagram.is_truncated()), (buffer.len(), cut));
-            assert_eq!(*datagram.sender(), from);
-            receives = op::recv_from(&b, vec![0; 4]).into_future();
-        }
-        assert!(matches!(receives.cancel().await, Outcome::Cancelled(_)));
-        op::send_to(&a, "kept", &to).await.0.unwrap();
-        assert_eq!(op::recv(&b, [0; 8]).await.0.unwrap(), 4, "the cancelled one took nothing");
-    });
-}
-
-#[test]
-fn c10_a_connected_datagram_socket_hears_that_nobody_listens() {
-    on_the_machine(|_| async {
-        let a = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        a.connect(gone).await.unwrap();
-        assert_eq!(op::send(&a, "anyone?").await.0.unwrap(), 7);
-        let (received, buffer) = op::recv(&a, vec![1, 2, 3]).await;
-        assert_eq!(received.unwrap_err().kind(), ErrorKind::ConnectionRefused);
-        assert!(buffer.is_empty());
-    });
 }
 
 #[test]
@@ -100,25 +72,12 @@ fn c10_a_unix_datagram_waits_for_its_receiver_to_have_room() {
 }
 
 #[test]
-fn c10_a_datagram_socket_that_receives_no_more_says_so() {
-    on_the_machine(|_| async {
-        let (_a, b) = UnixDatagram::pair().unwrap();
-        let mut receives = op::recv_from(&b, [0; 8]).into_future();
-        assert!(waits(&mut receives).await);
-        b.shutdown(Shutdown::Read).unwrap();
-        assert!(receives.await.0.unwrap().is_empty());
-        assert_eq!(op::recv(&b, [0; 8]).await.0.unwrap(), 0);
-        assert!(op::recv_message(&b, [0; 8]).await.0.unwrap().is_empty());
-    });
-}
-
-#[test]
 fn c10_descriptors_travel_with_the_bytes() {
     on_the_machine(|_| async {
         let (a, b) = UnixStream::pair().unwrap();
         let mut receives = op::recv_message(&b, vec![0; 64]).into_future();
         assert!(waits(&mut receives).await);
-        let (mut reader, writer) = std::io::pipe().unwrap();
+        let (mut reader, writer) = blocking_pipe();
         let fds = vec![OwnedFd::from(writer)];
         let (sent, buffer, fds) = op::send_message(&a, "pipe".to_string(), fds).await;
         assert_eq!((sent.unwrap(), buffer.as_str(), fds.len()), (4, "pipe", 1));
@@ -126,7 +85,7 @@ fn c10_descriptors_travel_with_the_bytes() {
         let (message, buffer) = receives.await;
         let message = message.unwrap();
         assert_eq!((buffer.as_slice(), message.len()), (b"pipe".as_slice(), 4));
-        let mut writer = PipeWriter::from(message.into_fds().pop().unwrap());
+        let mut writer = File::from(message.into_fds().pop().unwrap());
         writer.write_all(b"through").unwrap();
         drop(writer);
         let mut said = String::new();
@@ -134,7 +93,7 @@ fn c10_descriptors_travel_with_the_bytes() {
         assert_eq!(said, "through");
 
         // Those that nobody takes are closed.
-        let (mut reader, writer) = std::io::pipe().unwrap();
+        let (mut reader, writer) = blocking_pipe();
         op::send_message(&a, "unseen", vec![OwnedFd::from(writer)]).await.0.unwrap();
         drop(op::recv_message(&b, [0; 8]).await);
         assert_eq!(reader.read(&mut [0; 8]).unwrap(), 0);
@@ -145,7 +104,7 @@ fn c10_descriptors_travel_with_the_bytes() {
 fn c13_what_a_message_cannot_carry_is_refused_and_comes_back() {
     on_the_machine(|_| async {
         let (a, b) = UnixStream::pair().unwrap();
-        let one = OwnedFd::from(std::io::pipe().unwrap().0);
+        let one = OwnedFd::from(blocking_pipe().0);
         let many: Vec<_> = (0..=DESCRIPTORS_MAX).map(|_| one.try_clone().unwrap()).collect();
         let (refused, buffer, many) = op::send_message(&a, "many", many).await;
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
@@ -346,12 +305,76 @@ fn c14_every_operation_of_a_driver_that_is_gone_fails_alike() {
 
 #[test]
 fn an_operation_on_an_object_of_another_driver_is_refused() {
-    let (mut one, other) = (driver(), driver());
+    let (mut one, mut other) = (driver(), driver());
+    let handle = other.handle();
     block_on(&mut one, async {
         let (a, _b) = pair().await;
-        let (refused, buffer) = other.handle().submit(a.recv(vec![0; 8])).await;
+        let (refused, buffer) = handle.submit(a.recv(vec![0; 8])).await;
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidInput);
         assert_eq!(buffer.capacity(), 8);
-        other.handle().submit(op::nop()).await.unwrap();
+    });
+    // An operation on no object is any driver's.
+    block_on(&mut other, async { handle.submit(op::nop()).await.unwrap() });
+}
+
+#[test]
+fn c10_each_type_of_stream_and_its_halves_receive_and_send() {
+    on_each_kernel(|_| async {
+        let (tcp, mut other_tcp) = pair().await;
+        let (unix, other_unix) = UnixStream::pair().unwrap();
+        assert_eq!(op::send(&tcp, "tcp").await.0.unwrap(), 3);
+        assert_eq!(op::send(&unix, "unix").await.0.unwrap(), 4);
+        let (reader, writer) = other_tcp.split();
+        assert_eq!(reader.recv([0; 8]).await.0.unwrap(), 3);
+        assert_eq!(writer.send("back").await.0.unwrap(), 4);
+        let (reader, writer) = other_unix.into_split();
+        assert_eq!(op::recv(&reader, [0; 8]).await.0.unwrap(), 4);
+        assert_eq!(op::send(&writer, "back").await.0.unwrap(), 4);
+        assert_eq!(
+            join(tcp.recv([0; 8]).into_future(), unix.recv([0; 8]).into_future())
+                .await
+                .0
+                .0
+                .unwrap(),
+            4
+        );
+    });
+}
+
+#[test]
+fn c10_a_unix_stream_and_a_half_do_the_same() {
+    on_each_kernel(|handle| async move {
+        let group = handle.buffer_group(2, 64).unwrap();
+        let (a, mut b) = UnixStream::pair().unwrap();
+        a.write(b"hello").await.unwrap();
+        drop(a);
+        let (reader, _writer) = b.split();
+        assert_eq!(crate::multishot::all(reader.recv_multi(&group)).await, b"hello");
+    });
+}
+
+#[test]
+fn c10_a_datagram_socket_that_receives_no_more_says_so() {
+    on_the_machine(|_| async {
+        let (_a, b) = UnixDatagram::pair().unwrap();
+        let mut receives = op::recv_from(&b, [0; 8]).into_future();
+        assert!(waits(&mut receives).await);
+        b.shutdown(Shutdown::Read).unwrap();
+        assert!(receives.await.0.unwrap().is_empty());
+        assert_eq!(op::recv(&b, [0; 8]).await.0.unwrap(), 0);
+        assert!(op::recv_message(&b, [0; 8]).await.0.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn c10_a_connected_datagram_socket_hears_that_nobody_listens() {
+    on_the_machine(|_| async {
+        let a = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let gone = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        a.connect(gone).await.unwrap();
+        assert_eq!(op::send(&a, "anyone?").await.0.unwrap(), 7);
+        let (received, buffer) = op::recv(&a, vec![1, 2, 3]).await;
+        assert_eq!(received.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        assert!(buffer.is_empty());
     });
 }

@@ -3,12 +3,13 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
 use futures::future::join;
-use mainspring::Interest;
 use mainspring::net::UdpSocket;
+use mainspring::{Builder, Interest, op};
 
 use crate::both_ways::both_ways;
 use crate::support::{block_on, driver, poll_once};
@@ -405,4 +406,23 @@ fn a_simulated_world_has_no_datagrams_and_says_so() {
     let _entered = driver.handle().enter();
     let Poll::Ready(refused) = poll_once(UdpSocket::bind("127.0.0.1:0")) else { panic!("blocks") };
     assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::Unsupported);
+}
+
+/// Also on a queue that is told of removals with its next turn, and has an open source until then.
+#[test]
+fn c4_a_port_is_free_when_its_socket_is_dropped() {
+    let mut driver = Builder::new().pinned().build().expect("a driver");
+    block_on(&mut driver, async {
+        let first = socket().await;
+        let address = first.local_addr().unwrap();
+        {
+            let mut buffer = [0; 8];
+            let mut waits = pin!(first.recv(&mut buffer));
+            assert!(poll_once(waits.as_mut()).is_pending());
+            // With this turn the kernel watches.
+            op::nop().await.unwrap();
+        }
+        drop(first);
+        UdpSocket::bind(address).await.expect("nobody has it");
+    });
 }

@@ -138,7 +138,15 @@ impl Root {
             path.push(name);
         }
         let resolved = fs::canonicalize(path).map_err(errno)?;
-        if resolved.starts_with(&self.path) { Ok(resolved) } else { Err(Errno::XDEV) }
+        let Ok(below) = resolved.strip_prefix(&self.path) else { return Err(Errno::XDEV) };
+        // A short name (`GIT~1`) stands for another one, which may be one that is not served.
+        let is_real =
+            |name: &str| below.components().any(|part| part.as_os_str().eq_ignore_ascii_case(name));
+        if relative.split('/').filter(|name: &&str| name.contains('~')).all(|name| is_real(name)) {
+            Ok(resolved)
+        } else {
+            Err(Errno::NOENT)
+        }
     }
 }
 

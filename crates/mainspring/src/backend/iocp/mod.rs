@@ -27,24 +27,28 @@
 
 mod afd;
 mod groups;
+mod overlapped;
 mod port;
 
 use std::io;
 use std::time::Duration;
 
+use crate::completion::operation::RawOperation;
 use crate::event::Events;
 use crate::interest::Interest;
 use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
 use crate::source::RawSource;
 use crate::sync::{Arc, Mutex};
+use crate::sys;
 use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
-use super::contract::{Caps, Completer, Config, Registrar, Selector, Support};
+use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
 
 use afd::Sockets;
+use overlapped::Operations;
 use port::{Queue, milliseconds};
 
 /// The half that waits.
@@ -64,10 +68,11 @@ pub(crate) struct IocpRegistrar {
 struct Shared {
     queue: Queue,
     sockets: Mutex<Sockets>,
+    operations: Operations,
 }
 
 impl Selector for IocpSelector {
-    const CAPS: Caps = Caps { edge: Support::Emulated, completion: Support::Emulated };
+    const CAPS: Caps = Caps { edge: Support::Emulated, completion: Support::Native };
     type Registrar = IocpRegistrar;
 
     fn probe() -> Result<(), Unavailable> {
@@ -83,7 +88,8 @@ impl Selector for IocpSelector {
 
     fn open(config: Config) -> io::Result<(IocpSelector, IocpRegistrar)> {
         let sockets = Mutex::new(Sockets::new(config.counters.clone()));
-        let shared = Arc::new(Shared { queue: Queue::open()?, sockets });
+        let shared =
+            Arc::new(Shared { queue: Queue::open()?, sockets, operations: Operations::new() });
         let selector = IocpSelector {
             shared: shared.clone(),
             packets: port::Packets::new(config.event_capacity),
@@ -91,6 +97,14 @@ impl Selector for IocpSelector {
             counters: config.counters.clone(),
         };
         Ok((selector, IocpRegistrar { shared, counters: config.counters }))
+    }
+
+    fn in_force(&self) -> InForce {
+        InForce {
+            setup: "a completion port and the driver behind all sockets",
+            features: vec!["AFD", "overlapped operations"],
+            operations: vec!["nop", "recv", "send"],
+        }
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -102,7 +116,7 @@ impl Selector for IocpSelector {
         let mut left = timeout;
         loop {
             self.look(events, left)?;
-            if events.woken || !events.is_empty() {
+            if events.woken || !events.is_empty() || !events.completions.is_empty() {
                 return self.look_once_more(events);
             }
             if let Some(deadline_ns) = deadline_ns {
@@ -114,9 +128,39 @@ impl Selector for IocpSelector {
             }
         }
     }
+
+    fn drain(&mut self, events: &mut Events) -> usize {
+        // What is ready is nobody's to be told any more: only completions are.
+        let mut ended = Events::new();
+        self.drain_until(&mut ended, |shared| shared.operations.end() == 0);
+        events.completions.append(&mut ended.completions);
+        self.shared.operations.end()
+    }
 }
 
 impl IocpSelector {
+    /// Takes packets until `is_drained` or none has come for a long time.
+    fn drain_until(&mut self, events: &mut Events, is_drained: impl Fn(&Shared) -> bool) {
+        let mut patience = DRAIN_WAITS_MAX;
+        while patience > 0 && !is_drained(&self.shared) {
+            if self.shared.queue.wait(&mut self.packets, DRAIN_WAIT_MS).is_err() {
+                break;
+            }
+            patience -= 1;
+            let mut sockets = self.shared.sockets.lock();
+            for packet in self.packets.taken() {
+                match packet {
+                    port::Packet::Wake => continue,
+                    port::Packet::Answer(tag) => sockets.answered(tag, events),
+                    port::Packet::Ended(tag) => {
+                        events.completions.extend(self.shared.operations.ended(tag));
+                    }
+                }
+                patience = DRAIN_WAITS_MAX;
+            }
+        }
+    }
+
     /// Makes the requests that are due, waits once, and reads the packets that came.
     fn look(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         {
@@ -136,6 +180,9 @@ impl IocpSelector {
             match packet {
                 port::Packet::Wake => events.woken = true,
                 port::Packet::Answer(tag) => sockets.answered(tag, events),
+                port::Packet::Ended(tag) => {
+                    events.completions.extend(self.shared.operations.ended(tag));
+                }
             }
         }
         Ok(())
@@ -154,20 +201,12 @@ impl Drop for IocpSelector {
     /// Nobody takes packets any more after this: so all are taken here (clause C12).
     fn drop(&mut self) {
         self.shared.sockets.lock().end();
-        let mut patience = DRAIN_WAITS_MAX;
-        while patience > 0 && !self.shared.sockets.lock().is_drained() {
-            if self.shared.queue.wait(&mut self.packets, DRAIN_WAIT_MS).is_err() {
-                break;
-            }
-            let mut sockets = self.shared.sockets.lock();
-            patience -= 1;
-            for packet in self.packets.taken() {
-                patience = DRAIN_WAITS_MAX;
-                if let port::Packet::Answer(tag) = packet {
-                    sockets.answered(tag, &mut Events::new());
-                }
-            }
-        }
+        // The driver has drained the operations, and told of them; whoever has a backend alone may
+        // not have.
+        self.drain_until(&mut Events::new(), |shared| {
+            let missing = shared.operations.end();
+            missing == 0 && shared.sockets.lock().is_drained()
+        });
         // Should a packet not have come by now, its memory stays lent for good: a request that is
         // dropped frees nothing the kernel may write to.
     }
@@ -179,7 +218,23 @@ const DRAIN_WAIT_MS: u32 = 100;
 /// And how often in vain: after five seconds the kernel keeps the memory.
 const DRAIN_WAITS_MAX: u32 = 50;
 
-impl Completer for IocpRegistrar {}
+impl Completer for IocpRegistrar {
+    fn adopt(&self, source: RawSource) -> io::Result<()> {
+        if !sys::overlapped::packets_come(source) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        self.shared.queue.adopt(source)
+    }
+
+    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
+        // SAFETY: the caller keeps what the trait asks for.
+        unsafe { self.shared.operations.submit(&self.shared.queue, token, operation) }
+    }
+
+    fn cancel(&self, token: Token) -> Cancel {
+        self.shared.operations.cancel(token)
+    }
+}
 
 impl Registrar for IocpRegistrar {
     fn add(

@@ -3,13 +3,18 @@
 use std::io;
 use std::time::Duration;
 
+use crate::source::RawSource;
 use crate::sys::afd::Afd;
+use crate::sys::overlapped;
 use crate::sys::port::{ENDLESS, Packet as RawPacket, Port};
 
 /// The key of the packet that a wake posts.
 const WAKE: usize = 1;
 /// The key of every handle of the driver.
 const AFD: usize = 2;
+
+/// The key of every source of operations, and of operations that are nobody's.
+const OPERATION: usize = 3;
 
 /// The largest buffer a look uses: 32 bytes a packet, so 512 KiB.
 const PACKETS_MAX: usize = 16 * 1024;
@@ -32,7 +37,19 @@ impl Queue {
     }
 
     pub(super) fn wake(&self) -> io::Result<()> {
-        self.port.post(WAKE)
+        self.port.post(WAKE, 0)
+    }
+
+    /// Makes the operations of a source end in packets of this port, for as long as it lives.
+    pub(super) fn adopt(&self, source: RawSource) -> io::Result<()> {
+        // SAFETY: the number of a source that is registered, and whose owner is in a call on it.
+        let handle = unsafe { overlapped::borrow(source) };
+        self.port.associate(&handle, OPERATION)
+    }
+
+    /// Posts the packet of an operation.
+    pub(super) fn post(&self, tag: usize) -> io::Result<()> {
+        self.port.post(OPERATION, tag)
     }
 
     pub(super) fn wait(&self, packets: &mut Packets, timeout_ms: u32) -> io::Result<()> {
@@ -48,6 +65,8 @@ pub(super) enum Packet {
     Wake,
     /// The request with this tag has ended.
     Answer(usize),
+    /// The operation whose memory begins there has ended.
+    Ended(usize),
 }
 
 /// Room for packets, and those of the last wait.
@@ -66,6 +85,7 @@ impl Packets {
         self.buffer[..self.count].iter().filter_map(|packet| match packet.key() {
             WAKE => Some(Packet::Wake),
             AFD => Some(Packet::Answer(packet.tag())),
+            OPERATION => Some(Packet::Ended(packet.tag())),
             // Nobody else knows the port.
             _ => None,
         })

@@ -4,8 +4,8 @@
 //! tail that says how far. An operation that names the group takes the next when data has come, and
 //! its completion bears the buffer's number. So a connection that waits has no buffer. With a
 //! bundle it takes several at once, in the order of the array, and the completion bears the first
-//! number and the bytes of all. Numbers are lent in the order in which they stand in the array, and the
-//! pool keeps that order: so the operation, which knows its group, needs to be told no more.
+//! number and the bytes of all. Numbers are lent in the order in which they stand in the array, and
+//! the pool keeps that order: so the operation, which knows its group, needs to be told no more.
 //!
 //! ```text
 //!          ┌─────────┬─────────┬─────────┬─────────┐
@@ -25,6 +25,7 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::io;
+use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -78,12 +79,15 @@ impl Array {
         // SAFETY: the mask keeps it inside the array.
         let place = unsafe { self.start.as_ptr().add(at) };
         // Field by field: the first place's last field is the tail.
+        let address_at = place.cast::<u64>();
+        let length_at = place.wrapping_byte_add(offset_of!(Place, length)).cast::<u32>();
+        let number_at = place.wrapping_byte_add(offset_of!(Place, number)).cast::<u16>();
         // SAFETY: the place is between the tail and the head, so the kernel does not read it.
-        unsafe { (&raw mut (*place).address).write(address) };
+        unsafe { address_at.write(address) };
         // SAFETY: the same.
-        unsafe { (&raw mut (*place).length).write(length) };
+        unsafe { length_at.write(length) };
         // SAFETY: the same.
-        unsafe { (&raw mut (*place).number).write(number) };
+        unsafe { number_at.write(number) };
         self.tail = self.tail.wrapping_add(1);
     }
 

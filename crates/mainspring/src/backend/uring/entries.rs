@@ -226,7 +226,11 @@ fn path(operation: &RawOperation) -> io::Result<squeue::Entry> {
     Ok(match *operation {
         RawOperation::Open { directory, path, flags, mode } => {
             let open = opcode::OpenAt::new(types::Fd(directory), name(path));
-            open.flags(flags | libc::O_CLOEXEC).mode(mode).build()
+            let entry = open.flags(flags | libc::O_CLOEXEC).mode(mode).build();
+            // The kernel would try it with `O_NONBLOCK` first, and take what a FIFO says to that
+            // for the answer: a reader that did not wait, or a writer whom nobody reads (`ENXIO`).
+            let may_wait = flags & libc::O_NONBLOCK == 0;
+            entry.flags(if may_wait { squeue::Flags::ASYNC } else { squeue::Flags::empty() })
         }
         RawOperation::Close { source } => opcode::Close::new(fd(source)?).build(),
         RawOperation::Stat { directory, path, flags, mask, out } => {

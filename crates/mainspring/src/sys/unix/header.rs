@@ -148,7 +148,7 @@ impl RecvHeader {
         }
         let control = self.control.as_ref().map_or(&[][..], |control| &control.0[..]);
         let header = &self.header.header;
-        let control = &control[..control.len().min(header.msg_controllen as usize)];
+        let control = &control[..control.len().min(header.msg_controllen as _)];
         message_of(self.arrived(len)?, control, header.msg_flags)
     }
 }
@@ -245,7 +245,9 @@ fn rights(descriptors: &[OwnedFd]) -> Box<[u64]> {
     }
     let len = size_of_val(descriptors) as u32;
     // SAFETY: arithmetic on a length, which is at most that of the longest list.
-    let (space, whole) = unsafe { (libc::CMSG_SPACE(len) as usize, libc::CMSG_LEN(len)) };
+    let space = unsafe { libc::CMSG_SPACE(len) } as usize;
+    // SAFETY: the same.
+    let whole = unsafe { libc::CMSG_LEN(len) };
     let mut words = vec![0_u64; space.div_ceil(size_of::<u64>())].into_boxed_slice();
     // SAFETY: all zeroes are a `cmsghdr`.
     let mut head: libc::cmsghdr = unsafe { std::mem::zeroed() };
@@ -259,8 +261,9 @@ fn rights(descriptors: &[OwnedFd]) -> Box<[u64]> {
     let data_at = unsafe { libc::CMSG_LEN(0) } as usize;
     for (index, descriptor) in descriptors.iter().enumerate() {
         let at = data_at + index * size_of::<c_int>();
+        let number = start.wrapping_add(at).cast::<c_int>();
         // SAFETY: the data has room for all the numbers, by `CMSG_SPACE` of their length.
-        unsafe { start.add(at).cast::<c_int>().write(descriptor.as_fd().as_raw_fd()) };
+        unsafe { number.write(descriptor.as_fd().as_raw_fd()) };
     }
     words
 }

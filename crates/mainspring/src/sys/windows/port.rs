@@ -73,11 +73,11 @@ impl Port {
         if port.is_null() { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// Adds a packet with the tag 0.
-    pub(crate) fn post(&self, key: usize) -> io::Result<()> {
-        // SAFETY: no pointer is passed.
-        let posted =
-            unsafe { PostQueuedCompletionStatus(self.0.as_raw_handle(), 0, key, ptr::null()) };
+    /// Adds a packet.
+    pub(crate) fn post(&self, key: usize, tag: usize) -> io::Result<()> {
+        let tag = ptr::without_provenance(tag);
+        // SAFETY: the pointer is a number here, which the port gives back and nobody follows.
+        let posted = unsafe { PostQueuedCompletionStatus(self.0.as_raw_handle(), 0, key, tag) };
         if posted == FALSE { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 

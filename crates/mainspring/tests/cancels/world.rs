@@ -1,0 +1,138 @@
+//! What the operations are on.
+
+use std::io::{PipeReader, PipeWriter};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mainspring::fs::File;
+use mainspring::net::{TcpListener, TcpSocket, TcpStream};
+use mainspring::{Async, Driver, Emulation, Handle, Interest, Kind, Prepared, op};
+
+use crate::doomed::{Counted, Doomed};
+
+const PAIRS: usize = 4;
+const FILE_BYTES: usize = 1 << 16;
+
+/// Numbers from a seed.
+pub struct Lot(u64);
+
+impl Lot {
+    pub fn new(seed: u64) -> Lot {
+        Lot(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) as usize % end
+    }
+}
+
+/// Sources of one driver.
+pub struct World {
+    pub handle: Handle,
+    listener: TcpListener,
+    address: SocketAddr,
+    streams: Vec<TcpStream>,
+    /// Not in the simulated world.
+    pipe: Option<(Async<PipeReader>, Async<PipeWriter>)>,
+    file: File,
+    path: PathBuf,
+    /// Opening it waits for a reader, who never comes, on a thread of the kernel's; not where it
+    /// would be a thread of the pool that waits, which nobody can end.
+    fifo: Option<PathBuf>,
+}
+
+impl World {
+    pub fn new(driver: &mut Driver, kind: Kind) -> World {
+        let handle = driver.handle();
+        let name = format!("mainspring-cancels-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, vec![1; FILE_BYTES]).expect("a file");
+        let fifo = (kind == Kind::Uring).then(|| fifo(path.with_extension("fifo")));
+        let made = driver.block_on(async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+            let address = listener.local_addr().expect("its address");
+            let mut streams = Vec::new();
+            for _ in 0..PAIRS {
+                let connecting = TcpStream::connect(address);
+                let (a, b) = futures::future::join(connecting, listener.accept()).await;
+                streams.extend([a.expect("a connection"), b.expect("its other end").0]);
+            }
+            let file = File::open(&path).await.expect("the file");
+            let pipe = (kind != Kind::Sim).then(pipe);
+            World { handle, listener, address, streams, pipe, file, path: path.clone(), fifo }
+        });
+        made.expect("the queue works")
+    }
+
+    /// An operation that was not begun yet.
+    pub fn operation<'a>(&'a self, lot: &mut Lot) -> Box<dyn Doomed<'a> + 'a> {
+        let stream = &self.streams[lot.below(self.streams.len())];
+        let len = 1 + lot.below(64);
+        match lot.below(16) {
+            0..=2 => Box::new(op::recv(stream, Counted::new(len)).into_future()),
+            3..=4 => Box::new(op::send(stream, Counted::new(len)).into_future()),
+            5 => Box::new(stream.send_zero_copy(Counted::new(len)).into_future()),
+            6..=7 => Box::new(op::accept(&self.listener).into_future()),
+            8 => {
+                let socket = TcpSocket::new_v4().expect("a socket");
+                Box::new(op::connect(socket, &self.address).into_future())
+            }
+            9 => Box::new(op::timeout(Duration::from_micros(lot.below(2000) as u64)).into_future()),
+            10 => Box::new(op::timeout(Duration::from_secs(3600)).into_future()),
+            11 => Box::new(op::poll(stream, Interest::READABLE).into_future()),
+            12 => Box::new(op::nop().into_future()),
+            13 => {
+                let offset = lot.below(FILE_BYTES) as u64;
+                Box::new(self.file.read_at(Counted::new(len), offset).into_future())
+            }
+            14 => Box::new(self.opening(lot).into_future()),
+            _ => self.on_the_pipe(len, lot),
+        }
+    }
+
+    fn opening(&self, lot: &mut Lot) -> Prepared<'static, impl Emulation + use<>> {
+        match &self.fifo {
+            // One that may create is not tried before it is given to a thread of the kernel's.
+            Some(fifo) if lot.below(2) == 0 => {
+                File::options().write(true).create(true).prepare(fifo)
+            }
+            _ => File::options().read(true).prepare(&self.path),
+        }
+    }
+
+    fn on_the_pipe<'a>(&'a self, len: usize, lot: &mut Lot) -> Box<dyn Doomed<'a> + 'a> {
+        match &self.pipe {
+            Some((_, writer)) if lot.below(4) == 0 => {
+                Box::new(writer.write_owned(Counted::new(len)).into_future())
+            }
+            Some((reader, _)) => Box::new(reader.read_owned(Counted::new(len)).into_future()),
+            None => Box::new(op::nop().into_future()),
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for path in [Some(&self.path), self.fifo.as_ref()].into_iter().flatten() {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// A pipe whose ends do not block.
+fn pipe() -> (Async<PipeReader>, Async<PipeWriter>) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    rustix::io::ioctl_fionbio(&reader, true).expect("non-blocking");
+    rustix::io::ioctl_fionbio(&writer, true).expect("non-blocking");
+    (Async::new(reader).expect("a source"), Async::new(writer).expect("a source"))
+}
+
+fn fifo(path: PathBuf) -> PathBuf {
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).expect("a FIFO");
+    path
+}
