@@ -16,6 +16,9 @@ enum DriverError {
     OtherDriver,
     ChainBroken,
     WrongThread,
+    TooManyDirect,
+    DirectTableFull,
+    NotOnDirect,
 }
 
 impl fmt::Display for DriverError {
@@ -47,6 +50,18 @@ impl fmt::Display for DriverError {
             }
             DriverError::TooManyGroups => {
                 "this driver has its maximum of 1024 groups of buffers: share one between streams"
+            }
+            DriverError::TooManyDirect => {
+                "a table of direct descriptors has one place at least, and the tables of a driver \
+                 have 4096 together: ask for fewer, or drop a table that is not used any more"
+            }
+            DriverError::DirectTableFull => {
+                "every place of the table of direct descriptors is taken: close some, or make the \
+                 table larger"
+            }
+            DriverError::NotOnDirect => {
+                "this operation cannot be carried out on a direct descriptor by this kernel: use \
+                 an ordinary one"
             }
             DriverError::Cancelled => "the operation was cancelled before it completed",
             DriverError::TooManySources => {
@@ -81,6 +96,22 @@ pub(crate) fn too_many_operations() -> io::Error {
 /// The error at the limit of a driver's groups of buffers (clause C13).
 pub(crate) fn too_many_groups() -> io::Error {
     io::Error::new(io::ErrorKind::QuotaExceeded, DriverError::TooManyGroups)
+}
+
+/// The error at the limit of a driver's direct descriptors (clause C13).
+pub(crate) fn too_many_direct() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, DriverError::TooManyDirect)
+}
+
+/// The error of a table of direct descriptors that has no place left (clause C13).
+pub(crate) fn direct_table_full() -> io::Error {
+    io::Error::new(io::ErrorKind::QuotaExceeded, DriverError::DirectTableFull)
+}
+
+/// The error of an operation that the kernel does not carry out on a direct descriptor: nobody else
+/// can reach what that stands for.
+pub(crate) fn not_on_direct() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, DriverError::NotOnDirect)
 }
 
 /// The end of a receiving operation that found no buffer in its group: a state, not a failure.

@@ -79,9 +79,9 @@ pub use completion::buf::{IoBuf, IoBufMut};
 pub use completion::buffer_group::Lease;
 pub use completion::operation::Operation;
 pub use driver::{
-    Async, BufferGroup, Builder, Cancelling, Chain, Chained, Driver, Emulation, Entered, Handle,
-    Outcome, Prepared, ReadyEvent, ReadyFuture, RegisteredBuffers, Registration, SourceReport,
-    Submission, Turn, Waiting,
+    Async, BufferGroup, Builder, Cancelling, Chain, Chained, DirectDescriptors, Driver, Emulation,
+    Entered, Handle, Outcome, Prepared, ReadyEvent, ReadyFuture, RegisteredBuffers, Registration,
+    SourceReport, Submission, Turn, Waiting,
 };
 pub use error::{is_cancelled, is_chain_broken, is_shutdown};
 pub use event::{Event, Events};

@@ -12,6 +12,22 @@ pub struct RawSource(pub(crate) u64);
 /// descriptor given to a simulated queue for a socket.
 const SIMULATED_FIRST: u64 = 1 << 32;
 
+/// Where the numbers of direct descriptors begin: above all others.
+const DIRECT_FIRST: u64 = 1 << 48;
+
+#[allow(dead_code, reason = "only backends with a table of their own make such sources")]
+impl RawSource {
+    /// A place in the table of direct descriptors of a queue.
+    pub(crate) fn direct(slot: u32) -> RawSource {
+        RawSource(DIRECT_FIRST + u64::from(slot))
+    }
+
+    /// The place in the table, if it is a direct descriptor.
+    pub(crate) fn slot(self) -> Option<u32> {
+        self.0.checked_sub(DIRECT_FIRST).map(|slot| slot as u32)
+    }
+}
+
 #[allow(dead_code, reason = "only the simulator makes such sources")]
 impl RawSource {
     /// A socket of the simulated kernel.

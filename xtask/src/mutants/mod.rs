@@ -3,6 +3,7 @@
 //! A guarantee that no test defends is a wish. Each row of `table.rs` is a small change that
 //! breaks one clause of the contract, with the tests that must then fail.
 
+mod completion;
 mod engine;
 mod table;
 
@@ -10,7 +11,6 @@ use std::fs;
 use std::path::Path;
 
 use self::engine::{Bench, Outcome};
-use self::table::MUTANTS;
 use crate::process::{Failure, Result};
 use crate::workspace;
 
@@ -28,17 +28,21 @@ pub struct Mutant {
     pub test: &'static [&'static str],
 }
 
+fn all() -> impl Iterator<Item = &'static Mutant> {
+    table::MUTANTS.iter().chain(completion::MUTANTS)
+}
+
 pub fn run(args: &[String]) -> Result<()> {
     if args.iter().any(|arg| arg == "--list") {
-        for mutant in MUTANTS {
+        for mutant in all() {
             println!("{:<32} {:<4} {}", mutant.name, mutant.clause, mutant.file);
         }
         return Ok(());
     }
-    if let Some(name) = args.iter().find(|name| MUTANTS.iter().all(|m| m.name != **name)) {
+    if let Some(name) = args.iter().find(|name| all().all(|m| m.name != **name)) {
         return Err(Failure::new(format!("no mutant `{name}`; `mutants --list` has the names")));
     }
-    let chosen = MUTANTS.iter().filter(|m| args.is_empty() || args.iter().any(|a| a == m.name));
+    let chosen = all().filter(|m| args.is_empty() || args.iter().any(|a| a == m.name));
     let scratch = workspace::target().join("mutants");
     let tree = scratch.join("tree");
     copy_tree(&workspace::root(), &tree)?;
@@ -82,4 +86,37 @@ fn copy_tree(root: &Path, tree: &Path) -> Result<()> {
         fs::write(&to, bytes)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_six_that_must_be_caught_are_in_the_table() {
+        let names: Vec<&str> = all().map(|mutant| mutant.name).collect();
+        for name in [
+            "no-edge-triggering",
+            "wake-does-nothing",
+            "generation-unchecked",
+            "tick-not-compared",
+            "closed-bits-cleared",
+            "lazy-arming-forgets-the-edge",
+        ] {
+            assert!(names.contains(&name), "{name}");
+        }
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "a name twice");
+    }
+
+    #[test]
+    fn a_filled_row_is_whole_and_changes_something() {
+        for mutant in all().filter(|mutant| !mutant.file.is_empty()) {
+            assert!(!mutant.find.is_empty() && mutant.find != mutant.replace, "{}", mutant.name);
+            assert!(!mutant.test.is_empty() && !mutant.clause.is_empty(), "{}", mutant.name);
+            // `cargo test` alone would take long, and hide which test it was.
+            assert!(mutant.test.iter().any(|arg| !arg.starts_with('-')), "{}", mutant.name);
+        }
+    }
 }

@@ -73,9 +73,35 @@ pub(crate) struct Caps {
     pub(crate) completion: Support,
 }
 
-/// The operations that the room `op` offers, by name, for reports.
-pub(crate) const OPERATIONS: &[&str] =
-    &["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+/// The operations that the rooms `op`, `net` and `fs` offer, by name, for reports.
+pub(crate) const OPERATIONS: &[&str] = &[
+    "nop",
+    "accept",
+    "accept_multi",
+    "connect",
+    "recv",
+    "recv_multi",
+    "recv_message",
+    "send",
+    "send_zero_copy",
+    "send_message",
+    "shutdown",
+    "read",
+    "write",
+    "read_vectored",
+    "write_vectored",
+    "sync",
+    "open",
+    "close",
+    "stat",
+    "unlink",
+    "rename",
+    "make_directory",
+    "splice",
+    "timeout",
+    "poll",
+    "wait_child",
+];
 
 /// What of a mechanism is in force: found out when it was opened, and for reports only.
 #[derive(Clone, Debug, Default)]
@@ -315,6 +341,25 @@ pub(crate) trait Completer: Send + Sync {
     /// have.
     fn unregister_memory(&self, number: u16) {
         let _ = number;
+    }
+
+    /// Makes sure that there is a table of direct descriptors, with `places` at least, before the
+    /// next operation that is handed over after this. It lasts until the queue is drained, and what
+    /// is in it then is closed.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` when this kernel has none: the layer above uses ordinary descriptors instead.
+    /// `InvalidInput` in words if there cannot be as many places.
+    fn make_direct(&self, places: usize) -> io::Result<()> {
+        let _ = places;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Closes a place in that table: before any operation begins that is handed over after this.
+    /// Operations on it may be under way, and none waits to be begun.
+    fn close_direct(&self, slot: u32) {
+        let _ = slot;
     }
 
     /// Takes a group back from the kernel. No operation that names it is under way, and none will

@@ -97,7 +97,7 @@ impl Selector for SimSelector {
 
     fn in_force(&self) -> InForce {
         let operations =
-            vec!["nop", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
+            vec!["nop", "accept", "accept_multi", "recv", "recv_multi", "send", "send_zero_copy"];
         InForce { operations, ..InForce::default() }
     }
 

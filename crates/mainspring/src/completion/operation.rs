@@ -42,6 +42,8 @@ pub enum RawOperation {
     Nop,
     /// Takes a connection; the result is the new source's number.
     Accept { source: RawSource },
+    /// Takes a connection into the table of direct descriptors; the result is its place there.
+    AcceptDirect { source: RawSource },
     /// Takes connections until it is cancelled or fails: one completion each.
     AcceptMulti { source: RawSource },
     /// Connects to the address in memory; the result is 0.
@@ -77,6 +79,8 @@ pub enum RawOperation {
     /// Opens the path, relative to `directory` (`AT_FDCWD` as a descriptor); the result is the new
     /// source's number.
     Open { directory: i32, path: RawMemory, flags: i32, mode: u32 },
+    /// As `Open`, into the table of direct descriptors; the result is the place there.
+    OpenDirect { directory: i32, path: RawMemory, flags: i32, mode: u32 },
     /// Closes a number.
     Close { source: RawSource },
     /// Tells about a path into a `statx`.

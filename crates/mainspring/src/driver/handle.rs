@@ -14,7 +14,7 @@ use crate::metrics::{Counters, Metrics};
 use crate::readiness::park::Park;
 use crate::readiness::registration_set::RegistrationSet;
 use crate::sim::Simulation;
-use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::sync::{Arc, Owner};
 use crate::sys::{AsSource, raw_source};
 use crate::time::Clock;
@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     pub(super) operations: OperationSet,
     pub(super) groups: Groups,
     pub(super) registered: Groups,
+    /// Places of all tables of direct descriptors.
+    pub(super) direct: AtomicUsize,
     /// The thread that turns a pinned driver, once it does.
     pub(super) owner: Arc<Owner>,
     /// Whether only the owner may turn it.
@@ -81,6 +83,7 @@ impl Handle {
             operations: OperationSet::new(owner.clone()),
             groups: Groups::new(),
             registered: Groups::new(),
+            direct: AtomicUsize::new(0),
             owner,
             pinned,
             counters,

@@ -12,6 +12,7 @@ mod chain;
 mod context;
 #[cfg(unix)]
 mod descriptor;
+mod direct;
 mod emulation;
 mod handle;
 mod listing;
@@ -32,6 +33,8 @@ pub use buffer_group::BufferGroup;
 pub use builder::Builder;
 pub use chain::{Chain, Chained};
 pub use context::Entered;
+pub use direct::DirectDescriptors;
+pub(crate) use direct::{Place, Slot};
 pub use emulation::Emulation;
 pub(crate) use emulation::{Attempt, Subject, wrong_subject};
 pub(crate) use handle::Flush;

@@ -27,6 +27,7 @@ use crate::error;
 use crate::token::Token;
 
 use super::budget;
+use super::direct::Slot;
 use super::emulation::{Attempt, Emulation, Subject};
 use super::handle::Handle;
 use super::registration::{ReadyEvent, ReadyFuture, Registration};
@@ -41,6 +42,8 @@ pub struct Prepared<'a, O> {
     registration: Option<&'a Registration>,
     /// The other source of an operation on two.
     other: Option<&'a Registration>,
+    /// The direct descriptor it is on.
+    direct: Option<Arc<Slot>>,
     /// The driver of an operation that owns its source.
     home: Option<Handle>,
     subject: Subject<'a>,
@@ -64,6 +67,7 @@ impl<'a, O: Emulation> Prepared<'a, O> {
         Prepared {
             registration: None,
             other: None,
+            direct: None,
             home: None,
             subject: Subject::Nothing,
             operation,
@@ -71,9 +75,14 @@ impl<'a, O: Emulation> Prepared<'a, O> {
         }
     }
 
+    /// An operation on a direct descriptor, which is not closed before its future is gone.
+    pub(crate) fn on_direct(slot: &Arc<Slot>, operation: O) -> Prepared<'a, O> {
+        Prepared { direct: Some(Arc::clone(slot)), ..Prepared::alone(operation) }
+    }
+
     /// Says that a second source is waited for, too.
-    pub(crate) fn with_other(self, other: &'a Registration) -> Prepared<'a, O> {
-        Prepared { other: Some(other), ..self }
+    pub(crate) fn with_other(self, other: Option<&'a Registration>) -> Prepared<'a, O> {
+        Prepared { other, ..self }
     }
 
     /// Says what it is on, if that is not what it was prepared on.
@@ -93,7 +102,8 @@ impl<'a, O: Emulation> Prepared<'a, O> {
 
     /// The driver it belongs to, if that is settled.
     pub(super) fn settled(&self) -> Option<&Handle> {
-        self.registration.map(Registration::handle).or(self.home.as_ref())
+        let direct = || self.direct.as_ref().map(|slot| slot.handle());
+        self.registration.map(Registration::handle).or_else(direct).or(self.home.as_ref())
     }
 
     /// Submits it to the driver it belongs to.
@@ -123,9 +133,10 @@ impl<'a, O: Emulation> Prepared<'a, O> {
         if others.into_iter().flatten().any(|settled| !settled.is_same(&handle)) {
             return Submission::failed(error::other_driver(), self.operation);
         }
-        let home = match self.registration {
-            Some(registration) => Home::On(registration, self.other),
-            None => Home::With(handle),
+        let home = match (self.registration, self.direct) {
+            (Some(registration), _) => Home::On(registration, self.other),
+            (None, Some(slot)) => Home::Direct(slot),
+            (None, None) => Home::With(handle),
         };
         Submission::new(home, self.subject, State::Fresh(self.operation))
     }
@@ -173,6 +184,9 @@ pub enum Outcome<C, K> {
 enum Home<'a> {
     /// That of a source, and of a second one if there is one.
     On(&'a Registration, Option<&'a Registration>),
+    /// That of a direct descriptor. Should the future be forgotten, so is the descriptor: an
+    /// operation that waits to be handed over never meets another one in its place.
+    Direct(Arc<Slot>),
     With(Handle),
     Nowhere,
 }
@@ -181,6 +195,7 @@ impl<'a> Home<'a> {
     fn handle(&self) -> Option<&Handle> {
         match self {
             Home::On(registration, _) => Some(registration.handle()),
+            Home::Direct(slot) => Some(slot.handle()),
             Home::With(handle) => Some(handle),
             Home::Nowhere => None,
         }
@@ -526,6 +541,10 @@ impl<'a, O: Emulation> Submission<'a, O> {
 
     /// Tries the operation once.
     fn attempt(&self, mut operation: O, handle: &Handle, cx: &mut Context<'_>) -> Next<'a, O> {
+        if let Home::Direct(_) = self.home {
+            // Only the kernel reaches what that is.
+            return Next::State(State::Ended(operation, Err(error::not_on_direct())));
+        }
         let (other, interest) = match operation.attempt(self.subject) {
             Attempt::Completed(result) => return Next::State(State::Ended(operation, result)),
             Attempt::Blocking => return Next::State(State::Blocking(carry(operation))),

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use crate::driver::Prepared;
-use crate::op::OpenAt;
+use crate::driver::{DirectDescriptors, Prepared};
+use crate::op::{DirectFile, OpenAt, OpenDirect};
 use crate::sys::path::Access;
 
 use super::File;
@@ -150,6 +150,37 @@ impl OpenOptions {
                 opened => return opened.map(File::from_std),
             }
         }
+    }
+
+    /// Opens a file into a table of direct descriptors, on the table's driver.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open); `QuotaExceeded` if no place of the table is free.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of [`open`](Self::open).
+    pub async fn open_direct(
+        &self,
+        table: &DirectDescriptors,
+        path: impl AsRef<Path>,
+    ) -> io::Result<DirectFile> {
+        loop {
+            match self.prepare_direct(table, path.as_ref()).await {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                opened => return opened,
+            }
+        }
+    }
+
+    /// That opening as an operation; see [`OpenDirect`].
+    pub fn prepare_direct(
+        &self,
+        table: &DirectDescriptors,
+        path: impl AsRef<Path>,
+    ) -> Prepared<'static, OpenDirect> {
+        OpenDirect::path(table, path.as_ref(), self.access, self.mode)
     }
 
     /// The opening as an operation, to be [submitted](crate::Handle::submit) to a driver of one's

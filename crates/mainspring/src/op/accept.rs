@@ -78,7 +78,7 @@ pub fn accept<L: Listener + 'static>(listener: &L) -> Prepared<'_, Accept<L>> {
     };
     target.prepare(Accept {
         source: target.source(),
-        handle: target.registration().handle().clone(),
+        handle: target.handle().clone(),
         location: Location::caller(),
         world,
         taken: None,

@@ -11,6 +11,7 @@ mod chain;
 pub(crate) mod connect;
 #[cfg(unix)]
 mod descriptor;
+mod direct;
 #[cfg(unix)]
 pub(crate) mod file;
 #[cfg(unix)]
@@ -37,6 +38,9 @@ pub use chain::chain;
 pub use connect::{Connect, Unconnected, connect};
 #[cfg(unix)]
 pub use descriptor::{Read, Write};
+pub use direct::{AcceptDirect, CloseDirect, DirectStream};
+#[cfg(unix)]
+pub use direct::{CloseDirectFile, DirectFile, OpenDirect};
 #[cfg(unix)]
 pub use file::{
     Close, Fsync, MakeDirectory, OpenAt, ReadAt, ReadVectoredAt, Rename, Stat, Unlink, WriteAt,

@@ -4,11 +4,12 @@
 //! of this crate: what an operation needs of its object, nobody else can make.
 
 use std::io;
+use std::sync::Arc;
 
 use socket2::SockAddr;
 
 use crate::completion::operation::RawMemory;
-use crate::driver::{Emulation, Prepared, Registration, Subject};
+use crate::driver::{Emulation, Handle, Prepared, Registration, Slot, Subject};
 use crate::error;
 use crate::source::RawSource;
 
@@ -71,15 +72,27 @@ pub struct Arrived(pub(crate) crate::sys::message::Arrived);
 /// What an operation needs of its object.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    registration: &'a Registration,
+    on: On<'a>,
     subject: Subject<'a>,
     /// Whether the object is not the one any more that was registered.
     replaced: bool,
 }
 
+/// How the kernel knows it.
+#[derive(Clone, Copy, Debug)]
+enum On<'a> {
+    Registered(&'a Registration),
+    Direct(&'a Arc<Slot>),
+}
+
 impl<'a> Target<'a> {
     pub(crate) fn new(registration: &'a Registration, subject: Subject<'a>) -> Target<'a> {
-        Target { registration, subject, replaced: false }
+        Target { on: On::Registered(registration), subject, replaced: false }
+    }
+
+    /// A direct descriptor.
+    pub(crate) fn direct(slot: &'a Arc<Slot>) -> Target<'a> {
+        Target { on: On::Direct(slot), subject: Subject::Nothing, replaced: false }
     }
 
     /// Says whether another object has taken the registered one's place (clause C5).
@@ -92,8 +105,20 @@ impl<'a> Target<'a> {
         self.replaced
     }
 
-    pub(crate) fn registration(&self) -> &'a Registration {
-        self.registration
+    #[allow(dead_code, reason = "asked where there are operations on two")]
+    pub(crate) fn registration(&self) -> Option<&'a Registration> {
+        match self.on {
+            On::Registered(registration) => Some(registration),
+            On::Direct(_) => None,
+        }
+    }
+
+    /// The driver it is with.
+    pub(crate) fn handle(&self) -> &'a Handle {
+        match self.on {
+            On::Registered(registration) => registration.handle(),
+            On::Direct(slot) => slot.handle(),
+        }
     }
 
     pub(crate) fn subject(&self) -> Subject<'a> {
@@ -102,12 +127,19 @@ impl<'a> Target<'a> {
 
     /// The number the kernel knows it by.
     pub(crate) fn source(&self) -> RawSource {
-        self.registration.source()
+        match self.on {
+            On::Registered(registration) => registration.source(),
+            On::Direct(slot) => slot.source(),
+        }
     }
 
     pub(crate) fn prepare<O: Emulation>(self, operation: O) -> Prepared<'a, O> {
         let refused = self.replaced.then(error::source_replaced);
-        Prepared::on(self.registration, self.subject, operation).unless(refused)
+        match self.on {
+            On::Registered(registration) => Prepared::on(registration, self.subject, operation),
+            On::Direct(slot) => Prepared::on_direct(slot, operation),
+        }
+        .unless(refused)
     }
 }
 

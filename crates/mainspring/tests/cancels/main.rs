@@ -16,7 +16,7 @@ mod world;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use mainspring::{Builder, Choice, Driver, Handle, Kind};
+use mainspring::{Builder, Choice, Driver, Kind};
 
 use doomed::Counted;
 use hand::Hands;
@@ -49,8 +49,8 @@ fn c11_random_cancels_concurrent_with_everything_leave_nothing_behind() {
             assert_eq!(descriptors(), open, "{kind}: descriptors before and after");
             drop(leash);
             println!(
-                "{kind}, {}: {cancels} cancels in {:.1} s; the kernel was asked for {}, of which {} \
-                 had ended and {} were at work",
+                "{kind}, {}: {cancels} cancels in {:.1} s; the kernel was asked for {}, of which \
+                 {} had ended and {} were at work",
                 if pinned { "pinned" } else { "not pinned" },
                 begun.elapsed().as_secs_f64(),
                 metrics.cancels,
@@ -70,7 +70,6 @@ fn on_one_driver(kind: Kind, pinned: bool, cancels: usize, seed: u64) -> mainspr
     let handle = driver.handle();
     let world = World::new(&mut driver, kind);
     Hands::new(&world, cancels, seed).work(&mut driver);
-    settle(&mut driver, &handle);
     drop(world);
     drop(driver);
     let metrics = handle.metrics();
@@ -81,11 +80,11 @@ fn on_one_driver(kind: Kind, pinned: bool, cancels: usize, seed: u64) -> mainspr
 }
 
 /// Turns the driver until what was given up has come to its end.
-fn settle(driver: &mut Driver, handle: &Handle) {
+fn settle(driver: &mut Driver, left: impl Fn() -> usize) {
     let begun = Instant::now();
-    while handle.metrics().operations_now != 0 || Counted::alive() != 0 {
-        let left = (handle.metrics().operations_now, Counted::alive());
-        assert!(begun.elapsed() < SOON, "operations and buffers that never end: {left:?}");
+    while left() != 0 {
+        let late = begun.elapsed() >= SOON;
+        assert!(!late, "{} operations, buffers and wakers never end", left());
         driver.turn(Some(Duration::from_millis(1))).expect("the queue works");
     }
 }

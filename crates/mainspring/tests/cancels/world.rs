@@ -1,13 +1,14 @@
 //! What the operations are on.
 
-use std::io::{PipeReader, PipeWriter};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use mainspring::fs::File;
 use mainspring::net::{TcpListener, TcpSocket, TcpStream};
 use mainspring::{Async, Driver, Emulation, Handle, Interest, Kind, Prepared, op};
+use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::doomed::{Counted, Doomed};
 
@@ -37,7 +38,7 @@ pub struct World {
     address: SocketAddr,
     streams: Vec<TcpStream>,
     /// Not in the simulated world.
-    pipe: Option<(Async<PipeReader>, Async<PipeWriter>)>,
+    pipe: Option<(Async<OwnedFd>, Async<OwnedFd>)>,
     file: File,
     path: PathBuf,
     /// Opening it waits for a reader, who never comes, on a thread of the kernel's; not where it
@@ -124,10 +125,9 @@ impl Drop for World {
 }
 
 /// A pipe whose ends do not block.
-fn pipe() -> (Async<PipeReader>, Async<PipeWriter>) {
-    let (reader, writer) = std::io::pipe().expect("a pipe");
-    rustix::io::ioctl_fionbio(&reader, true).expect("non-blocking");
-    rustix::io::ioctl_fionbio(&writer, true).expect("non-blocking");
+fn pipe() -> (Async<OwnedFd>, Async<OwnedFd>) {
+    let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
+    let (reader, writer) = pipe_with(flags).expect("a pipe");
     (Async::new(reader).expect("a source"), Async::new(writer).expect("a source"))
 }
 

@@ -12,6 +12,7 @@ mod content;
 mod cursor;
 mod descriptors;
 mod direct;
+mod direct_descriptors;
 mod directories;
 mod draining;
 mod ending;

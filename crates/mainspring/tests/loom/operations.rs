@@ -295,3 +295,122 @@ fn a_stale_completion_does_not_touch_the_next_operation() {
         drop((slot.withdraw::<Probe>(), slot.release()));
     });
 }
+
+/// The same through the set: what comes twice, as an end or as a part, is told to nobody, also
+/// while the slot changes hands.
+#[test]
+fn what_comes_after_the_end_is_stale() {
+    model(|| {
+        let (set, fate) = (set(), std::sync::Arc::default());
+        let former = insert(&set, &fate);
+        let kernel = spawn({
+            let set = set.clone();
+            move || {
+                assert_eq!(tell(&set, former, false), TOLD);
+                assert_eq!(tell(&set, former, true).stale, 1);
+                assert_eq!(tell(&set, former, false).stale, 1);
+            }
+        });
+        let waker = Waker::noop();
+        let next = poll(&set, former, waker).then(|| insert(&set, &fate));
+        if let Some(next) = next {
+            assert!(!poll(&set, next, waker), "it ended with the other's end");
+        }
+        assert!(kernel.join().is_ok());
+        match next {
+            Some(next) => drop(set.withdraw::<Probe>(next)),
+            None => assert!(poll(&set, former, waker)),
+        }
+        assert_eq!((fate.count().0, set.submitted()), (0, 0));
+    });
+}
+
+/// A turn ends what the kernel never saw, while the future is polled and goes.
+#[test]
+fn an_end_without_the_kernel_comes_once() {
+    model(|| {
+        let (set, fate) = (set(), std::sync::Arc::default());
+        let token = insert(&set, &fate);
+        let turn = spawn({
+            let set = set.clone();
+            move || {
+                if let Some(waker) = set.end_unseen(token, Ok(5)) {
+                    waker.wake();
+                }
+            }
+        });
+        let (task, waker) = Task::new();
+        let over = poll(&set, token, &waker);
+        if !over {
+            drop(set.abandon(token));
+        }
+        assert!(turn.join().is_ok());
+        assert_eq!(fate.count(), if over { (0, 1) } else { (1, 1) });
+        assert_eq!(set.submitted(), 0);
+        drop(waker);
+        assert_eq!(std::sync::Arc::strong_count(&task), 1, "a waker stayed behind");
+        let next = insert(&set, &fate);
+        assert_eq!((next.0 & 0xff_ffff, next.0 >> 24), (0, 1), "the slot was given back once");
+        drop(set.withdraw::<Probe>(next));
+    });
+}
+
+/// The owner's thread collects and begins on its own list of free slots, while a future goes and
+/// another operation begins elsewhere: the list is the owner's alone, and no slot is in two places.
+#[test]
+fn the_owners_slots_and_the_others_are_different_ones() {
+    model(|| {
+        let (owner, fate) = (Arc::new(Owner::new()), std::sync::Arc::default());
+        let set = Arc::new(OperationSet::new(owner.clone()));
+        assert!(owner.claim());
+        let former = insert(&set, &fate);
+        let other = spawn({
+            let (set, fate) = (set.clone(), std::sync::Arc::clone(&fate));
+            move || {
+                drop(set.abandon(former));
+                insert(&set, &fate)
+            }
+        });
+        assert_eq!(tell(&set, former, false), TOLD);
+        let mine = insert(&set, &fate);
+        let others = other.join().expect("a slot");
+        assert_ne!(mine.0 & 0xff_ffff, others.0 & 0xff_ffff);
+        assert_eq!((set.submitted(), fate.count()), (2, (1, 1)));
+        for token in [mine, others] {
+            drop(set.withdraw::<Probe>(token));
+        }
+    });
+}
+
+/// A future asks for the end, which comes by itself at that moment, and awaits it from another
+/// task than before: whichever waker is left is woken, and the set's drop finds nothing running.
+#[test]
+fn who_awaits_the_end_from_another_task_is_woken() {
+    model_of_three(|| {
+        let (set, fate) = (set(), std::sync::Arc::default());
+        let token = insert(&set, &fate);
+        let (former, first) = Task::new();
+        assert!(!poll(&set, token, &first));
+        drop(first);
+        let kernel = spawn({
+            let set = set.clone();
+            move || {
+                assert_eq!(tell(&set, token, true), TOLD);
+                assert_eq!(tell(&set, token, false), TOLD);
+            }
+        });
+        let future = spawn({
+            let set = set.clone();
+            move || {
+                let (task, waker) = Task::new();
+                (poll(&set, token, &waker), task)
+            }
+        });
+        assert!(kernel.join().is_ok());
+        let (over, task) = future.join().expect("the future");
+        assert!(over || task.is_woken(), "nobody will poll again");
+        assert!(over || poll(&set, token, Waker::noop()));
+        assert_eq!((fate.count(), set.submitted()), ((0, 1), 0));
+        assert_eq!(std::sync::Arc::strong_count(&former), 1, "a waker stayed behind");
+    });
+}

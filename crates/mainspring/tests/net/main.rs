@@ -4,6 +4,8 @@
 mod auto_traits;
 mod both_ways;
 mod datagram_operations;
+#[cfg(unix)]
+mod direct;
 mod each_operation;
 mod multishot;
 mod operations;

@@ -12,6 +12,7 @@ use crate::completion::operation::{RawMemory, RawOperation};
 use crate::interest::Interest;
 use crate::source::RawSource;
 
+use super::features::Features;
 use super::readiness::events_of;
 
 /// The operations that this kernel knows.
@@ -19,12 +20,19 @@ pub(super) struct Known {
     probe: Probe,
     /// Whether a receive may fill several buffers of a group at once.
     bundles: bool,
+    /// Whether there may be a table of direct descriptors.
+    direct: bool,
 }
 
 impl Known {
     /// What the kernel said.
-    pub(super) fn new(probe: Probe, bundles: bool) -> Known {
-        Known { probe, bundles }
+    pub(super) fn new(probe: Probe, features: Features) -> Known {
+        Known { probe, bundles: features.bundles, direct: features.direct }
+    }
+
+    /// Whether the kernel finds places for direct descriptors, which it tells by what came with it.
+    pub(super) fn finds_places(probe: &Probe) -> bool {
+        probe.is_supported(WITH_PLACES)
     }
 
     /// The entry of an operation.
@@ -38,12 +46,16 @@ impl Known {
         if let RawOperation::RecvMulti { bundle, .. } = &mut operation {
             *bundle &= self.bundles;
         }
-        let entry = entry(&operation)?;
-        // Some came as a flag of an operation that was there before; the kernel tells only those,
-        // and so an operation that came with the same version answers for the flag.
+        let mut entry = entry(&operation)?;
+        if on(&operation).is_some_and(|source| source.slot().is_some()) {
+            entry = entry.flags(squeue::Flags::FIXED_FILE);
+        }
         let companion = match operation {
-            RawOperation::AcceptMulti { .. } => opcode::Socket::CODE,
-            RawOperation::RecvMulti { .. } => opcode::SendZc::CODE,
+            RawOperation::AcceptMulti { .. } => WITH_ACCEPT_MULTI,
+            RawOperation::RecvMulti { .. } => WITH_RECV_MULTI,
+            RawOperation::AcceptDirect { .. } | RawOperation::OpenDirect { .. } if !self.direct => {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
             _ => opcode::Nop::CODE,
         };
         let codes = [entry.get_opcode() as u8, companion];
@@ -54,48 +66,53 @@ impl Known {
         }
     }
 
-    /// The names of the operations that it knows, of those this crate submits.
+    /// The names of the operations that it carries out, as the contract has them.
     pub(super) fn names(&self) -> Vec<&'static str> {
-        let known = NAMES.iter().filter(|(code, _)| self.probe.is_supported(*code));
-        known.map(|&(_, name)| name).collect()
+        let known = |codes: &[u8]| codes.iter().all(|&code| self.probe.is_supported(code));
+        NAMES.iter().filter(|(_, codes)| known(codes)).map(|&(name, _)| name).collect()
     }
 }
 
-/// Every code this crate submits.
-const NAMES: &[(u8, &str)] = &[
-    (opcode::Nop::CODE, "nop"),
-    (opcode::PollAdd::CODE, "poll"),
-    (opcode::AsyncCancel::CODE, "cancel"),
-    (opcode::Accept::CODE, "accept"),
-    (opcode::Connect::CODE, "connect"),
-    (opcode::Recv::CODE, "recv"),
-    (opcode::Send::CODE, "send"),
-    (opcode::SendZc::CODE, "send-zero-copy"),
-    (opcode::RecvMsg::CODE, "recvmsg"),
-    (opcode::SendMsg::CODE, "sendmsg"),
-    (opcode::Read::CODE, "read"),
-    (opcode::Write::CODE, "write"),
-    (opcode::Readv::CODE, "readv"),
-    (opcode::Writev::CODE, "writev"),
-    (opcode::ReadFixed::CODE, "read-fixed"),
-    (opcode::WriteFixed::CODE, "write-fixed"),
-    (opcode::Fsync::CODE, "fsync"),
-    (opcode::OpenAt::CODE, "openat"),
-    (opcode::Close::CODE, "close"),
-    (opcode::Statx::CODE, "statx"),
-    (opcode::UnlinkAt::CODE, "unlinkat"),
-    (opcode::RenameAt::CODE, "renameat"),
-    (opcode::MkDirAt::CODE, "mkdirat"),
-    (opcode::Shutdown::CODE, "shutdown"),
-    (opcode::Splice::CODE, "splice"),
-    (opcode::Timeout::CODE, "timeout"),
-    (opcode::WaitId::CODE, "waitid"),
+/// What came as a flag of an operation that was there before is told by one that came with it.
+const WITH_ACCEPT_MULTI: u8 = opcode::Socket::CODE;
+const WITH_RECV_MULTI: u8 = opcode::SendZc::CODE;
+const WITH_PLACES: u8 = opcode::Socket::CODE;
+
+/// The operations, and the codes that the kernel has to know for them.
+const NAMES: &[(&str, &[u8])] = &[
+    ("nop", &[opcode::Nop::CODE]),
+    ("accept", &[opcode::Accept::CODE]),
+    ("accept_multi", &[opcode::Accept::CODE, WITH_ACCEPT_MULTI]),
+    ("connect", &[opcode::Connect::CODE]),
+    ("recv", &[opcode::Recv::CODE]),
+    ("recv_multi", &[opcode::Recv::CODE, WITH_RECV_MULTI]),
+    ("recv_message", &[opcode::RecvMsg::CODE]),
+    ("send", &[opcode::Send::CODE]),
+    ("send_zero_copy", &[opcode::SendZc::CODE]),
+    ("send_message", &[opcode::SendMsg::CODE]),
+    ("shutdown", &[opcode::Shutdown::CODE]),
+    ("read", &[opcode::Read::CODE]),
+    ("write", &[opcode::Write::CODE]),
+    ("read_vectored", &[opcode::Readv::CODE]),
+    ("write_vectored", &[opcode::Writev::CODE]),
+    ("sync", &[opcode::Fsync::CODE]),
+    ("open", &[opcode::OpenAt::CODE]),
+    ("close", &[opcode::Close::CODE]),
+    ("stat", &[opcode::Statx::CODE]),
+    ("unlink", &[opcode::UnlinkAt::CODE]),
+    ("rename", &[opcode::RenameAt::CODE]),
+    ("make_directory", &[opcode::MkDirAt::CODE]),
+    ("splice", &[opcode::Splice::CODE]),
+    ("timeout", &[opcode::Timeout::CODE]),
+    ("poll", &[opcode::PollAdd::CODE]),
+    ("wait_child", &[opcode::WaitId::CODE]),
 ];
 
 fn entry(operation: &RawOperation) -> io::Result<squeue::Entry> {
     Ok(match *operation {
         RawOperation::Nop => opcode::Nop::new().build(),
         RawOperation::Accept { .. }
+        | RawOperation::AcceptDirect { .. }
         | RawOperation::AcceptMulti { .. }
         | RawOperation::Connect { .. }
         | RawOperation::Shutdown { .. } => connection(operation)?,
@@ -114,6 +131,7 @@ fn entry(operation: &RawOperation) -> io::Result<squeue::Entry> {
         | RawOperation::Sync { .. }
         | RawOperation::Splice { .. } => transfer(operation)?,
         RawOperation::Open { .. }
+        | RawOperation::OpenDirect { .. }
         | RawOperation::Close { .. }
         | RawOperation::Stat { .. }
         | RawOperation::Unlink { .. }
@@ -137,6 +155,12 @@ fn connection(operation: &RawOperation) -> io::Result<squeue::Entry> {
         RawOperation::Accept { source } => {
             let nobody = std::ptr::null_mut();
             opcode::Accept::new(fd(source)?, nobody, std::ptr::null_mut()).flags(FLAGS).build()
+        }
+        // What is in the table has no number that a program could inherit, and nobody tries.
+        RawOperation::AcceptDirect { source } => {
+            let nobody = std::ptr::null_mut();
+            let accept = opcode::Accept::new(fd(source)?, nobody, std::ptr::null_mut());
+            accept.file_index(Some(types::DestinationSlot::auto_target())).build()
         }
         RawOperation::AcceptMulti { source } => {
             opcode::AcceptMulti::new(fd(source)?).flags(FLAGS).build()
@@ -214,6 +238,9 @@ fn transfer(operation: &RawOperation) -> io::Result<squeue::Entry> {
             opcode::Fsync::new(fd(source)?).flags(flags).build()
         }
         RawOperation::Splice { from, from_offset, to, to_offset, len, flags } => {
+            if [from, to].iter().any(|source| source.slot().is_some()) {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
             let (from, to) = (fd(from)?, fd(to)?);
             opcode::Splice::new(from, from_offset, to, to_offset, len).flags(flags).build()
         }
@@ -232,7 +259,15 @@ fn path(operation: &RawOperation) -> io::Result<squeue::Entry> {
             let may_wait = flags & libc::O_NONBLOCK == 0;
             entry.flags(if may_wait { squeue::Flags::ASYNC } else { squeue::Flags::empty() })
         }
-        RawOperation::Close { source } => opcode::Close::new(fd(source)?).build(),
+        RawOperation::OpenDirect { directory, path, flags, mode } => {
+            let place = Some(types::DestinationSlot::auto_target());
+            let open = opcode::OpenAt::new(types::Fd(directory), name(path)).file_index(place);
+            open.flags(flags & !libc::O_CLOEXEC).mode(mode).build()
+        }
+        RawOperation::Close { source } => match source.slot() {
+            Some(slot) => close_direct(slot),
+            None => opcode::Close::new(fd(source)?).build(),
+        },
         RawOperation::Stat { directory, path, flags, mask, out } => {
             let out = out.start.cast();
             let stat = opcode::Statx::new(types::Fd(directory), name(path), out);
@@ -256,8 +291,38 @@ fn poll(source: RawSource, interest: Interest) -> io::Result<squeue::Entry> {
     Ok(opcode::PollAdd::new(fd(source)?, events_of(interest)).build())
 }
 
+/// Closes a place of the table.
+pub(super) fn close_direct(slot: u32) -> squeue::Entry {
+    opcode::Close::new(types::Fixed(slot)).build()
+}
+
+/// What of an operation may be a place in the table, which a flag then says.
+fn on(operation: &RawOperation) -> Option<RawSource> {
+    match *operation {
+        RawOperation::Recv { source, .. }
+        | RawOperation::Send { source, .. }
+        | RawOperation::SendZeroCopy { source, .. }
+        | RawOperation::RecvMessage { source, .. }
+        | RawOperation::SendMessage { source, .. }
+        | RawOperation::Read { source, .. }
+        | RawOperation::Write { source, .. }
+        | RawOperation::ReadVectored { source, .. }
+        | RawOperation::WriteVectored { source, .. }
+        | RawOperation::ReadFixed { source, .. }
+        | RawOperation::WriteFixed { source, .. }
+        | RawOperation::Sync { source, .. }
+        | RawOperation::Shutdown { source, .. }
+        | RawOperation::Poll { source, .. } => Some(source),
+        _ => None,
+    }
+}
+
+/// A descriptor, or a place in the table: both stand in the same field.
 fn fd(source: RawSource) -> io::Result<types::Fd> {
-    super::descriptor(source).map(types::Fd)
+    match source.slot() {
+        Some(slot) => Ok(types::Fd(slot as i32)),
+        None => super::descriptor(source).map(types::Fd),
+    }
 }
 
 fn len(memory: RawMemory) -> u32 {
@@ -267,4 +332,15 @@ fn len(memory: RawMemory) -> u32 {
 /// How many `iovec`s lie in the memory.
 fn count(pieces: RawMemory) -> u32 {
     u32::try_from(pieces.len / size_of::<libc::iovec>()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::contract::OPERATIONS;
+
+    #[test]
+    fn every_operation_has_a_name_of_the_contract() {
+        assert!(NAMES.iter().map(|(name, _)| name).eq(OPERATIONS), "the same, in the same order");
+    }
 }

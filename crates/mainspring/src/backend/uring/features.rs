@@ -65,6 +65,8 @@ features! {
     buffer_groups "buffer-groups"
     /// Several of them at once (`RECVSEND_BUNDLE`, 6.10).
     bundles "bundles"
+    /// Descriptors in a table of the ring's own (`FILE_INDEX_ALLOC`, 5.19).
+    direct "direct"
     /// Cancelling a request only if it is of a certain file (`CANCEL_USERDATA`, 6.6).
     file_match "file-match"
 }

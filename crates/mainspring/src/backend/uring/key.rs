@@ -40,7 +40,7 @@ pub(super) enum Key {
     Operation(Token),
     /// The descriptor that wakes.
     Wake,
-    /// A cancel; that one failed is told by what it was to cancel.
+    /// A cancel or a close; that one failed is told by what it was about, or by nobody.
     Cancel,
 }
 

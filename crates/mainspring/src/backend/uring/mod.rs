@@ -28,6 +28,7 @@
 
 mod buffers;
 mod completion;
+mod direct;
 mod entries;
 mod features;
 mod key;
@@ -62,6 +63,7 @@ use crate::trigger::Trigger;
 use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
 use buffers::{Change, Groups};
 use completion::{Asked, Batch, Moved, Operations};
+use direct::{Closing, Direct};
 use entries::Known;
 use features::Features;
 use key::Key;
@@ -86,6 +88,7 @@ pub(crate) struct UringSelector {
     hears_bell: bool,
     batch: Batch,
     groups: Groups,
+    closing: Closing,
     /// Operations that the kernel has.
     running: usize,
     /// Their tokens, where the kernel cannot be asked to end them all.
@@ -108,6 +111,9 @@ struct Shared {
     /// Whether the kernel fills groups of buffers.
     fills_groups: bool,
     group_changes: Mutex<Vec<Change>>,
+    /// Whether there may be a table of direct descriptors.
+    has_direct: bool,
+    direct: Direct,
     bell: WakeCounter,
     /// Whether the turning thread sleeps in the kernel and has to be rung up.
     sleep: Park,
@@ -138,6 +144,8 @@ impl Selector for UringSelector {
             cancel: ring.direct_cancel(),
             fills_groups: features.buffer_groups,
             group_changes: Mutex::new(Vec::new()),
+            has_direct: features.direct,
+            direct: Direct::default(),
             operations: Operations::new(owner.clone()),
             ring: Mutex::new(ring),
             watches: Mutex::new(watches),
@@ -154,6 +162,7 @@ impl Selector for UringSelector {
             hears_bell: false,
             batch: Batch::default(),
             groups: Groups::default(),
+            closing: Closing::default(),
             running: 0,
             named: (!features.direct_cancel).then(HashSet::new),
         };
@@ -163,7 +172,10 @@ impl Selector for UringSelector {
     fn in_force(&self) -> InForce {
         let ring = self.shared.ring.lock();
         let (setup, features) = (ring.rung().name(), ring.features().names());
-        InForce { setup, features, operations: self.shared.known.names() }
+        let mut operations = self.shared.known.names();
+        // Without groups that the kernel fills, streams receive by readiness.
+        operations.retain(|&name| name != "recv_multi" || self.shared.fills_groups);
+        InForce { setup, features, operations }
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -187,6 +199,10 @@ impl Selector for UringSelector {
         // An error here leaves nothing to be done: what the kernel has by then is leaked.
         let _ = self.end_all(&mut ring, events);
         self.groups.remove_all(&ring);
+        if self.running == 0 {
+            // What runs would be waited for.
+            self.closing.end(&ring);
+        }
         events.list.clear();
         std::mem::take(&mut self.running)
     }
@@ -297,19 +313,21 @@ impl UringSelector {
             let key = Key::Wake;
             self.hears_bell = ring.push_poll(key, shared.bell.descriptor(), POLLIN, true);
         }
-        let changes = std::mem::take(&mut *shared.group_changes.lock());
-        self.groups.change(ring, changes);
-        self.groups.lend();
         shared.watches.lock().begin_look();
         shared.operations.begin(&mut self.batch);
         self.tell_cancelled(events);
+        // After the operations were taken over: what one of them needs was asked for before it.
+        let changes = std::mem::take(&mut *shared.group_changes.lock());
+        self.groups.change(ring, changes);
+        self.groups.lend();
+        self.closing.take(&shared.direct, ring);
         loop {
             let mut watches = shared.watches.lock();
             let (filled, ends) = watches.fill(ring);
             watches.tell_refused(events);
             watches.end_look();
             drop(watches);
-            if filled && self.move_operations(ring) {
+            if filled && self.closing.move_into(ring) && self.move_operations(ring) {
                 return Ok(if ring.is_pinned() { ends } else { 0 });
             }
             if self.enter(ring, Wait::Look, events)? == Entered::Busy {
@@ -477,6 +495,18 @@ impl Completer for UringRegistrar {
 
     fn remove_group(&self, group: u16) {
         self.shared.group_changes.lock().push(Change::Remove(group));
+    }
+
+    fn make_direct(&self, places: usize) -> io::Result<()> {
+        if !self.shared.has_direct {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        self.shared.direct.ask_for_table(places)
+    }
+
+    fn close_direct(&self, slot: u32) {
+        self.shared.direct.close(slot);
+        self.rouse();
     }
 }
 

@@ -44,7 +44,7 @@ use crate::sync::{Arc, Owner};
 use crate::sys::{fork, uring as sys};
 
 use super::buffers;
-use super::entries::Known;
+use super::entries::{Known, close_direct};
 use super::features::Features;
 use super::key::Key;
 
@@ -179,6 +179,11 @@ impl Ring {
         };
         ring.features.buffer_groups &= buffers::are_known(&ring);
         ring.features.bundles &= ring.features.buffer_groups;
+        if ring.features.direct {
+            let mut probe = io_uring::Probe::new();
+            ring.ring.submitter().register_probe(&mut probe)?;
+            ring.features.direct = Known::finds_places(&probe);
+        }
         Ok(ring)
     }
 
@@ -316,6 +321,30 @@ impl Ring {
         self.push(&cancel.user_data(Key::Cancel.pack()))
     }
 
+    /// Closes a place of the table of direct descriptors; false if there is no room.
+    pub(super) fn push_close(&mut self, slot: u32) -> bool {
+        let mut close = close_direct(slot);
+        if self.features.skip_success {
+            close = close.flags(squeue::Flags::SKIP_SUCCESS);
+        }
+        self.push(&close.user_data(Key::Cancel.pack()))
+    }
+
+    /// Makes a table of direct descriptors, all of its places free.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(super) fn make_table(&self, places: u32) -> io::Result<()> {
+        self.ring.submitter().register_files_sparse(places)
+    }
+
+    /// Closes all that is in the table, and the table.
+    pub(super) fn end_table(&self) {
+        // It fails if there is none.
+        let _ = self.ring.submitter().unregister_files();
+    }
+
     /// Hands an operation over; false if there is no room.
     ///
     /// # Safety
@@ -334,7 +363,7 @@ impl Ring {
     pub(super) fn known(&self) -> io::Result<Known> {
         let mut probe = io_uring::Probe::new();
         self.ring.submitter().register_probe(&mut probe)?;
-        Ok(Known::new(probe, self.features.bundles))
+        Ok(Known::new(probe, self.features))
     }
 
     /// Shows an array of `count` buffers to the kernel, as a group.
@@ -362,9 +391,9 @@ impl Ring {
         self.ring.submitter().unregister_buf_ring(group)
     }
 
-    /// For requests that name no memory.
+    /// For requests that name no memory of ours.
     fn push(&mut self, entry: &squeue::Entry) -> bool {
-        // SAFETY: the callers' requests (a poll, a cancel, nothing) name no memory at all.
+        // SAFETY: the callers' requests (a poll, a cancel, a close, nothing) name no memory at all.
         unsafe { self.ring.submission().push(entry) }.is_ok()
     }
 

@@ -27,10 +27,14 @@ pub struct Close {
 
 /// Closes a descriptor; see [`Close`].
 pub fn close(descriptor: OwnedFd) -> Prepared<'static, Close> {
-    Prepared::alone(Close { descriptor: Some(descriptor) })
+    Prepared::alone(Close::of(descriptor))
 }
 
 impl Close {
+    pub(in crate::op) fn of(descriptor: OwnedFd) -> Close {
+        Close { descriptor: Some(descriptor) }
+    }
+
     /// After the kernel's answer the number may be another file's already. Only an operation that
     /// it never began leaves it open; those errors are ours and have no number of the system's.
     fn is_closed(result: &io::Result<u64>) -> bool {

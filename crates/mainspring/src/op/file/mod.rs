@@ -6,6 +6,7 @@
 mod close;
 mod make_directory;
 mod offset;
+mod on;
 mod open;
 mod pathname;
 mod read;
@@ -19,6 +20,7 @@ mod write;
 pub use close::{Close, close};
 pub use make_directory::{MakeDirectory, make_directory};
 pub use open::OpenAt;
+pub(in crate::op) use pathname::pathname;
 pub use read::ReadAt;
 pub use rename::{Rename, rename};
 pub use stat::{Stat, stat, symlink_stat};

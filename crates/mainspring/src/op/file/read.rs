@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::completion::buf::{Filling, IoBufMut};
 use crate::completion::operation::{OWN_POSITION, Operation, RawMemory, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Subject};
+use crate::driver::{Attempt, Emulation, Prepared, Slot, Subject};
 use crate::sys::file::{OpenFile, TRANSFER_MAX, Transfer};
 
-use super::offset::refuse;
+use super::offset::{beyond, refuse};
+use super::on::On;
 
 /// Reads a file at an offset, up to the buffer's memory; 0 bytes are the end of the file.
 ///
@@ -29,7 +30,7 @@ use super::offset::refuse;
 /// ```
 #[derive(Debug)]
 pub struct ReadAt<B> {
-    file: Arc<OpenFile>,
+    file: On,
     /// Without one, the file's own position.
     offset: Option<u64>,
     /// Bytes at most, whatever the buffer has room for.
@@ -71,8 +72,15 @@ impl<B: IoBufMut> ReadAt<B> {
         offset: Option<u64>,
         limit: usize,
     ) -> Prepared<'static, ReadAt<B>> {
-        let operation = ReadAt { file: Arc::clone(file), offset, limit, buffer };
+        let operation = ReadAt { file: On::Open(Arc::clone(file)), offset, limit, buffer };
         Prepared::alone(operation).unless(offset.and_then(|offset| refuse(file, offset)))
+    }
+
+    /// At an offset of a direct descriptor.
+    pub(crate) fn direct(slot: &Arc<Slot>, buffer: B, offset: u64) -> Prepared<'static, ReadAt<B>> {
+        let (file, buffer) = (On::Direct(slot.source()), Filling::new(buffer));
+        let operation = ReadAt { file, offset: Some(offset), limit: TRANSFER_MAX, buffer };
+        Prepared::on_direct(slot, operation).unless(beyond(offset))
     }
 
     fn memory(&mut self) -> RawMemory {
@@ -109,7 +117,8 @@ impl<B: IoBufMut> Emulation for ReadAt<B> {
     fn attempt(&mut self, _subject: Subject<'_>) -> Attempt {
         let memory = self.buffer.memory();
         let len = memory.len().min(self.limit);
-        match self.file.read_cached(&mut memory[..len], self.offset) {
+        let file = self.file.file().ok();
+        match file.and_then(|file| file.read_cached(&mut memory[..len], self.offset)) {
             Some(count) => Attempt::Completed(Ok(count as u64)),
             None => Attempt::Blocking,
         }
@@ -118,6 +127,6 @@ impl<B: IoBufMut> Emulation for ReadAt<B> {
     fn block(&mut self) -> io::Result<u64> {
         let memory = self.buffer.memory();
         let len = memory.len().min(self.limit);
-        self.file.read(&mut memory[..len], self.offset).map(|count| count as u64)
+        self.file.file()?.read(&mut memory[..len], self.offset).map(|count| count as u64)
     }
 }

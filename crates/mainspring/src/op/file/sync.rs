@@ -4,8 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use crate::completion::operation::{Operation, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Subject};
+use crate::driver::{Attempt, Emulation, Prepared, Slot, Subject};
 use crate::sys::file::OpenFile;
+
+use super::on::On;
 
 /// Waits until what was written to a file is on its disk, as far as the disk says the truth.
 ///
@@ -25,14 +27,19 @@ use crate::sys::file::OpenFile;
 /// ```
 #[derive(Debug)]
 pub struct Fsync {
-    file: Arc<OpenFile>,
+    file: On,
     data_only: bool,
 }
 
 impl Fsync {
     /// With `data_only`, the content and what is needed to find it, but not the times.
     pub(crate) fn of(file: &Arc<OpenFile>, data_only: bool) -> Prepared<'static, Fsync> {
-        Prepared::alone(Fsync { file: Arc::clone(file), data_only })
+        Prepared::alone(Fsync { file: On::Open(Arc::clone(file)), data_only })
+    }
+
+    /// Of a direct descriptor.
+    pub(crate) fn direct(slot: &Arc<Slot>, data_only: bool) -> Prepared<'static, Fsync> {
+        Prepared::on_direct(slot, Fsync { file: On::Direct(slot.source()), data_only })
     }
 }
 
@@ -57,7 +64,7 @@ impl Emulation for Fsync {
     }
 
     fn block(&mut self) -> io::Result<u64> {
-        let file = self.file.file();
+        let file = self.file.file()?.file();
         if self.data_only { file.sync_data() } else { file.sync_all() }.map(|()| 0)
     }
 }

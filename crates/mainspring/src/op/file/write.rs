@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::completion::buf::IoBuf;
 use crate::completion::operation::{OWN_POSITION, Operation, RawMemory, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Subject};
+use crate::driver::{Attempt, Emulation, Prepared, Slot, Subject};
 use crate::sys::file::{OpenFile, TRANSFER_MAX, Transfer};
 
-use super::offset::refuse;
+use super::offset::{beyond, refuse};
+use super::on::On;
 
 /// Writes a file at an offset, which may be less than the buffer holds.
 ///
@@ -29,7 +30,7 @@ use super::offset::refuse;
 /// ```
 #[derive(Debug)]
 pub struct WriteAt<B> {
-    file: Arc<OpenFile>,
+    file: On,
     /// Without one, the file's own position.
     offset: Option<u64>,
     buffer: B,
@@ -60,8 +61,19 @@ impl<B: IoBuf> WriteAt<B> {
         done: usize,
         offset: Option<u64>,
     ) -> Prepared<'static, WriteAt<B>> {
-        let operation = WriteAt { file: Arc::clone(file), offset, buffer, done };
+        let operation = WriteAt { file: On::Open(Arc::clone(file)), offset, buffer, done };
         Prepared::alone(operation).unless(offset.and_then(|offset| refuse(file, offset)))
+    }
+
+    /// At an offset of a direct descriptor.
+    pub(crate) fn direct(
+        slot: &Arc<Slot>,
+        buffer: B,
+        offset: u64,
+    ) -> Prepared<'static, WriteAt<B>> {
+        let file = On::Direct(slot.source());
+        let operation = WriteAt { file, offset: Some(offset), buffer, done: 0 };
+        Prepared::on_direct(slot, operation).unless(beyond(offset))
     }
 
     fn bytes(&self) -> &[u8] {
@@ -100,6 +112,6 @@ impl<B: IoBuf> Emulation for WriteAt<B> {
     }
 
     fn block(&mut self) -> io::Result<u64> {
-        self.file.write(self.bytes(), self.offset).map(|count| count as u64)
+        self.file.file()?.write(self.bytes(), self.offset).map(|count| count as u64)
     }
 }

@@ -124,6 +124,11 @@ pub(crate) fn open(path: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
     Ok(retry_on_intr(|| rustix::fs::open(path, flags, mode))?)
 }
 
+/// How many open files the process may have; `None` if as many as it likes.
+pub(crate) fn files_max() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
 /// Removes a name: with `directory`, that of an empty directory, else that of anything else.
 ///
 /// # Errors

@@ -161,6 +161,11 @@ pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<bool> {
     }
 }
 
+/// Whether an error says that the table of direct descriptors has no place, or is not there.
+pub(crate) fn has_no_place(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENXIO | libc::ENFILE))
+}
+
 /// The kernel's number of a shutdown.
 pub(crate) fn shutdown_number(how: Shutdown) -> i32 {
     match how {

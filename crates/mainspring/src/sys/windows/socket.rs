@@ -115,6 +115,11 @@ pub(crate) fn connect(socket: &Socket, address: &SockAddr) -> io::Result<bool> {
     }
 }
 
+/// Whether an error says that a table of direct descriptors has no place: there is none here.
+pub(crate) fn has_no_place(_error: &io::Error) -> bool {
+    false
+}
+
 /// Winsock's number of a shutdown.
 pub(crate) fn shutdown_number(how: Shutdown) -> i32 {
     match how {
