@@ -33,8 +33,8 @@
 //!   would sleep first looks at everything, and sleeps in pieces with a look between them. Who says
 //!   that a call would block ([`rearm`](Registrar::rearm)) takes back what was told: then nothing
 //!   has to be inferred.
-//! - **What the call keeps to itself is looked for**: while a connection is being made whose failure
-//!   would not be told, a sleep is cut into the same pieces, and the looks ask in another way.
+//! - **What the call keeps to itself is looked for**: while a connection is being made whose
+//!   failure would not be told, a sleep is cut into the same pieces, and the looks ask otherwise.
 //! - **Regular files** are always ready here. They are refused as by the other mechanisms: a
 //!   program is not to work on one and fail on the next.
 //!

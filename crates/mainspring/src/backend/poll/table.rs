@@ -236,3 +236,6 @@ fn not_owned(source: RawSource) -> io::Error {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,6 +133,20 @@ fn c2_what_is_rearmed_is_told_again_at_once() {
     assert_eq!(select(&mut selector, NOW).0, []);
 }
 
+/// A look that has nothing to tell spends nothing.
+#[test]
+fn c3_a_one_shot_is_spent_by_what_it_tells() {
+    let (selector, registrar) = open();
+    let (a, _b) = pair();
+    registrar.add(raw_source(&a), Token(1), READ, Trigger::OneShot).unwrap();
+    let mut state = selector.queue.state.lock();
+    let entry = state.table.asked(0, 1).unwrap();
+    for (answer, asked) in [(0, true), (IN, false)] {
+        assert_eq!(selector.queue.tell(entry, answer, 1), answer);
+        assert_eq!(entry.question(Question::Everything).is_some(), asked);
+    }
+}
+
 /// An answer from before the call that blocked is not an edge after it.
 #[test]
 fn c3_a_look_before_the_rearm_is_not_one_after_it() {

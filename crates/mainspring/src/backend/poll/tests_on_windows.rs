@@ -172,6 +172,14 @@ fn c8_an_end_that_nobody_asked_about_does_not_spin() {
         registrar.modify(raw_source(&a), Token(1), READ, trigger).unwrap();
         let ended = Ready::READABLE | Ready::READ_CLOSED;
         assert_eq!(select(&mut selector, PATIENCE).0, [event(1, ended)], "{trigger:?}");
+        if trigger == Trigger::Level {
+            continue;
+        }
+        // And what was told does not end a sleep again.
+        let before = selector.queue.state.lock().calls;
+        assert_eq!(select(&mut selector, Some(Duration::from_millis(300))), (vec![], false));
+        let calls = selector.queue.state.lock().calls - before;
+        assert!(calls < 40, "{trigger:?}: {calls} calls in 300 milliseconds");
     }
 }
 
