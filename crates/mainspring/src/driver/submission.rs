@@ -107,7 +107,17 @@ impl<'a, O: Emulation> Prepared<'a, O> {
     }
 
     /// Submits it to the driver it belongs to.
-    pub(crate) fn submit(self) -> Submission<'a, O> {
+    pub(crate) fn submit(mut self) -> Submission<'a, O> {
+        if self.refused.is_none() && self.other.is_none() {
+            // The usual ones: nothing to compare, and no handle to copy.
+            let home = match self.registration {
+                Some(registration) => Some(Home::On(registration, None)),
+                None => self.home.take().map(Home::With),
+            };
+            if let Some(home) = home {
+                return Submission::new(home, self.subject, State::Fresh(self.operation));
+            }
+        }
         match self.settled().cloned().map_or_else(Handle::try_current, Ok) {
             Ok(handle) => self.submit_to(handle),
             Err(error) => Submission::failed(error, self.operation),
@@ -448,7 +458,10 @@ impl<'a, O: Emulation> Submission<'a, O> {
                     Err(error) if is_left_to_us(&error) => {
                         State::Ended(operation, Err(error::cancelled()))
                     }
-                    result => State::Ended(operation, result),
+                    result => {
+                        self.state = State::Over;
+                        return Poll::Ready((operation, result));
+                    }
                 };
             }
             self.state = match std::mem::replace(&mut self.state, State::Over) {
