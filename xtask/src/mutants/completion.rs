@@ -28,6 +28,14 @@ pub const MUTANTS: &[Mutant] = &[
         test: &["-p", "mainspring", "--lib", "c10_a_completion_while_the_waker_is_stored_is_seen"],
     },
     Mutant {
+        name: "severed-link-waits-for-a-turn",
+        clause: "C11",
+        file: "crates/mainspring/src/backend/uring/completion.rs",
+        find: "severed.iter().position(|&one| one == token)",
+        replace: "severed.iter().position(|_| false)",
+        test: &["-p", "mainspring", "--lib", "c11_every_link_of_a_chain_can_be_withdrawn"],
+    },
+    Mutant {
         name: "panic-loses-the-other-completions",
         clause: "C8",
         file: "crates/mainspring/src/completion/operation_set.rs",
