@@ -253,16 +253,12 @@ fn path(operation: &RawOperation) -> io::Result<squeue::Entry> {
     Ok(match *operation {
         RawOperation::Open { directory, path, flags, mode } => {
             let open = opcode::OpenAt::new(types::Fd(directory), name(path));
-            let entry = open.flags(flags | libc::O_CLOEXEC).mode(mode).build();
-            // The kernel would try it with `O_NONBLOCK` first, and take what a FIFO says to that
-            // for the answer: a reader that did not wait, or a writer whom nobody reads (`ENXIO`).
-            let may_wait = flags & libc::O_NONBLOCK == 0;
-            entry.flags(if may_wait { squeue::Flags::ASYNC } else { squeue::Flags::empty() })
+            waiting(open.flags(flags | libc::O_CLOEXEC).mode(mode).build(), flags)
         }
         RawOperation::OpenDirect { directory, path, flags, mode } => {
             let place = Some(types::DestinationSlot::auto_target());
             let open = opcode::OpenAt::new(types::Fd(directory), name(path)).file_index(place);
-            open.flags(flags & !libc::O_CLOEXEC).mode(mode).build()
+            waiting(open.flags(flags & !libc::O_CLOEXEC).mode(mode).build(), flags)
         }
         RawOperation::Close { source } => match source.slot() {
             Some(slot) => close_direct(slot),
@@ -285,6 +281,14 @@ fn path(operation: &RawOperation) -> io::Result<squeue::Entry> {
         }
         _ => return Err(io::ErrorKind::Unsupported.into()),
     })
+}
+
+/// An opening that waits for whom it has to. The kernel would try it with `O_NONBLOCK` first, and
+/// take what a FIFO says to that for the answer: a reader that did not wait, or a writer whom
+/// nobody reads (`ENXIO`).
+fn waiting(entry: squeue::Entry, flags: i32) -> squeue::Entry {
+    let may_wait = flags & libc::O_NONBLOCK == 0;
+    entry.flags(if may_wait { squeue::Flags::ASYNC } else { squeue::Flags::empty() })
 }
 
 fn poll(source: RawSource, interest: Interest) -> io::Result<squeue::Entry> {
