@@ -31,8 +31,8 @@ pub(crate) struct Plan {
     pub(crate) contenders: Vec<Contender>,
 }
 
-/// Nanoseconds of server time for each message, a value a contender: the slices of one turn.
-type Turn = Vec<f64>;
+/// Nanoseconds for each message or read, a value a contender: the slices of one turn.
+pub(crate) type Turn = Vec<f64>;
 
 /// Measures and prints one table for each number of connections.
 pub(crate) fn run(plan: &Plan) -> io::Result<()> {
@@ -84,17 +84,24 @@ fn print(plan: &Plan, connections: usize, generations: &[Vec<Turn>]) -> io::Resu
         plan.turns,
         load.split_whitespace().next().unwrap_or_default(),
     );
+    let names: Vec<String> = plan.contenders.iter().map(Contender::to_string).collect();
+    table(&names, "message", generations);
+    Ok(())
+}
+
+/// Prints the median of each contender, and its ratios to those above it.
+pub(crate) fn table(names: &[String], what: &str, generations: &[Vec<Turn>]) {
     let least = |which: usize| {
         generations.iter().flatten().map(|turn| turn[which]).fold(f64::INFINITY, f64::min)
     };
-    for (which, contender) in plan.contenders.iter().enumerate() {
+    for (which, contender) in names.iter().enumerate() {
         let mut times: Vec<f64> = generations.iter().flatten().map(|turn| turn[which]).collect();
         print!(
-            "  {contender:<12} {:>7.0} ns a message, least {:>7.0}",
+            "  {contender:<12} {:>7.0} ns a {what}, least {:>7.0}",
             median(&mut times),
             least(which)
         );
-        for (other, name) in plan.contenders.iter().enumerate().take(which) {
+        for (other, name) in names.iter().enumerate().take(which) {
             let ratios = |turns: &Vec<Turn>| turns.iter().map(|t| t[which] / t[other]).collect();
             let ratios: Vec<Vec<f64>> = generations.iter().map(ratios).collect();
             let (low, middle, high) = interval(&ratios);
@@ -103,7 +110,6 @@ fn print(plan: &Plan, connections: usize, generations: &[Vec<Turn>]) -> io::Resu
         }
         println!();
     }
-    Ok(())
 }
 
 /// All contenders' connections are open at once; the servers inherit the limit.

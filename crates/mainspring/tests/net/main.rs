@@ -7,6 +7,8 @@ mod datagram_operations;
 #[cfg(unix)]
 mod direct;
 mod each_operation;
+#[cfg(unix)]
+mod leaving;
 mod multishot;
 mod operations;
 #[cfg(unix)]

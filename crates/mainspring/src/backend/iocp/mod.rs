@@ -103,7 +103,15 @@ impl Selector for IocpSelector {
         InForce {
             setup: "a completion port and the driver behind all sockets",
             features: vec!["AFD", "overlapped operations"],
-            operations: vec!["nop", "recv", "send"],
+            operations: vec![
+                "nop",
+                "accept",
+                "connect",
+                "recv",
+                "recv_message",
+                "send",
+                "send_message",
+            ],
         }
     }
 
