@@ -148,7 +148,7 @@ impl Backend {
             return format!("{reason}; {remedy}");
         }
         let mut lines: Vec<String> =
-            self.setup.iter().map(|setup| format!("ring: {setup}")).collect();
+            self.setup.iter().map(|setup| format!("set up: {setup}")).collect();
         let lists = [
             ("in use", &self.features),
             ("native operations", &self.native_operations),

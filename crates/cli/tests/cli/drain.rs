@@ -16,7 +16,9 @@ const LARGE: usize = 24_000_000;
 fn a_response_under_way_is_sent_to_its_end() {
     let place = Place::new("drain");
     place.write("large", noise(LARGE));
-    for ending in [Ending::Interrupt, Ending::Terminate] {
+    // Wine's Ctrl-Break is not heard reliably; on Windows a console says both in one way.
+    let endings = if cfg!(windows) { &[Ending::Interrupt][..] } else { &Ending::ALL };
+    for &ending in endings {
         let server = Server::start(&place.root(), &["--drain", "1h"]);
         let mut resting = server.connect();
         assert_eq!(resting.get("/").status, 200);

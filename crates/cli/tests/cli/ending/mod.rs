@@ -22,3 +22,8 @@ pub enum Ending {
     /// The polite kill; on Windows Ctrl-Break, which process managers send.
     Terminate,
 }
+
+impl Ending {
+    /// Each.
+    pub const ALL: [Ending; 2] = [Ending::Interrupt, Ending::Terminate];
+}
