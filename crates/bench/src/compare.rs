@@ -17,6 +17,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::load::Load;
+use crate::ratio::{interval, median};
 use crate::server::{Server, pin};
 use crate::servers::Contender;
 
@@ -30,8 +31,8 @@ pub(crate) struct Plan {
     pub(crate) contenders: Vec<Contender>,
 }
 
-/// Nanoseconds of server time for each message, a value a contender: the slices of one turn.
-type Turn = Vec<f64>;
+/// Nanoseconds for each message or read, a value a contender: the slices of one turn.
+pub(crate) type Turn = Vec<f64>;
 
 /// Measures and prints one table for each number of connections.
 pub(crate) fn run(plan: &Plan) -> io::Result<()> {
@@ -83,17 +84,24 @@ fn print(plan: &Plan, connections: usize, generations: &[Vec<Turn>]) -> io::Resu
         plan.turns,
         load.split_whitespace().next().unwrap_or_default(),
     );
+    let names: Vec<String> = plan.contenders.iter().map(Contender::to_string).collect();
+    table(&names, "message", generations);
+    Ok(())
+}
+
+/// Prints the median of each contender, and its ratios to those above it.
+pub(crate) fn table(names: &[String], what: &str, generations: &[Vec<Turn>]) {
     let least = |which: usize| {
         generations.iter().flatten().map(|turn| turn[which]).fold(f64::INFINITY, f64::min)
     };
-    for (which, contender) in plan.contenders.iter().enumerate() {
+    for (which, contender) in names.iter().enumerate() {
         let mut times: Vec<f64> = generations.iter().flatten().map(|turn| turn[which]).collect();
         print!(
-            "  {contender:<12} {:>7.0} ns a message, least {:>7.0}",
+            "  {contender:<12} {:>7.0} ns a {what}, least {:>7.0}",
             median(&mut times),
             least(which)
         );
-        for (other, name) in plan.contenders.iter().enumerate().take(which) {
+        for (other, name) in names.iter().enumerate().take(which) {
             let ratios = |turns: &Vec<Turn>| turns.iter().map(|t| t[which] / t[other]).collect();
             let ratios: Vec<Vec<f64>> = generations.iter().map(ratios).collect();
             let (low, middle, high) = interval(&ratios);
@@ -102,32 +110,6 @@ fn print(plan: &Plan, connections: usize, generations: &[Vec<Turn>]) -> io::Resu
         }
         println!();
     }
-    Ok(())
-}
-
-/// The median of all ratios, between the bounds of its 95 % interval.
-fn interval(generations: &[Vec<f64>]) -> (f64, f64, f64) {
-    const DRAWS: usize = 1000;
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut draw = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        &generations[(state >> 33) as usize % generations.len()]
-    };
-    let mut medians: Vec<f64> = (0..DRAWS)
-        .map(|_| {
-            let drawn = (0..generations.len()).flat_map(|_| draw()).copied();
-            median(&mut drawn.collect::<Vec<f64>>())
-        })
-        .collect();
-    medians.sort_by(f64::total_cmp);
-    let middle = median(&mut generations.concat());
-    (medians[DRAWS / 40], middle, medians[DRAWS - 1 - DRAWS / 40])
-}
-
-/// The middle value; sorts on the way.
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// All contenders' connections are open at once; the servers inherit the limit.

@@ -6,12 +6,15 @@
 //! time for each message, which the load generator's own speed does not touch.
 
 mod compare;
+mod files;
 mod load;
+mod ratio;
 mod server;
 mod servers;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -50,6 +53,27 @@ enum Command {
         #[arg(long, value_delimiter = ',', default_values_t = Contender::DEFAULT.to_vec())]
         contenders: Vec<Contender>,
     },
+    /// Compare reads of 4 KiB from a file, by time for each read.
+    Files {
+        /// Reads under way at once, a list.
+        #[arg(long, value_delimiter = ',', default_values_t = [1, 32])]
+        depths: Vec<usize>,
+        /// Where the file is made; a folder on a disk, for reads that pass the cache by.
+        #[arg(long, default_value = ".")]
+        folder: PathBuf,
+        /// Past the cache (`O_DIRECT`); tokio has no aligned buffers and is left out.
+        #[arg(long)]
+        direct: bool,
+        /// How often the contenders are started anew.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        generations: u32,
+        /// Turns of one generation; in each, every contender is measured for one slice.
+        #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
+        turns: u32,
+        /// Reads of a slice.
+        #[arg(long, default_value_t = 4096)]
+        reads: usize,
+    },
     /// Send a number of messages to an echo server, for counting what the server does.
     Load {
         /// The server.
@@ -79,6 +103,10 @@ fn main() -> io::Result<()> {
             let done = Load::connect(address, connections, bytes)?.run_messages(messages)?;
             println!("{done} messages");
             Ok(())
+        }
+        Command::Files { depths, folder, direct, generations, turns, reads } => {
+            let (generations, turns) = (generations as usize, turns as usize);
+            files::run(&files::Plan { depths, folder, direct, generations, turns, reads })
         }
         Command::Echo { connections, generations, turns, slice_ms, bytes, contenders } => {
             let slice = Duration::from_millis(slice_ms);

@@ -209,7 +209,12 @@ impl Windows {
         if !ended.succeeded() {
             return Err(Failure::new(format!("the tests under Wine: {}", ended.manner())));
         }
-        Ok(tests_run(&ended.text))
+        match tests_run(&ended.text) {
+            0 if filter.is_none() => {
+                Err(Failure::new(format!("no test of {} ran under Wine", suite.package)))
+            }
+            count => Ok(count),
+        }
     }
 
     fn cargo(&self, verb: &str, package: &str, what: &[&str], kind: Option<&str>) -> Program {

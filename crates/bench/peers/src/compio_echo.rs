@@ -1,5 +1,5 @@
-//! compio: its ring driver with the set-up flags that its builder takes; owned buffers, or buffers of
-//! its pool that the kernel chooses.
+//! compio: its ring driver with the set-up flags that its builder takes; owned buffers, or buffers
+//! of its pool that the kernel chooses.
 
 use std::io;
 use std::net::TcpListener;

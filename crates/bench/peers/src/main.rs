@@ -1,8 +1,8 @@
 //! Echo servers on the peers of Mainspring's ring, each at its best documented settings.
 //!
 //! `mainspring-peers NAME ADDRESS` serves until it is killed and prints the address;
-//! `mainspring-bench echo --contenders raw-ring,mainspring-ring,monoio,compio` starts it from beside
-//! itself.
+//! `mainspring-bench echo --contenders raw-ring,mainspring-ring,monoio,compio` starts it from
+//! beside itself.
 
 mod compio_echo;
 mod monoio_echo;

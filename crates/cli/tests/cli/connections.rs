@@ -111,9 +111,11 @@ fn a_client_that_takes_nothing_is_cut_off() {
     client.ask("GET", "/file", "");
     // The other client's answer is due; the stalled one must not stand in its way.
     assert!(server.connect().get("/file").body.len() == size);
-    // The socket of the stalled one says so with an error as soon as it is cut off.
+    // The socket of the stalled one says so with an error as soon as it is cut off. Not under Wine,
+    // which keeps a closed socket for as long as a part of a message waits in it; there the
+    // server's own account has to do.
     let (mut other, start) = (server.connect(), Instant::now());
-    while client.try_send(b"x").is_ok() {
+    while cfg!(unix) && client.try_send(b"x").is_ok() {
         assert!(start.elapsed() < PATIENCE, "the stalled client is never cut off");
         assert!(other.get("/file").body.len() == size);
     }

@@ -81,7 +81,6 @@ impl Server {
     }
 
     /// The next line of complaint.
-    #[cfg(unix)]
     pub fn complaint(&self) -> String {
         self.err.recv_timeout(PATIENCE).expect("the server complains")
     }

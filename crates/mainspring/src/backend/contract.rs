@@ -286,7 +286,8 @@ pub(crate) trait Completer: Send + Sync {
     /// of them reach the kernel with one call, or none does.
     ///
     /// A cancel that meets one of them before the kernel has seen it ends those behind it, too: its
-    /// own answer is [`Cancel::Withdrawn`], and theirs are completions.
+    /// own answer is [`Cancel::Withdrawn`], and theirs are completions, unless they are cancelled,
+    /// too, before those are told.
     ///
     /// # Errors
     ///

@@ -30,6 +30,10 @@ pub(crate) const OWN_POSITION: u64 = u64::MAX;
 #[allow(dead_code, reason = "said of messages in pipes, which one system has")]
 pub(crate) const MORE_DATA: u64 = 1 << 32;
 
+/// A bit in the place of a number of bytes: there are none, and never will be.
+#[allow(dead_code, reason = "the same")]
+pub(crate) const AT_END: u64 = 1 << 33;
+
 /// An operation as the kernel is to see it: numbers and addresses, nothing owned.
 ///
 /// A path ends with a zero byte, which its length counts. The length of an array is in bytes.

@@ -149,6 +149,7 @@ impl Pool {
     }
 
     /// Takes a number; none if there is none, or others wait for one.
+    #[inline]
     pub(crate) fn take(&self) -> Option<u16> {
         let mut head = self.head.load(Acquire);
         loop {
@@ -164,6 +165,7 @@ impl Pool {
 
     /// Takes a number for the kernel; the thread that turns the driver alone calls this.
     #[allow(dead_code, reason = "called by backends whose kernel fills buffers")]
+    #[inline]
     pub(crate) fn lend(&self) -> Option<u16> {
         if top(self.head.load(Relaxed)) == NONE {
             return None;
@@ -181,6 +183,7 @@ impl Pool {
         Some(number)
     }
 
+    #[inline]
     fn at_turn(&self, turn: u32) -> &AtomicU32 {
         &self.entry(turn & (self.count() - 1)).lent_then
     }
@@ -188,6 +191,7 @@ impl Pool {
     /// The kernel has filled a number that was lent to it: it is in use from here on. Returns the
     /// one that was lent next, which is filled too if there was more than one holds. On the thread
     /// that lends.
+    #[inline]
     pub(crate) fn filled(&self, number: u16) -> u16 {
         let before = self.lent.fetch_sub(1, AcqRel);
         debug_assert_ne!(before, 0, "the kernel fills what was lent to it");
@@ -196,6 +200,7 @@ impl Pool {
     }
 
     /// Gives a number back, and wakes the one it goes to.
+    #[inline]
     pub(crate) fn give_back(&self, number: u16) {
         if self.push(number) & WAITED_FOR != 0 {
             self.serve();
@@ -340,6 +345,7 @@ impl Pool {
     }
 
     /// One attempt to take the top off `head`; the head that there is now, if it was not that one.
+    #[inline]
     fn pop(&self, head: u64) -> Result<Option<u16>, u64> {
         let number = top(head);
         if number == NONE {
@@ -353,6 +359,7 @@ impl Pool {
     }
 
     /// Puts a number on top, and returns the head before.
+    #[inline]
     fn push(&self, number: u16) -> u64 {
         let number = u32::from(number);
         self.taken.fetch_sub(1, Relaxed);
@@ -366,6 +373,7 @@ impl Pool {
         }
     }
 
+    #[inline]
     fn entry(&self, number: u32) -> &Entry {
         &self.entries[number as usize]
     }
@@ -511,6 +519,7 @@ impl Arrivals {
     }
 
     /// Appends a number, with `len` bytes in its buffer.
+    #[inline]
     pub(crate) fn append(&self, pool: &Pool, number: u16, len: u32) -> Appended {
         let index = u32::from(number);
         let entry = pool.entry(index);
@@ -534,6 +543,7 @@ impl Arrivals {
 
     /// The first that came and was not taken, and its length; `line` is what the one who takes
     /// keeps between the calls.
+    #[inline]
     pub(crate) fn take(&self, pool: &Pool, line: &mut InOrder) -> Option<(u16, u32)> {
         if line.oldest == NONE {
             // A look before the exchange: most looks find nothing.
@@ -545,6 +555,7 @@ impl Arrivals {
         self.next(pool, line)
     }
 
+    #[inline]
     fn next(&self, pool: &Pool, line: &mut InOrder) -> Option<(u16, u32)> {
         if line.oldest == NONE {
             return None;

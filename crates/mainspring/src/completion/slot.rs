@@ -59,13 +59,16 @@ struct Functions {
     discard: unsafe fn(*mut Room, io::Result<u64>),
 }
 
+#[repr(C)]
 struct Held {
     functions: Option<&'static Functions>,
     result: Option<io::Result<u64>>,
     room: Room,
 }
 
-/// A place for one operation at a time.
+/// A place for one operation at a time. All that is asked of it whatever it holds is in its first
+/// cache line, and the operation begins with the second.
+#[repr(C, align(64))]
 pub(crate) struct Slot {
     /// Generation and state.
     word: AtomicU64,
@@ -173,6 +176,7 @@ impl Slot {
     }
 
     /// The number of the present or the next use.
+    #[inline]
     pub(crate) fn generation(&self) -> u64 {
         self.word.load(Acquire) >> GENERATION_SHIFT
     }
@@ -182,6 +186,7 @@ impl Slot {
         matches!(self.word.load(Acquire) & STATE_MASK, SUBMITTED | ABANDONED)
     }
 
+    #[inline]
     fn is(&self, generation: u64, state: u64) -> bool {
         self.word.load(Acquire) == word(generation, state)
     }
@@ -216,6 +221,7 @@ impl Slot {
 
     /// A completion that is not the last; the collecting thread alone calls this. Returns what is
     /// to be done next, or `Err` if the operation has ended before.
+    #[inline]
     pub(crate) fn part(&self, generation: u64, part: Part) -> Result<AfterPart, Part> {
         let submitted = self.is(generation, SUBMITTED);
         if !submitted && !self.is(generation, ABANDONED) {
@@ -236,11 +242,13 @@ impl Slot {
 
     /// Takes the waker of whoever waits. Should the slot be another operation's by now, that one's
     /// future is woken without need and waits again.
+    #[inline]
     pub(crate) fn take_waker(&self) -> Option<Waker> {
         self.waker.take()
     }
 
     /// The last completion; the collecting thread alone calls this.
+    #[inline]
     pub(crate) fn complete(&self, generation: u64, result: io::Result<u64>) -> Ended {
         let submitted = self.is(generation, SUBMITTED);
         if !submitted && !self.is(generation, ABANDONED) {
@@ -307,6 +315,7 @@ impl Slot {
     }
 
     /// Leaves the waker, and looks again: a completion before that has found none to wake.
+    #[inline]
     fn ends_before_waiting(&self, generation: u64, waker: &Waker) -> bool {
         if let Some(raced) = self.waker.store(waker) {
             raced.wake();
@@ -339,6 +348,7 @@ impl Slot {
 
     /// Makes the slot free for its next use; returns the waker that was left in it.
     #[must_use]
+    #[inline]
     pub(crate) fn release(&self) -> Option<Waker> {
         let left = self.waker.release();
         let next = self.generation() + 1;
@@ -378,6 +388,7 @@ impl<O: Operation> Drop for TakeBack<'_, O> {
     }
 }
 
+#[inline]
 fn word(generation: u64, state: u64) -> u64 {
     generation << GENERATION_SHIFT | state
 }

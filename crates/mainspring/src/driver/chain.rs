@@ -113,8 +113,9 @@ impl<L: Links> Chain<L> {
         let mut renewed = None;
         self.links.show(&mut |links| {
             let Some(broken) = links.iter().position(|link| link.breaks()) else { return };
-            if broken != 0 && links[broken].is_cancelled() {
-                // Nobody asked, and those before it are done: one of them the kernel left to us.
+            if links[broken].is_cancelled() {
+                // Nobody asked, and those before it are done: one of them the kernel left to us, or
+                // the thread that handed them over has ended.
                 links[broken..].iter_mut().for_each(|link| link.renew());
                 renewed = Some(broken);
             } else {

@@ -45,9 +45,9 @@ struct Registered {
 }
 
 impl Handle {
-    /// Makes `count` buffers of `bytes` each and registers their memory with the kernel, so that
-    /// direct I/O and sends without copying need not look it up each time. They lie on pages, so
-    /// with whole pages of `bytes` each is fit for direct I/O.
+    /// Makes `count` buffers of `bytes` each and, where it can, registers their memory with the
+    /// kernel, so that direct I/O and sends without copying need not look it up each time. They lie
+    /// on pages, so with whole pages of `bytes` each is fit for direct I/O.
     ///
     /// # Errors
     ///
@@ -56,7 +56,8 @@ impl Handle {
     ///
     /// # Platforms
     ///
-    /// io_uring since Linux 5.19, up to the limit of locked memory (`ulimit -l`).
+    /// No kind registers the memory with its kernel yet: for now these are ordinary buffers on
+    /// pages, everywhere.
     pub fn register_buffers(&self, count: usize, bytes: usize) -> io::Result<RegisteredBuffers> {
         if self.is_shutdown() {
             return Err(error::shut_down());

@@ -107,7 +107,17 @@ impl<'a, O: Emulation> Prepared<'a, O> {
     }
 
     /// Submits it to the driver it belongs to.
-    pub(crate) fn submit(self) -> Submission<'a, O> {
+    pub(crate) fn submit(mut self) -> Submission<'a, O> {
+        if self.refused.is_none() && self.other.is_none() {
+            // The usual ones: nothing to compare, and no handle to copy.
+            let home = match self.registration {
+                Some(registration) => Some(Home::On(registration, None)),
+                None => self.home.take().map(Home::With),
+            };
+            if let Some(home) = home {
+                return Submission::new(home, self.subject, State::Fresh(self.operation));
+            }
+        }
         match self.settled().cloned().map_or_else(Handle::try_current, Ok) {
             Ok(handle) => self.submit_to(handle),
             Err(error) => Submission::failed(error, self.operation),
@@ -279,6 +289,8 @@ pub struct Submission<'a, O: Emulation> {
     subject: Subject<'a>,
     state: State<'a, O>,
     cancelled: bool,
+    /// It is one of a chain, which alone knows why the kernel has ended it.
+    linked: bool,
 }
 
 // The operation moves into its slot before the kernel learns its address: nothing here is pinned.
@@ -286,7 +298,7 @@ impl<O: Emulation> Unpin for Submission<'_, O> {}
 
 impl<'a, O: Emulation> Submission<'a, O> {
     fn new(home: Home<'a>, subject: Subject<'a>, state: State<'a, O>) -> Submission<'a, O> {
-        Submission { home, subject, state, cancelled: false }
+        Submission { home, subject, state, cancelled: false, linked: false }
     }
 
     fn failed(error: io::Error, operation: O) -> Submission<'a, O> {
@@ -330,6 +342,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
 
     /// It is to be one of a chain.
     pub(super) fn join_chain(&mut self) {
+        self.linked = true;
         if let State::Fresh(operation) = &mut self.state {
             operation.join_chain();
         }
@@ -383,6 +396,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
 
     /// Begins anew with the operation, which has ended without having been begun.
     pub(super) fn renew(&mut self, operation: O) {
+        self.linked = false;
         self.state = State::Fresh(operation);
     }
 
@@ -430,6 +444,13 @@ impl<'a, O: Emulation> Submission<'a, O> {
             if let State::Native(token) = self.state {
                 // The state stays until there is another: the task's waker may panic.
                 let (mut operation, last) = ready!(self.poll_native(token, cx));
+                if last.as_ref().is_err_and(error::is_cancelled) && !self.cancelled && !self.linked
+                {
+                    // Nobody asked: the thread that handed it over has ended, and the kernel ended
+                    // what that had begun. It has moved nothing, and another thread turns now.
+                    self.state = State::Fresh(operation);
+                    continue;
+                }
                 self.state = match operation.result(last) {
                     Err(error) if is_left_to_us(&error) && !self.cancelled => {
                         State::Trying { operation, waits: None, seen: None }
@@ -437,7 +458,10 @@ impl<'a, O: Emulation> Submission<'a, O> {
                     Err(error) if is_left_to_us(&error) => {
                         State::Ended(operation, Err(error::cancelled()))
                     }
-                    result => State::Ended(operation, result),
+                    result => {
+                        self.state = State::Over;
+                        return Poll::Ready((operation, result));
+                    }
                 };
             }
             self.state = match std::mem::replace(&mut self.state, State::Over) {

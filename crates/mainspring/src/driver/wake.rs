@@ -4,15 +4,30 @@ use std::task::Waker;
 
 use crate::completion::foreign::contain;
 use crate::metrics::Counters;
+use crate::sync::fetch_at;
+
+/// So many wakers ahead, what a waker points to is fetched: with most executors the task's state.
+const AHEAD: usize = 4;
 
 /// Wakes all of `wakers`, in order, and leaves the vector empty with its memory.
 ///
 /// A waker is somebody else's code: one that panics must not cost the others their wake (clause
 /// C8), nor the program its loop. The panic is reported by the panic hook and counted.
 pub(super) fn wake_all(wakers: &mut Vec<Waker>, counters: &Counters) {
+    for waker in wakers.iter().take(AHEAD) {
+        fetch_at(waker.data());
+    }
     let mut left = wakers.drain(..);
+    let mut wake = || {
+        while let Some(waker) = left.next() {
+            if let Some(soon) = left.as_slice().get(AHEAD - 1) {
+                fetch_at(soon.data());
+            }
+            waker.wake();
+        }
+    };
     // A panic takes along the waker it came from and leaves the others.
-    while contain(|| left.by_ref().for_each(Waker::wake)) {
+    while contain(&mut wake) {
         counters.waker_panic();
     }
 }

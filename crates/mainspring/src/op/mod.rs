@@ -14,6 +14,8 @@ mod descriptor;
 mod direct;
 #[cfg(unix)]
 pub(crate) mod file;
+#[cfg(windows)]
+pub(crate) mod handle;
 #[cfg(unix)]
 mod message;
 mod nop;

@@ -88,7 +88,7 @@ where
 {
     let place = local.tasks().borrow_mut().take_place();
     let task = Supervised { future: Some(future), life: Life { local: Rc::clone(&local), place } };
-    let builder = async_task::Builder::new().metadata(Tag::new(local.shared()));
+    let builder = async_task::Builder::new().metadata(Tag::new(local.shared(), size_of_val(&task)));
     let (runnable, task) = builder.spawn_local(|_| task, schedule);
     let waker = runnable.waker();
     if local.is_closing() {

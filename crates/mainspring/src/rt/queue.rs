@@ -33,14 +33,14 @@ use async_task::Runnable;
 
 use crate::driver::{Entered, Handle, budget};
 use crate::rt::wakers::Wakers;
-use crate::sys::prefetch::prefetch;
+use crate::sync::prefetch;
 
 #[cfg(test)]
 mod tests;
 
-/// How much of a task is fetched before its turn, from its [`Tag`] on: what a task that serves one
-/// connection has. Another would pay for what it does not use.
-const PREFETCHED_BYTES: usize = 256;
+/// How much of a task is fetched before its turn at most, from its [`Tag`] on: more than that is
+/// not there in time, and pushes out what is needed.
+const PREFETCHED_BYTES_MAX: usize = 768;
 
 thread_local! {
     /// The innermost `block_on` that runs on this thread.
@@ -58,11 +58,15 @@ pub(super) struct Tag {
     shared: Arc<Shared>,
     /// Whether it is to be dropped instead of polled.
     abort: AtomicBool,
+    /// Bytes of the task that are worth fetching before its turn.
+    bytes: u16,
 }
 
 impl Tag {
-    pub(super) fn new(shared: &Arc<Shared>) -> Tag {
-        Tag { shared: Arc::clone(shared), abort: AtomicBool::new(false) }
+    pub(super) fn new(shared: &Arc<Shared>, future_bytes: usize) -> Tag {
+        // `async-task` puts the number of the task's thread behind the future.
+        let bytes = (size_of::<Tag>() + future_bytes + size_of::<u64>()).min(PREFETCHED_BYTES_MAX);
+        Tag { shared: Arc::clone(shared), abort: AtomicBool::new(false), bytes: bytes as u16 }
     }
 
     /// Asks for the end of the task that `waker` wakes.
@@ -250,7 +254,8 @@ impl Local {
         let next = queued.pop_front();
         if let Some(Entry::Task(task)) = queued.front() {
             // It comes into the cache while the one before it runs.
-            prefetch(task.metadata(), PREFETCHED_BYTES);
+            let tag = task.metadata();
+            prefetch(tag, usize::from(tag.bytes));
         }
         next
     }

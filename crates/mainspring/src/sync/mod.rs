@@ -9,6 +9,8 @@ mod loom;
 #[allow(unsafe_code)]
 mod owned_cell;
 mod pages;
+#[allow(unsafe_code)]
+mod prefetch;
 #[cfg(not(loom))]
 mod std;
 #[allow(unsafe_code)]
@@ -18,5 +20,6 @@ pub(crate) mod waker_slot;
 pub(crate) use self::loom::{Arc, Condvar, Mutex, MutexGuard, UnsafeCell, atomic, thread_number};
 pub(crate) use self::owned_cell::{OwnedCell, Owner};
 pub(crate) use self::pages::{INDEX_BITS, Pages, Position};
+pub(crate) use self::prefetch::{fetch_at, prefetch};
 #[cfg(not(loom))]
 pub(crate) use self::std::{Arc, Condvar, Mutex, MutexGuard, UnsafeCell, atomic, thread_number};

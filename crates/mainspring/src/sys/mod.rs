@@ -3,7 +3,6 @@
 //! This is the only floor, beside the backends, that speaks to an operating system. What it
 //! returns is owned or borrowed by Rust's rules; errors are `io::Error` with the system's code.
 
-pub(crate) mod prefetch;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]

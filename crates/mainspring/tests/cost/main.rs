@@ -9,6 +9,7 @@ mod allocator;
 mod child;
 #[path = "../conformance/counts.rs"]
 mod counts;
+mod iowait;
 mod loopback;
 mod memory;
 mod system_calls;

@@ -10,8 +10,11 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::{env, fs, process};
 
+use mainspring::Kind;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::child::{PATIENCE, Running, example};
@@ -45,12 +48,14 @@ struct Traced {
 }
 
 impl Traced {
-    fn start(name: &str) -> Traced {
-        let output = env::temp_dir().join(format!("mainspring-{name}-{}.strace", process::id()));
+    fn start(options: &[&str]) -> Traced {
+        static EVER: AtomicU32 = AtomicU32::new(0);
+        let number = EVER.fetch_add(1, Relaxed);
+        let output = env::temp_dir().join(format!("mainspring-{}-{number}.strace", process::id()));
         let mut command = Command::new("strace");
         // With `-I 2` it can be told to end, and then ends the program too.
         command.args(["-I", "2", "-f", "-c", "-o"]).arg(&output);
-        let strace = Running::start(command.arg(example("echo")).arg("127.0.0.1:0"));
+        let strace = Running::start(command.arg(example("echo")).arg("127.0.0.1:0").args(options));
         let line = strace.line();
         let address = line.split_whitespace().nth(2).and_then(|word| word.parse().ok());
         let address = address.unwrap_or_else(|| panic!("an address in {line:?}"));
@@ -129,38 +134,41 @@ fn can_trace() -> bool {
     traced.status().is_ok_and(|status| status.success())
 }
 
-#[test]
-fn a_message_costs_a_read_a_write_and_its_part_of_a_wait() {
+/// What the load costs the echo with these options, if that can be counted here.
+fn cost_of_load(options: &[&str]) -> Option<Counts> {
     if !can_trace() {
         assert!(env::var_os("CI").is_none(), "CI needs strace, and the right to trace");
         println!("LEFT OUT: no strace here, or it may not trace: apt install strace");
-        return;
+        return None;
     }
-    let run = |name, connections| {
-        let server = Traced::start(name);
+    let run = |connections| {
+        let server = Traced::start(options);
         // Who has been served has found it past its beginnings.
         load(server.address, 1, 0);
         load(server.address, connections, ROUNDS);
         server.end()
     };
-    let (idle, loaded) = (run("idle", 0), run("loaded", CONNECTIONS));
-
+    let (idle, loaded) = (run(0), run(CONNECTIONS));
     let mut cost = Counts::new();
     for (name, calls) in &loaded {
         cost.insert(name.clone(), calls.saturating_sub(sum(&idle, &[name])));
     }
     cost.retain(|_, calls| *calls > 0);
-    let [reads, writes, waits, controls, questions] =
-        [READS, WRITES, WAITS, CONTROLS, QUESTIONS].map(|names| sum(&cost, names));
-    let total: u64 = cost.values().sum();
-
-    println!("{MESSAGES} messages on {CONNECTIONS} connections:");
+    let (total, waits) = (cost.values().sum::<u64>(), sum(&cost, WAITS));
+    println!("{MESSAGES} messages on {CONNECTIONS} connections, echo {}:", options.join(" "));
     for (name, calls) in &cost {
         println!("{name:>16} {calls:>8} {:>8.4} a message", *calls as f64 / MESSAGES as f64);
     }
     println!("{:>16} {total:>8} {:>8.4} a message", "total", total as f64 / MESSAGES as f64);
     println!("{:>16} {:>8.1} messages a wait", "batch", MESSAGES as f64 / waits as f64);
+    Some(cost)
+}
 
+/// A read, a write, and a part of a wait for each message.
+fn assert_by_readiness(cost: &Counts) {
+    let [reads, writes, waits, controls, questions] =
+        [READS, WRITES, WAITS, CONTROLS, QUESTIONS].map(|names| sum(cost, names));
+    let total: u64 = cost.values().sum();
     assert!(writes == MESSAGES, "{writes} writes of {MESSAGES} messages");
     // The client that only came and went may have cost a call more than in the other run.
     let connections = CONNECTIONS + 1;
@@ -172,4 +180,51 @@ fn a_message_costs_a_read_a_write_and_its_part_of_a_wait() {
     let expected = 2 * MESSAGES + waits + questions + others;
     assert!(total <= expected, "{total} calls, {waits} of them waits");
     assert!(waits <= MESSAGES + 2 * connections, "{waits} waits for {MESSAGES} messages");
+}
+
+#[test]
+fn a_message_costs_a_read_a_write_and_its_part_of_a_wait() {
+    if let Some(cost) = cost_of_load(&[]) {
+        assert_by_readiness(&cost);
+    }
+}
+
+/// Whether there is a ring here; where it is required, there has to be.
+fn has_ring() -> bool {
+    let required = env::var("MAINSPRING_REQUIRE").is_ok_and(|kinds| kinds.contains("uring"));
+    let mut kinds = mainspring::probe().into_iter();
+    match kinds.find(|(kind, _)| *kind == Kind::Uring) {
+        Some((_, Ok(()))) => true,
+        Some((_, Err(why))) if required => panic!("the ring is required and not there: {why}"),
+        _ => {
+            println!("LEFT OUT: no ring here, see `mainspring probe`");
+            false
+        }
+    }
+}
+
+#[test]
+fn a_message_on_the_ring_by_readiness_costs_no_more_calls() {
+    if !has_ring() {
+        return;
+    }
+    if let Some(cost) = cost_of_load(&["--backend", "uring"]) {
+        assert_by_readiness(&cost);
+        assert_eq!(sum(&cost, CONTROLS), 0, "what is watched is told with the wait");
+    }
+}
+
+/// Received and sent by the kernel in the call that waits, a message costs its part of that call.
+#[test]
+fn a_message_in_whole_operations_costs_a_tenth_of_a_call_at_most() {
+    if !has_ring() {
+        return;
+    }
+    let Some(cost) = cost_of_load(&["--backend", "uring", "--completion"]) else { return };
+    let total: u64 = cost.values().sum();
+    assert!(total <= MESSAGES / 10, "{total} calls for {MESSAGES} messages");
+    for names in [READS, WRITES] {
+        let calls = sum(&cost, names);
+        assert!(calls <= OTHER_CALLS_MAX, "{calls} of {names:?}, which the kernel makes itself");
+    }
 }

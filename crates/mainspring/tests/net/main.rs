@@ -7,7 +7,13 @@ mod datagram_operations;
 #[cfg(unix)]
 mod direct;
 mod each_operation;
+#[cfg(windows)]
+mod handles;
+#[cfg(unix)]
+mod leaving;
 mod multishot;
+#[cfg(windows)]
+mod named_pipes;
 mod operations;
 #[cfg(unix)]
 mod operations_on_unix;

@@ -237,7 +237,10 @@ fn a_dropped_attempt_closes_its_socket() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let before = handle.metrics().sources_now;
         drop(poll_once(TcpStream::connect(listener.local_addr().unwrap())));
-        assert_eq!(handle.metrics().sources_now, before);
+        // At once, or with the turn in which the kernel lets go of it.
+        while handle.metrics().sources_now != before {
+            mainspring::op::nop().await.unwrap();
+        }
     });
 }
 

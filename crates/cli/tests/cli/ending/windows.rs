@@ -1,28 +1,25 @@
 //! By what a console says to the processes that are attached to it.
 //!
-//! Each server has a console of its own. The test enters it for a moment and says it there; so
-//! nobody hears it but the two, and the test has a handler that takes no notice.
+//! Each server has a console of its own. A helper, this program once more, enters it and says it
+//! there, and takes no notice itself. The test stays out: who enters a console gets its streams.
 
 use std::os::windows::process::CommandExt;
-use std::process::{Child, Command};
-use std::sync::{Mutex, Once, PoisonError};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use std::{env, io, thread};
 
 use windows_sys::Win32::System::Console::{
-    ATTACH_PARENT_PROCESS, AttachConsole, CTRL_BREAK_EVENT, CTRL_C_EVENT, FreeConsole,
-    GenerateConsoleCtrlEvent, SetConsoleCtrlHandler,
+    AttachConsole, CTRL_BREAK_EVENT, CTRL_C_EVENT, GenerateConsoleCtrlEvent, SetConsoleCtrlHandler,
 };
-use windows_sys::Win32::System::Threading::CREATE_NEW_CONSOLE;
+use windows_sys::Win32::System::Threading::{CREATE_NEW_CONSOLE, DETACHED_PROCESS};
 use windows_sys::core::BOOL;
 
 use super::Ending;
+use crate::server::PATIENCE;
 
-/// A process has one console at a time.
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// What the system calls in the test: nothing comes of it.
-unsafe extern "system" fn unmoved(_event: u32) -> BOOL {
-    1
-}
+/// To the helper: the server's process, and the event.
+const TELL: &str = "MAINSPRING_TEST_TELL";
 
 /// Gives a server a console of its own.
 pub fn prepare(command: &mut Command) {
@@ -31,30 +28,51 @@ pub fn prepare(command: &mut Command) {
 
 /// Tells a server to end.
 pub fn tell(child: &Child, ending: Ending) {
-    static HANDLER: Once = Once::new();
     let event = match ending {
         Ending::Interrupt => CTRL_C_EVENT,
         Ending::Terminate => CTRL_BREAK_EVENT,
     };
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    // It fails where the test has none.
+    let mut helper = Command::new(env::current_exe().unwrap());
+    helper.args(["--exact", "ending::windows::a_helper_tells"]);
+    helper.env(TELL, format!("{} {event}", child.id())).creation_flags(DETACHED_PROCESS);
+    helper.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(helper.status().unwrap().success(), "{ending:?} was not told");
+}
+
+/// The helper's part; as a test, nothing is to be told.
+#[test]
+fn a_helper_tells() {
+    let Ok(told) = env::var(TELL) else { return };
+    let (process, event) = told.split_once(' ').unwrap();
+    say(process.parse().unwrap(), event.parse().unwrap());
+}
+
+/// Whether the helper itself was told.
+static HEARD: AtomicBool = AtomicBool::new(false);
+
+/// What the system calls in the helper, on a thread of its own.
+///
+/// # Safety
+///
+/// None: any number will do.
+unsafe extern "system" fn unmoved(_event: u32) -> BOOL {
+    HEARD.store(true, Ordering::Relaxed);
+    1
+}
+
+fn say(process: u32, event: u32) {
     // SAFETY: a call without pointers.
-    unsafe { FreeConsole() };
-    // SAFETY: the same.
-    let entered = unsafe { AttachConsole(child.id()) };
-    assert_ne!(entered, 0, "the server's console: {}", std::io::Error::last_os_error());
-    HANDLER.call_once(|| {
-        // SAFETY: the routine is a function of this program and lives as long as it does.
-        let installed = unsafe { SetConsoleCtrlHandler(Some(unmoved), 1) };
-        assert_ne!(installed, 0, "{}", std::io::Error::last_os_error());
-    });
+    let entered = unsafe { AttachConsole(process) };
+    assert_ne!(entered, 0, "the server's console: {}", io::Error::last_os_error());
+    // SAFETY: the routine is a function of this program and lives as long as it does.
+    let installed = unsafe { SetConsoleCtrlHandler(Some(unmoved), 1) };
+    assert_ne!(installed, 0, "{}", io::Error::last_os_error());
     // SAFETY: a call without pointers.
     let said = unsafe { GenerateConsoleCtrlEvent(event, 0) };
-    let error = std::io::Error::last_os_error();
-    // SAFETY: the same.
-    unsafe { FreeConsole() };
-    // Back home, if there is one.
-    // SAFETY: the same.
-    unsafe { AttachConsole(ATTACH_PARENT_PROCESS) };
-    assert_ne!(said, 0, "{ending:?}: {error}");
+    assert_ne!(said, 0, "{}", io::Error::last_os_error());
+    let begin = Instant::now();
+    while !HEARD.load(Ordering::Relaxed) {
+        assert!(begin.elapsed() < PATIENCE, "it is not heard");
+        thread::yield_now();
+    }
 }

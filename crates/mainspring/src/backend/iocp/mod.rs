@@ -103,7 +103,15 @@ impl Selector for IocpSelector {
         InForce {
             setup: "a completion port and the driver behind all sockets",
             features: vec!["AFD", "overlapped operations"],
-            operations: vec!["nop", "recv", "send"],
+            operations: vec![
+                "nop",
+                "accept",
+                "connect",
+                "recv",
+                "recv_message",
+                "send",
+                "send_message",
+            ],
         }
     }
 
@@ -132,9 +140,9 @@ impl Selector for IocpSelector {
     fn drain(&mut self, events: &mut Events) -> usize {
         // What is ready is nobody's to be told any more: only completions are.
         let mut ended = Events::new();
-        self.drain_until(&mut ended, |shared| shared.operations.end() == 0);
+        self.drain_until(&mut ended, |shared| shared.operations.missing() == 0);
         events.completions.append(&mut ended.completions);
-        self.shared.operations.end()
+        self.shared.operations.missing()
     }
 }
 
@@ -142,11 +150,15 @@ impl IocpSelector {
     /// Takes packets until `is_drained` or none has come for a long time.
     fn drain_until(&mut self, events: &mut Events, is_drained: impl Fn(&Shared) -> bool) {
         let mut patience = DRAIN_WAITS_MAX;
+        self.shared.operations.end();
         while patience > 0 && !is_drained(&self.shared) {
             if self.shared.queue.wait(&mut self.packets, DRAIN_WAIT_MS).is_err() {
                 break;
             }
             patience -= 1;
+            if self.packets.taken().next().is_none() {
+                self.shared.operations.end();
+            }
             let mut sockets = self.shared.sockets.lock();
             for packet in self.packets.taken() {
                 match packet {
@@ -204,8 +216,7 @@ impl Drop for IocpSelector {
         // The driver has drained the operations, and told of them; whoever has a backend alone may
         // not have.
         self.drain_until(&mut Events::new(), |shared| {
-            let missing = shared.operations.end();
-            missing == 0 && shared.sockets.lock().is_drained()
+            shared.operations.missing() == 0 && shared.sockets.lock().is_drained()
         });
         // Should a packet not have come by now, its memory stays lent for good: a request that is
         // dropped frees nothing the kernel may write to.

@@ -29,13 +29,13 @@
 //!
 //! A cancel is made under the lock, so that the address cannot have become another operation's. It
 //! may come too late: then the packet tells of a success, and so does the completion (clause C11).
-//! What ends as cancelled without having been asked to (the thread that began it has ended, a filter
-//! driver) is left to readiness, which begins anew.
+//! What ends as cancelled without having been asked to (the thread that began it has ended, a
+//! filter driver) is left to readiness, which begins anew.
 //!
 //! # The end
 //!
-//! A drain asks for the end of everything and takes packets until none is missing (clause C12). A
-//! call that another thread is in the middle of is asked again and again.
+//! A drain asks for the end of everything and takes packets until none is missing (clause C12). It
+//! asks again when no packet comes: another thread may have been in the middle of a call.
 
 use std::io;
 use std::ptr::NonNull;
@@ -45,19 +45,19 @@ use windows_sys::Win32::Foundation as codes;
 use windows_sys::Win32::Networking::WinSock::{WSAEMSGSIZE, WSAEOPNOTSUPP};
 
 use crate::backend::contract::Cancel;
-use crate::completion::operation::{MORE_DATA, OWN_POSITION, RawMemory, RawOperation};
+use crate::completion::operation::{AT_END, MORE_DATA, OWN_POSITION, RawMemory, RawOperation};
 use crate::error;
 use crate::event::Completion;
 use crate::source::RawSource;
 use crate::sync::Mutex;
 use crate::sys::overlapped::{self as calls, End, Lent};
-use crate::sys::socket::{AcceptFailure, accept_failure};
+use crate::sys::socket::{AcceptFailure, accept_failure, broken};
 use crate::token::Token;
 
 use super::port::Queue;
 
-/// Operations with the kernel at most (clause C13). Each pins pages of the program's in the kernel's
-/// memory, of which a process has a quota.
+/// Operations with the kernel at most (clause C13). Each pins pages of the program's in the
+/// kernel's memory, of which a process has a quota.
 const OPERATIONS_MAX: usize = 1 << 16;
 /// Records in the first page; each page is twice the one before.
 const FIRST_PAGE: usize = 64;
@@ -110,6 +110,8 @@ enum Kind {
     Read,
     Write,
     Listen,
+    /// A read that has found the end.
+    Ended,
 }
 
 // SAFETY: the pointer in it is followed at the end of its operation alone, whose memory it is.
@@ -197,7 +199,11 @@ impl Operations {
             return Ok(());
         }
         let kind = std::mem::replace(&mut table.records[index].kind, Kind::Nop);
-        if is_end_of_data(&kind, &error) || is_connected(&kind, &error) {
+        let end = is_end_of_data(&kind, &error);
+        if end || is_connected(&kind, &error) {
+            if end {
+                table.records[index].kind = Kind::Ended;
+            }
             // A result like any other, which no packet of the kernel tells.
             let lent = table.lent(index);
             // SAFETY: the call has failed, so that the kernel has nothing of the memory any more.
@@ -212,6 +218,7 @@ impl Operations {
             // Nothing was taken; an attempt says what is wrong with the listener.
             Kind::Accept(_) => left_to_an_attempt(error),
             _ if error.raw_os_error() == Some(WSAEOPNOTSUPP) => io::ErrorKind::Unsupported.into(),
+            Kind::Send => broken(error),
             _ => error,
         })
     }
@@ -241,8 +248,8 @@ impl Operations {
         Some(Completion { token, result, more: false, buffer: None })
     }
 
-    /// Asks for the end of everything, and begins nothing more. Returns what is missing.
-    pub(super) fn end(&self) -> usize {
+    /// Asks for the end of everything, and begins nothing more.
+    pub(super) fn end(&self) {
         let mut table = self.table.lock();
         table.ended = true;
         for index in 0..table.records.len() {
@@ -250,7 +257,11 @@ impl Operations {
                 table.cancel(index);
             }
         }
-        table.with_kernel
+    }
+
+    /// How many have not ended.
+    pub(super) fn missing(&self) -> usize {
+        self.table.lock().with_kernel
     }
 }
 
@@ -277,16 +288,20 @@ unsafe fn begin(
     match *operation {
         RawOperation::Nop => queue.post(calls::name(lent) as usize),
         // SAFETY: the caller's, here and below.
-        RawOperation::Recv { source, memory, .. } => unsafe { calls::recv(source, lent, memory) },
+        RawOperation::Recv { source, memory, .. } => unsafe {
+            calls::recv(source, lent, piece(memory))
+        },
         // SAFETY: as above; the operation has shown the header that the call takes.
         RawOperation::RecvMessage { source, header, .. } => unsafe {
-            calls::recv_from(source, lent, header)
+            calls::recv_from(source, lent, piece(header))
         },
         // SAFETY: as above.
-        RawOperation::Send { source, memory, .. } => unsafe { calls::send(source, lent, memory) },
+        RawOperation::Send { source, memory, .. } => unsafe {
+            calls::send(source, lent, piece(memory))
+        },
         // SAFETY: as for a receive.
         RawOperation::SendMessage { source, header, .. } => unsafe {
-            calls::send_to(source, lent, header)
+            calls::send_to(source, lent, piece(header))
         },
         RawOperation::Accept { source } => match connection {
             // SAFETY: as above; the record keeps the socket.
@@ -295,16 +310,25 @@ unsafe fn begin(
         },
         // SAFETY: as above; the operation names an address.
         RawOperation::Connect { source, address } => unsafe {
-            calls::connect(source, lent, address)
+            calls::connect(source, lent, piece(address))
         },
         // SAFETY: as above.
-        RawOperation::Read { source, memory, .. } => unsafe { calls::read(source, lent, memory) },
+        RawOperation::Read { source, memory, .. } => unsafe {
+            calls::read(source, lent, piece(memory))
+        },
         // SAFETY: as above.
-        RawOperation::Write { source, memory, .. } => unsafe { calls::write(source, lent, memory) },
+        RawOperation::Write { source, memory, .. } => unsafe {
+            calls::write(source, lent, piece(memory))
+        },
         // SAFETY: as above.
         RawOperation::Listen { source } => unsafe { calls::listen(source, lent) },
         _ => Err(io::ErrorKind::Unsupported.into()),
     }
+}
+
+/// Memory as the calls take it.
+fn piece(memory: RawMemory) -> calls::Piece {
+    (memory.start, memory.len)
 }
 
 impl Kind {
@@ -314,6 +338,7 @@ impl Kind {
         let bytes = bytes as u64;
         match (self, status) {
             (Kind::Nop | Kind::Free, _) => Ok(0),
+            (Kind::Ended, _) => Ok(AT_END),
             // A part that was moved cannot be taken back.
             (Kind::Send | Kind::Write, codes::STATUS_CANCELLED) if bytes != 0 => Ok(bytes),
             (_, codes::STATUS_CANCELLED) if asked => Err(error::cancelled()),
@@ -329,13 +354,14 @@ impl Kind {
             (Kind::Recv(room), codes::STATUS_BUFFER_OVERFLOW) => Ok(room as u64),
             (Kind::RecvFrom(header), codes::STATUS_BUFFER_OVERFLOW) => {
                 // SAFETY: the operation has ended, and nobody is told yet.
-                Ok(u64::from(unsafe { calls::note_truncated(header) }))
+                Ok(u64::from(unsafe { calls::note_truncated(piece(header)) }))
             }
             // Of a message in a pipe the rest is still there.
             (Kind::Read, codes::STATUS_BUFFER_OVERFLOW) => Ok(bytes | MORE_DATA),
-            (Kind::Read, codes::STATUS_END_OF_FILE | codes::STATUS_PIPE_BROKEN) => Ok(0),
+            (Kind::Read, codes::STATUS_END_OF_FILE | codes::STATUS_PIPE_BROKEN) => Ok(AT_END),
             (Kind::Listen, codes::STATUS_PIPE_CONNECTED) => Ok(0),
             (Kind::Read | Kind::Write | Kind::Listen, status) => Err(calls::handle_error(status)),
+            (Kind::Send, status) => Err(broken(calls::socket_error(status))),
             (_, status) => Err(calls::socket_error(status)),
         }
     }
@@ -346,7 +372,8 @@ fn connection_of(listener: RawSource) -> io::Result<Socket> {
     calls::socket_for(listener).map_err(left_to_an_attempt)
 }
 
-/// Nothing was taken. An attempt says what is wrong with the listener; a shortage it would wait out.
+/// Nothing was taken. An attempt says what is wrong with the listener; a shortage it would wait
+/// out.
 fn left_to_an_attempt(error: io::Error) -> io::Error {
     match accept_failure(&error) {
         AcceptFailure::Shortage => error,
@@ -489,7 +516,7 @@ impl Table {
         let lent = self.lent(index);
         let record = &mut self.records[index];
         record.cancelled = true;
-        if !matches!(record.kind, Kind::Nop) {
+        if !matches!(record.kind, Kind::Nop | Kind::Ended) {
             calls::cancel(record.source, lent);
         }
     }

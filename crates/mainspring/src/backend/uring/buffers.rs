@@ -46,6 +46,9 @@ struct Place {
 
 const _: () = assert!(size_of::<Place>() == 16);
 
+/// What the kernel wants the array aligned to, on systems with pages of any size up to this.
+const PAGE: usize = 65536;
+
 /// The array.
 struct Array {
     start: NonNull<Place>,
@@ -61,7 +64,7 @@ unsafe impl Send for Array {}
 impl Array {
     fn new(count: u32) -> io::Result<Array> {
         let size = count as usize * size_of::<Place>();
-        let layout = Layout::from_size_align(size, rustix::param::page_size());
+        let layout = Layout::from_size_align(size, PAGE);
         let layout = layout.map_err(|_| io::ErrorKind::InvalidInput)?;
         // SAFETY: the size is not zero, because a group has one buffer at least.
         let start = unsafe { alloc_zeroed(layout) };

@@ -210,6 +210,11 @@ impl Operations {
         if here == Some(true) || queue.withdraw(token, severed) {
             return Asked::Withdrawn;
         }
+        if let Some(at) = severed.iter().position(|&one| one == token) {
+            // Its end would have been told by the next turn, and there may be none.
+            severed.swap_remove(at);
+            return Asked::Withdrawn;
+        }
         let in_transit = inbox.in_transit;
         if self.local.is_none() {
             return Asked::Nothing { in_transit };

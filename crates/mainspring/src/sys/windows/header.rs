@@ -1,8 +1,8 @@
 //! What came with a datagram, for operations that own their buffers.
 //!
-//! A port carries out `WSARecvFrom` and `WSASendTo`, and [`Message`] is all that it is shown of one:
-//! it lies in the operation, which stays where it is until its packet was taken. The same operation
-//! as an attempt goes through socket2.
+//! A port carries out `WSARecvFrom` and `WSASendTo`, and [`Message`] is all that it is shown of
+//! one: it lies in the operation, which stays where it is until its packet was taken. The same
+//! operation as an attempt goes through socket2.
 
 use std::io;
 use std::mem::MaybeUninit;

@@ -3,11 +3,13 @@
 pub(crate) mod afd;
 pub(crate) mod affinity;
 pub(crate) mod console;
+pub(crate) mod handle;
 pub(crate) mod header;
 pub(crate) mod inspect;
 pub(crate) mod message;
 pub(crate) mod notifier;
 pub(crate) mod overlapped;
+pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod port;
 pub(crate) mod reuse_port;

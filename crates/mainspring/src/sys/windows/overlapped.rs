@@ -15,9 +15,9 @@
 //!
 //! # Errors
 //!
-//! The kernel tells an end as an `NTSTATUS`. Winsock's own translation asks the socket, which may be
-//! closed by then; [`socket_error`] is a table, after the one that Winsock's documentation and its
-//! providers use. A reset has a number of its own and is never taken for the end of the data.
+//! The kernel tells an end as an `NTSTATUS`. Winsock's own translation asks the socket, which may
+//! be closed by then; [`socket_error`] is a table, after the numbers that Winsock's documentation
+//! gives. A reset has a number of its own and is never taken for the end of the data.
 //!
 //! - <https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsarecv>
 //! - <https://learn.microsoft.com/windows/win32/api/mswsock/nf-mswsock-acceptex>
@@ -48,13 +48,15 @@ use windows_sys::Win32::System::IO::{
 use windows_sys::Win32::System::Pipes::ConnectNamedPipe;
 use windows_sys::Win32::System::WindowsProgramming::FILE_SKIP_COMPLETION_PORT_ON_SUCCESS;
 
-use crate::completion::operation::RawMemory;
 use crate::source::RawSource;
 
 use super::header::Message;
 
 /// Bytes of an address in what `AcceptEx` writes: 16 more than the address, as it asks.
 const ADDRESS: usize = size_of::<SOCKADDR_STORAGE>() + 16;
+
+/// Memory of an operation: where it begins, and its bytes.
+pub(crate) type Piece = (*mut u8, usize);
 
 /// What is lent to the kernel for one operation, beside its buffers.
 #[repr(C)]
@@ -161,8 +163,8 @@ fn begun(succeeded: bool) -> io::Result<()> {
     }
 }
 
-fn buffer(memory: RawMemory) -> WSABUF {
-    WSABUF { len: length(memory.len), buf: memory.start }
+fn buffer((start, len): Piece) -> WSABUF {
+    WSABUF { len: length(len), buf: start }
 }
 
 /// The calls take 32 bits: of more than four gigabytes the first.
@@ -178,13 +180,9 @@ fn length(len: usize) -> u32 {
 ///
 /// # Safety
 ///
-/// For every call here: `lent` was made ready by [`prepare`], and it and all memory that is named by
-/// address are valid and nobody else's until the packet was taken, or the call has failed.
-pub(crate) unsafe fn recv(
-    source: RawSource,
-    lent: NonNull<Lent>,
-    memory: RawMemory,
-) -> io::Result<()> {
+/// For every call here: `lent` was made ready by [`prepare`], and it and all memory that is named
+/// by address are valid and nobody else's until the packet was taken, or the call has failed.
+pub(crate) unsafe fn recv(source: RawSource, lent: NonNull<Lent>, memory: Piece) -> io::Result<()> {
     let buffer = buffer(memory);
     // SAFETY: the address of a field of a value that lives, without a look at it.
     let flags = unsafe { &raw mut (*lent.as_ptr()).flags };
@@ -200,11 +198,7 @@ pub(crate) unsafe fn recv(
 /// # Safety
 ///
 /// That of [`recv`].
-pub(crate) unsafe fn send(
-    source: RawSource,
-    lent: NonNull<Lent>,
-    memory: RawMemory,
-) -> io::Result<()> {
+pub(crate) unsafe fn send(source: RawSource, lent: NonNull<Lent>, memory: Piece) -> io::Result<()> {
     let buffer = buffer(memory);
     // SAFETY: the caller keeps what has to stay; the array is read before the call returns.
     let result = unsafe {
@@ -221,9 +215,9 @@ pub(crate) unsafe fn send(
 pub(crate) unsafe fn recv_from(
     source: RawSource,
     lent: NonNull<Lent>,
-    header: RawMemory,
+    header: Piece,
 ) -> io::Result<()> {
-    let message = header.start.cast::<Message>();
+    let message = header.0.cast::<Message>();
     // SAFETY: the address of a field of a value that lives, without a look at it.
     let buffer = unsafe { &raw const (*message).buffer };
     // SAFETY: the same.
@@ -254,8 +248,8 @@ pub(crate) unsafe fn recv_from(
 /// # Safety
 ///
 /// `header` is a [`Message`] whose operation has ended, and nobody else's yet.
-pub(crate) unsafe fn note_truncated(header: RawMemory) -> u32 {
-    let message = header.start.cast::<Message>();
+pub(crate) unsafe fn note_truncated(header: Piece) -> u32 {
+    let message = header.0.cast::<Message>();
     // SAFETY: valid and nobody else's, by the caller.
     unsafe { (&raw mut (*message).truncated).write(true) };
     // SAFETY: the same.
@@ -270,9 +264,9 @@ pub(crate) unsafe fn note_truncated(header: RawMemory) -> u32 {
 pub(crate) unsafe fn send_to(
     source: RawSource,
     lent: NonNull<Lent>,
-    header: RawMemory,
+    header: Piece,
 ) -> io::Result<()> {
-    let message = header.start.cast::<Message>();
+    let message = header.0.cast::<Message>();
     // SAFETY: the address of a field of a value that lives, without a look at it.
     let buffer = unsafe { &raw const (*message).buffer };
     // SAFETY: a value that lives, and that nobody writes.
@@ -280,7 +274,7 @@ pub(crate) unsafe fn send_to(
     // SAFETY: the address of a field, without a look at it.
     let target = unsafe { (&raw const (*message).name).cast::<SOCKADDR>() };
     let target = if len == 0 { ptr::null() } else { target };
-    // SAFETY: the caller keeps what has to stay; array and address are read before the call returns.
+    // SAFETY: the caller keeps what has to stay; array and address are read before it returns.
     let result = unsafe {
         WSASendTo(socket(source), buffer, 1, ptr::null_mut(), 0, target, len, name(lent), None)
     };
@@ -379,9 +373,9 @@ pub(crate) fn taken(listener: RawSource, taken: Socket) -> io::Result<u64> {
 pub(crate) unsafe fn connect(
     source: RawSource,
     lent: NonNull<Lent>,
-    address: RawMemory,
+    address: Piece,
 ) -> io::Result<()> {
-    let target = address.start.cast::<SOCKADDR>().cast_const();
+    let target = address.0.cast::<SOCKADDR>().cast_const();
     // SAFETY: every address begins with its family; it need not be aligned.
     let family = unsafe { (&raw const (*target).sa_family).read_unaligned() };
     let any: SockAddr = match family {
@@ -401,7 +395,7 @@ pub(crate) unsafe fn connect(
         connect(
             socket(source),
             target,
-            address.len as i32,
+            address.1 as i32,
             ptr::null(),
             0,
             ptr::null_mut(),
@@ -448,15 +442,10 @@ pub(crate) fn connected(source: RawSource) -> io::Result<()> {
 /// # Safety
 ///
 /// That of [`recv`].
-pub(crate) unsafe fn read(
-    source: RawSource,
-    lent: NonNull<Lent>,
-    memory: RawMemory,
-) -> io::Result<()> {
-    let len = length(memory.len);
+pub(crate) unsafe fn read(source: RawSource, lent: NonNull<Lent>, memory: Piece) -> io::Result<()> {
+    let (start, len) = (memory.0, length(memory.1));
     // SAFETY: the caller keeps what has to stay.
-    let result =
-        unsafe { ReadFile(handle(source), memory.start, len, ptr::null_mut(), name(lent)) };
+    let result = unsafe { ReadFile(handle(source), start, len, ptr::null_mut(), name(lent)) };
     begun(result != FALSE)
 }
 
@@ -468,12 +457,11 @@ pub(crate) unsafe fn read(
 pub(crate) unsafe fn write(
     source: RawSource,
     lent: NonNull<Lent>,
-    memory: RawMemory,
+    memory: Piece,
 ) -> io::Result<()> {
-    let len = length(memory.len);
+    let (start, len) = (memory.0, length(memory.1));
     // SAFETY: the caller keeps what has to stay.
-    let result =
-        unsafe { WriteFile(handle(source), memory.start, len, ptr::null_mut(), name(lent)) };
+    let result = unsafe { WriteFile(handle(source), start, len, ptr::null_mut(), name(lent)) };
     begun(result != FALSE)
 }
 

@@ -172,7 +172,7 @@ pub(crate) fn send_vectored(socket: &Socket, buffers: &[IoSlice<'_>]) -> io::Res
 }
 
 /// A write after the end is a broken pipe, as everywhere.
-fn broken(error: io::Error) -> io::Error {
+pub(crate) fn broken(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(WSAESHUTDOWN) => io::Error::new(io::ErrorKind::BrokenPipe, error),
         _ => error,

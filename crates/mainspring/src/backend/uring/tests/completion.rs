@@ -303,6 +303,25 @@ fn a_withdrawn_link_severs_its_chain() {
     }
 }
 
+/// One that was severed is withdrawn like any other: at the end of a driver no turn would tell it.
+#[test]
+fn c11_every_link_of_a_chain_can_be_withdrawn() {
+    for mut queue in [shared(), pinned()] {
+        queue.silence();
+        let (a, b) = pair();
+        let chain = [1, 2, 3].map(|token| (Token(token), send(&a, b"never")));
+        submit_chain(&queue, &chain).expect("a queue with room");
+        for token in [1, 3, 2] {
+            assert_eq!(queue.registrar.cancel(Token(token)), Cancel::Withdrawn, "{token}");
+        }
+        queue.submit(4, send(&a, b"four"));
+        let results: Vec<_> =
+            queue.completions(1).into_iter().map(|done| (done.0, done.1)).collect();
+        assert_eq!(results, [(4, Ok(4))]);
+        assert_eq!(read_all(&b), b"four");
+    }
+}
+
 /// The thread that turned the queue ends, and with it the operations it had submitted.
 #[test]
 fn operations_of_a_thread_that_ends_are_cancelled() {

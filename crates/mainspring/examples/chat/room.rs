@@ -1,11 +1,4 @@
-//! A chat for the people of one machine, over a Unix socket.
-//!
-//! ```text
-//! cargo run --release --example chat -- PATH [IDLE_SECONDS]
-//! ```
-//!
-//! Then `nc -U PATH` in several terminals. What one guest writes, all others read; who is silent
-//! for IDLE_SECONDS (300) is sent home. Ctrl-C ends the chat and removes PATH.
+//! The room: who is in it, what each says, and who hears it.
 
 use std::{cell::RefCell, collections::HashMap, fs, io, pin::pin, rc::Rc, time::Duration};
 
@@ -21,7 +14,7 @@ const LINE_BYTES_MAX: u64 = 1024; // A longer line comes in parts.
 /// The guests by number, each with the lines that are still to be told.
 type Guests = Rc<RefCell<HashMap<u64, Sender<Rc<[u8]>>>>>;
 
-fn main() {
+pub fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let idle = arguments.get(1).map_or(Ok(300), |seconds| seconds.parse());
     let ([path] | [path, _], Ok(idle)) = (arguments.as_slice(), idle) else {

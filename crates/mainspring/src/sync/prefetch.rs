@@ -18,6 +18,12 @@ pub(crate) fn prefetch<T>(start: &T, bytes: usize) {
     }
 }
 
+/// Fetches the cache line of an address, of which nothing else is known.
+#[inline]
+pub(crate) fn fetch_at(address: *const ()) {
+    fetch(address.cast());
+}
+
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn fetch(line: *const i8) {

@@ -1,0 +1,42 @@
+//! Windows: handles of all sorts, and named pipes.
+//!
+//! A socket is served by readiness, like everywhere. What else a handle may name, [`classify`]
+//! tells, and how it can be served: pipes and files that were opened for overlapped calls by
+//! operations of the kernel's, with [`OverlappedHandle`] and [`named_pipe`].
+
+pub mod named_pipe;
+mod overlapped_handle;
+
+use std::io;
+use std::os::windows::io::AsHandle;
+
+pub use crate::op::handle::{FlushHandle, ListenPipe, Portion, ReadHandle, WriteHandle};
+pub use crate::sys::handle::{IoModel, SourceKind};
+pub use overlapped_handle::OverlappedHandle;
+
+use crate::sys::handle;
+
+/// What a handle names, and how a driver can serve it.
+///
+/// ```
+/// use mainspring::os::windows::{IoModel, SourceKind, classify};
+/// let file = std::fs::File::open(std::env::current_exe()?)?;
+/// assert_eq!(classify(&file)?, (SourceKind::File, IoModel::Blocking));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// `Unsupported` if a driver can serve it in no way.
+pub fn classify(handle: &impl AsHandle) -> io::Result<(SourceKind, IoModel)> {
+    let handle = handle.as_handle();
+    let kind = handle::kind_of(handle);
+    match handle::model_of(handle, kind) {
+        Some(model) => Ok((kind, model)),
+        None => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this handle names no socket, pipe, file or console, and nothing that is signalled: no \
+             driver can wait for it; use it on a thread that may block",
+        )),
+    }
+}
