@@ -35,16 +35,15 @@ pub struct Splice {
 ///
 /// ```
 /// use mainspring::{Async, net::UnixStream, op};
-/// use std::io::Read;
+/// use rustix::pipe::{PipeFlags, pipe_with};
 /// mainspring::block_on(async {
 ///     let (a, b) = UnixStream::pair()?;
-///     let (mut reader, writer) = std::io::pipe()?;
-///     rustix::io::ioctl_fionbio(&writer, true)?;
+///     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
 ///     let writer = Async::new(writer)?;
 ///     op::send(&a, "through a pipe").await.0?;
 ///     assert_eq!(op::splice(&b, &writer, 1 << 16).await?, 14);
 ///     let mut said = [0; 14];
-///     reader.read_exact(&mut said)?;
+///     assert_eq!(rustix::io::read(&reader, &mut said)?, 14);
 ///     assert_eq!(&said, b"through a pipe");
 ///     Ok::<(), std::io::Error>(())
 /// })??;

@@ -33,7 +33,7 @@ pub fn tell(child: &Child, ending: Ending) {
         Ending::Terminate => CTRL_BREAK_EVENT,
     };
     let mut helper = Command::new(env::current_exe().unwrap());
-    helper.args(["--exact", "ending::windows::a_helper_tells"]);
+    helper.args(["--exact", "ending::windows::the_one_who_tells"]);
     helper.env(TELL, format!("{} {event}", child.id())).creation_flags(DETACHED_PROCESS);
     helper.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     assert!(helper.status().unwrap().success(), "{ending:?} was not told");
@@ -41,7 +41,7 @@ pub fn tell(child: &Child, ending: Ending) {
 
 /// The helper's part; as a test, nothing is to be told.
 #[test]
-fn a_helper_tells() {
+fn the_one_who_tells() {
     let Ok(told) = env::var(TELL) else { return };
     let (process, event) = told.split_once(' ').unwrap();
     say(process.parse().unwrap(), event.parse().unwrap());
