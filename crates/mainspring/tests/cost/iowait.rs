@@ -2,8 +2,8 @@
 //!
 //! The kernel takes a thread that waits for completions for one that waits for I/O, so a processor
 //! with nothing else to do would be shown as 100 % `iowait`. A flag of the wait says otherwise. How
-//! many wait for I/O stands in `/proc/stat` (`procs_blocked`), for the whole machine: others may come
-//! and go, but a sleeping ring without the flag is always among them.
+//! many wait for I/O stands in `/proc/stat` (`procs_blocked`), for the whole machine: others may
+//! come and go, but a sleeping ring without the flag is always among them.
 
 use std::fs;
 use std::process::Command;
