@@ -50,7 +50,7 @@ fn c8_what_the_call_refuses_is_not_asked() {
     b.write_all(b"x").unwrap();
     let all = IN | PRI | RDHUP | HUP | ERR | NVAL | 0x0400;
     let mut lines = [Polled::new(raw_source(&a), all)];
-    // Windows fails the call for the others; Wine lets them pass, so that the answer proves nothing.
+    // Windows fails the call for the others; Wine lets them pass, so the answer proves nothing.
     assert_eq!(lines[0].0.events, IN | PRI);
     assert_eq!(wait_ms(&mut lines, Some(PATIENCE)).unwrap(), 1);
     assert_eq!(lines[0].answer(), IN);
