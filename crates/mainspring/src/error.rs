@@ -11,7 +11,6 @@ enum DriverError {
     TooManySources,
     TooManyOperations,
     Cancelled,
-    NoBuffers,
     TooManyGroups,
     OtherDriver,
     ChainBroken,
@@ -44,9 +43,6 @@ impl fmt::Display for DriverError {
             DriverError::WrongThread => {
                 "this driver is pinned to the thread that first turned it: turn it there, or build \
                  it without `pinned`"
-            }
-            DriverError::NoBuffers => {
-                "every buffer of the group is in use: drop some leases, or make the group larger"
             }
             DriverError::TooManyGroups => {
                 "this driver has its maximum of 1024 groups of buffers: share one between streams"
@@ -114,16 +110,18 @@ pub(crate) fn not_on_direct() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, DriverError::NotOnDirect)
 }
 
-/// The end of a receiving operation that found no buffer in its group: a state, not a failure.
+/// The end of a receiving operation that found no buffer in its group: a state, not a failure, and
+/// met so often that it allocates nothing. Nobody above the streams of results is told.
 #[allow(dead_code, reason = "said by backends whose kernel fills buffers")]
 pub(crate) fn no_buffers() -> io::Error {
-    io::Error::new(io::ErrorKind::ResourceBusy, DriverError::NoBuffers)
+    io::ErrorKind::ResourceBusy.into()
 }
 
 /// Whether a receiving operation ended because it found no buffer.
 pub(crate) fn is_no_buffers(error: &io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<DriverError>());
-    inner == Some(&DriverError::NoBuffers)
+    // Neither a number of the system's nor words: a kind alone, which nobody else says here.
+    let alone = error.raw_os_error().is_none() && error.get_ref().is_none();
+    alone && error.kind() == io::ErrorKind::ResourceBusy
 }
 
 /// The error of an operation that was submitted to a driver that its source is not with.
