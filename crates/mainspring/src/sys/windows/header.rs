@@ -11,7 +11,7 @@ use std::ptr;
 use socket2::{MaybeUninitSlice, SockAddr, SockAddrStorage, Socket};
 use windows_sys::Win32::Networking::WinSock::{SOCKADDR_STORAGE, WSABUF};
 
-use super::message::Arrived;
+use super::message::{Arrived, refused};
 
 /// One datagram and whom it is from or for, as the calls take it.
 #[repr(C)]
@@ -104,11 +104,14 @@ impl RecvHeader {
         socket: &Socket,
         memory: &mut [MaybeUninit<u8>],
     ) -> io::Result<usize> {
+        let room = memory.len();
         let mut buffers = [MaybeUninitSlice::new(memory)];
-        let (len, received, sender) = socket.recv_from_vectored_with_flags(&mut buffers, 0)?;
+        let received = socket.recv_from_vectored_with_flags(&mut buffers, 0);
+        let (len, received, sender) = received.map_err(refused)?;
         self.0 = Message::named(&sender);
         self.0.truncated = received.is_truncated();
-        Ok(len)
+        // One that was cut off has filled the memory, whatever length is told beside the error.
+        Ok(if self.0.truncated { room } else { len })
     }
 
     /// What the receive that has just succeeded brought beside its bytes.

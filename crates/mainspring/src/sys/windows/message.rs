@@ -29,10 +29,21 @@ fn flags(peek: bool) -> i32 {
 
 /// Receives the bytes of a datagram; with `peek` it stays to be received again.
 pub(crate) fn recv(socket: &Socket, buffer: &mut [u8], peek: bool) -> io::Result<usize> {
+    receive(socket, uninit(buffer), peek)
+}
+
+/// Receives the bytes of a datagram into memory that need not be initialised; the first so many
+/// bytes then are.
+pub(crate) fn recv_uninit(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    receive(socket, buffer, false)
+}
+
+fn receive(socket: &Socket, buffer: &mut [MaybeUninit<u8>], peek: bool) -> io::Result<usize> {
     let room = buffer.len();
-    let mut buffers = [MaybeUninitSlice::new(uninit(buffer))];
+    let mut buffers = [MaybeUninitSlice::new(buffer)];
     let received = socket.recv_vectored_with_flags(&mut buffers, flags(peek));
     let (len, received) = received.map_err(refused)?;
+    // One that was cut off has filled the buffer, whatever length is told beside the error.
     Ok(if received.is_truncated() { room } else { len })
 }
 
@@ -42,24 +53,15 @@ pub(crate) fn recv_datagram(socket: &Socket, buffer: &mut [u8], peek: bool) -> i
     let mut buffers = [MaybeUninitSlice::new(uninit(buffer))];
     let received = socket.recv_from_vectored_with_flags(&mut buffers, flags(peek));
     let (len, received, sender) = received.map_err(refused)?;
-    // One that was cut off has filled the buffer, whatever length is told beside the error.
     let truncated = received.is_truncated();
     Ok(Arrived { len: if truncated { room } else { len }, truncated, sender })
 }
 
-fn refused(error: io::Error) -> io::Error {
+pub(super) fn refused(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(WSAECONNRESET) => io::Error::new(io::ErrorKind::ConnectionRefused, error),
         _ => error,
     }
-}
-
-/// Receives the bytes of a datagram into memory that need not be initialised; the first so many
-/// bytes then are.
-pub(crate) fn recv_uninit(socket: &Socket, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-    let mut buffers = [MaybeUninitSlice::new(buffer)];
-    let (len, _) = socket.recv_vectored(&mut buffers)?;
-    Ok(len)
 }
 
 /// Sends a datagram to the connected peer.
