@@ -23,7 +23,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("msrv", &[]),
     ("windows", &[]),
     // A whole campaign is `cargo xtask repeat`; here a few runs show what fails often.
-    ("repeat", &["20"]),
+    ("repeat", &["5"]),
 ];
 
 pub fn run(args: &[String]) -> Result<()> {
