@@ -21,9 +21,9 @@ const PLACES_MAX: usize = 4096;
 
 /// A table of direct descriptors; see [`Handle::direct_descriptors`].
 ///
-/// [`accept`](Self::accept) and [`open_direct`](crate::fs::OpenOptions::open_direct) put descriptors
-/// into it. Cheap to clone; the clones are the same table. It lasts as long as one of them, or of
-/// its descriptors.
+/// [`accept`](Self::accept) and [`open_direct`](crate::fs::OpenOptions::open_direct) put
+/// descriptors into it. Cheap to clone; the clones are the same table. It lasts as long as one of
+/// them, or of its descriptors.
 #[derive(Clone)]
 pub struct DirectDescriptors(Arc<Table>);
 
