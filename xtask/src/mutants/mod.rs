@@ -110,6 +110,15 @@ mod tests {
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "a name twice");
     }
 
+    /// A change of the library that takes a mutant's text away is told at once, not after an hour.
+    #[test]
+    fn the_text_of_each_stands_in_its_file_once() {
+        for mutant in all().filter(|mutant| !mutant.file.is_empty()) {
+            let text = fs::read_to_string(workspace::root().join(mutant.file)).unwrap_or_default();
+            assert_eq!(text.matches(mutant.find).count(), 1, "{} in {}", mutant.name, mutant.file);
+        }
+    }
+
     #[test]
     fn a_filled_row_is_whole_and_changes_something() {
         for mutant in all().filter(|mutant| !mutant.file.is_empty()) {

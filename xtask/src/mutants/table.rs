@@ -250,8 +250,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "waker-panic-not-caught",
         clause: "C8",
         file: "crates/mainspring/src/driver/wake.rs",
-        find: "while contain(|| left.by_ref().for_each(Waker::wake)) {",
-        replace: "while left.by_ref().map(Waker::wake).count() == usize::MAX {",
+        find: "while contain(&mut wake) {",
+        replace: "while {\n        wake();\n        false\n    } {",
         test: &["-p", "mainspring", "--test", "regressions", "a_waker_that_panics"],
     },
     Mutant {
