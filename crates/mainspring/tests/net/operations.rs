@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures::future::{Either, join, select};
-use mainspring::{Outcome, op};
+use mainspring::{Outcome, Standing, op};
 
 use crate::support::{on_each_kernel, pair, pattern};
 
@@ -195,6 +195,10 @@ fn c13_registered_buffers_are_had_in_turn_and_carry_bytes_both_ways() {
         buffer.extend_from_slice(b"hello");
         let (sent, buffer) = a.send_zero_copy(buffer).await;
         assert_eq!(sent.unwrap(), 5);
+        let native = handle.backend().native_operations().any(|name| name == "send_zero_copy");
+        let known = native && buffers.standing() == Standing::Registered;
+        let named = handle.metrics().registered_operations;
+        assert_eq!(named, u64::from(known && cfg!(feature = "metrics")));
         assert!(buffers.take().is_none());
         let gets = async {
             let buffer = buffers.get().await.unwrap();

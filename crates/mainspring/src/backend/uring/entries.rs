@@ -5,12 +5,15 @@
 //! what an entry holds; a transfer may be short at any length.
 
 use std::io;
+use std::num::NonZeroU32;
 
 use io_uring::{Probe, opcode, squeue, types};
 
-use crate::completion::operation::{RawMemory, RawOperation};
+use crate::completion::operation::{RawMemory, RawOperation, Region};
 use crate::interest::Interest;
+use crate::metrics::Counters;
 use crate::source::RawSource;
+use crate::sync::Arc;
 
 use super::features::Features;
 use super::readiness::events_of;
@@ -22,12 +25,20 @@ pub(super) struct Known {
     bundles: bool,
     /// Whether there may be a table of direct descriptors.
     direct: bool,
+    /// The queue whose regions of registered memory these operations may name.
+    queue: NonZeroU32,
+    counters: Arc<Counters>,
 }
 
 impl Known {
     /// What the kernel said.
-    pub(super) fn new(probe: Probe, features: Features) -> Known {
-        Known { probe, bundles: features.bundles, direct: features.direct }
+    pub(super) fn new(
+        probe: Probe,
+        features: Features,
+        queue: NonZeroU32,
+        counters: Arc<Counters>,
+    ) -> Known {
+        Known { probe, bundles: features.bundles, direct: features.direct, queue, counters }
     }
 
     /// Whether the kernel finds places for direct descriptors, which it tells by what came with it.
@@ -43,8 +54,18 @@ impl Known {
     /// system's.
     pub(super) fn entry(&self, operation: &RawOperation) -> io::Result<squeue::Entry> {
         let mut operation = *operation;
-        if let RawOperation::RecvMulti { bundle, .. } = &mut operation {
-            *bundle &= self.bundles;
+        match &mut operation {
+            RawOperation::RecvMulti { bundle, .. } => *bundle &= self.bundles,
+            RawOperation::Read { region: region @ Some(_), .. }
+            | RawOperation::Write { region: region @ Some(_), .. }
+            | RawOperation::SendZeroCopy { region: region @ Some(_), .. } => {
+                // What another driver's ring knows is to this one like any memory.
+                *region = region.filter(|region| region.queue == self.queue);
+                if region.is_some() {
+                    self.counters.registered_operation();
+                }
+            }
+            _ => {}
         }
         let mut entry = entry(&operation)?;
         if on(&operation).is_some_and(|source| source.slot().is_some()) {
@@ -126,8 +147,6 @@ fn entry(operation: &RawOperation) -> io::Result<squeue::Entry> {
         | RawOperation::Write { .. }
         | RawOperation::ReadVectored { .. }
         | RawOperation::WriteVectored { .. }
-        | RawOperation::ReadFixed { .. }
-        | RawOperation::WriteFixed { .. }
         | RawOperation::Sync { .. }
         | RawOperation::Splice { .. } => transfer(operation)?,
         RawOperation::Open { .. }
@@ -193,9 +212,10 @@ fn message(operation: &RawOperation) -> io::Result<squeue::Entry> {
             let send = opcode::Send::new(fd(source)?, memory.start, len(memory));
             send.flags(flags as i32 | NO_SIGNAL).build()
         }
-        RawOperation::SendZeroCopy { source, memory, flags } => {
+        RawOperation::SendZeroCopy { source, memory, flags, region } => {
             let send = opcode::SendZc::new(fd(source)?, memory.start, len(memory));
-            send.flags(flags as i32 | NO_SIGNAL).build()
+            let place = region.map(|region| region.place);
+            send.buf_index(place).flags(flags as i32 | NO_SIGNAL).build()
         }
         RawOperation::RecvMessage { source, header, flags } => {
             opcode::RecvMsg::new(fd(source)?, header.start.cast()).flags(flags).build()
@@ -210,11 +230,19 @@ fn message(operation: &RawOperation) -> io::Result<squeue::Entry> {
 
 fn transfer(operation: &RawOperation) -> io::Result<squeue::Entry> {
     Ok(match *operation {
-        RawOperation::Read { source, memory, offset } => {
+        RawOperation::Read { source, memory, offset, region: None } => {
             opcode::Read::new(fd(source)?, memory.start, len(memory)).offset(offset).build()
         }
-        RawOperation::Write { source, memory, offset } => {
+        RawOperation::Write { source, memory, offset, region: None } => {
             opcode::Write::new(fd(source)?, memory.start, len(memory)).offset(offset).build()
+        }
+        RawOperation::Read { source, memory, offset, region: Some(Region { place, .. }) } => {
+            let read = opcode::ReadFixed::new(fd(source)?, memory.start, len(memory), place);
+            read.offset(offset).build()
+        }
+        RawOperation::Write { source, memory, offset, region: Some(Region { place, .. }) } => {
+            let write = opcode::WriteFixed::new(fd(source)?, memory.start, len(memory), place);
+            write.offset(offset).build()
         }
         RawOperation::ReadVectored { source, pieces, offset } => {
             let start = pieces.start.cast_const().cast();
@@ -223,14 +251,6 @@ fn transfer(operation: &RawOperation) -> io::Result<squeue::Entry> {
         RawOperation::WriteVectored { source, pieces, offset } => {
             let start = pieces.start.cast_const().cast();
             opcode::Writev::new(fd(source)?, start, count(pieces)).offset(offset).build()
-        }
-        RawOperation::ReadFixed { source, memory, offset, buffer } => {
-            let read = opcode::ReadFixed::new(fd(source)?, memory.start, len(memory), buffer);
-            read.offset(offset).build()
-        }
-        RawOperation::WriteFixed { source, memory, offset, buffer } => {
-            let write = opcode::WriteFixed::new(fd(source)?, memory.start, len(memory), buffer);
-            write.offset(offset).build()
         }
         RawOperation::Sync { source, data_only } => {
             let all = types::FsyncFlags::empty();
@@ -312,8 +332,6 @@ fn on(operation: &RawOperation) -> Option<RawSource> {
         | RawOperation::Write { source, .. }
         | RawOperation::ReadVectored { source, .. }
         | RawOperation::WriteVectored { source, .. }
-        | RawOperation::ReadFixed { source, .. }
-        | RawOperation::WriteFixed { source, .. }
         | RawOperation::Sync { source, .. }
         | RawOperation::Shutdown { source, .. }
         | RawOperation::Poll { source, .. } => Some(source),

@@ -32,6 +32,7 @@ mod direct;
 mod entries;
 mod features;
 mod key;
+mod memory;
 mod probe;
 mod readiness;
 mod ring;
@@ -67,6 +68,7 @@ use direct::{Closing, Direct};
 use entries::Known;
 use features::Features;
 use key::Key;
+use memory::Memory;
 use readiness::Watches;
 use ring::{CHAIN_MAX, DirectCancel, Done, Entered, Found, Ring, Wait};
 
@@ -114,6 +116,7 @@ struct Shared {
     /// Whether there may be a table of direct descriptors.
     has_direct: bool,
     direct: Direct,
+    memory: Memory,
     bell: WakeCounter,
     /// Whether the turning thread sleeps in the kernel and has to be rung up.
     sleep: Park,
@@ -138,9 +141,10 @@ impl Selector for UringSelector {
         probe::has_multishot_poll()?;
         let counters = config.counters;
         let watches = Watches::new(ring.direct_cancel(), owner.is_some(), counters.clone());
-        let features = ring.features();
+        let (features, memory) = (ring.features(), ring.memory());
         let shared = Arc::new(Shared {
-            known: ring.known()?,
+            known: ring.known(&memory, counters.clone())?,
+            memory,
             cancel: ring.direct_cancel(),
             fills_groups: features.buffer_groups,
             group_changes: Mutex::new(Vec::new()),
@@ -194,11 +198,13 @@ impl Selector for UringSelector {
         if !ring.is_usable_here() {
             // Another thread's, or the parent's: the kernel may fill what it was lent for ever.
             self.groups.forget_all();
+            shared.memory.end(false);
             return std::mem::take(&mut self.running);
         }
         // An error here leaves nothing to be done: what the kernel has by then is leaked.
         let _ = self.end_all(&mut ring, events);
         self.groups.remove_all(&ring);
+        shared.memory.end(self.running == 0);
         if self.running == 0 {
             // What runs would be waited for.
             self.closing.end(&ring);
@@ -321,6 +327,7 @@ impl UringSelector {
         self.groups.change(ring, changes);
         self.groups.lend();
         self.closing.take(&shared.direct, ring);
+        shared.memory.settle();
         loop {
             let mut watches = shared.watches.lock();
             let (filled, ends) = watches.fill(ring);
@@ -495,6 +502,22 @@ impl Completer for UringRegistrar {
 
     fn remove_group(&self, group: u16) {
         self.shared.group_changes.lock().push(Change::Remove(group));
+    }
+
+    fn register_memory(&self, number: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        if !self.shared.memory.is_allowed() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        if self.shared.memory.register(number, buffers) {
+            self.rouse();
+        }
+        Ok(())
+    }
+
+    fn unregister_memory(&self, number: u16) {
+        if self.shared.memory.unregister(number) {
+            self.rouse();
+        }
     }
 
     fn make_direct(&self, places: usize) -> io::Result<()> {

@@ -40,6 +40,7 @@ use std::time::Duration;
 
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
+use crate::metrics::Counters;
 use crate::sync::{Arc, Owner};
 use crate::sys::{fork, uring as sys};
 
@@ -47,6 +48,7 @@ use super::buffers;
 use super::entries::{Known, close_direct};
 use super::features::Features;
 use super::key::Key;
+use super::memory::Memory;
 
 /// Entries of the submission queue: what one entry can hand over. 32 KiB.
 const SUBMISSIONS: u32 = 512;
@@ -360,10 +362,15 @@ impl Ring {
     /// # Errors
     ///
     /// The system's.
-    pub(super) fn known(&self) -> io::Result<Known> {
+    pub(super) fn known(&self, memory: &Memory, counters: Arc<Counters>) -> io::Result<Known> {
         let mut probe = io_uring::Probe::new();
         self.ring.submitter().register_probe(&mut probe)?;
-        Ok(Known::new(probe, self.features))
+        Ok(Known::new(probe, self.features, memory.queue(), counters))
+    }
+
+    /// The way to register memory beside the ring, which is to live as long.
+    pub(super) fn memory(&self) -> Memory {
+        Memory::new(self.ring.as_raw_fd(), self.features.registered_buffers)
     }
 
     /// Shows an array of `count` buffers to the kernel, as a group.

@@ -95,7 +95,8 @@ impl<B: IoBufMut> Operation for ReadAt<B> {
 
     fn raw(&mut self) -> RawOperation {
         let (source, memory) = (self.file.source(), self.memory());
-        RawOperation::Read { source, memory, offset: self.offset.unwrap_or(OWN_POSITION) }
+        let (offset, region) = (self.offset.unwrap_or(OWN_POSITION), self.buffer.region());
+        RawOperation::Read { source, memory, offset, region }
     }
 
     fn finish(mut self, result: io::Result<u64>) -> (io::Result<usize>, B) {

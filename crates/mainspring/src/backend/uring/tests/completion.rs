@@ -176,7 +176,12 @@ fn c10_a_send_without_copying_ends_with_its_notification() {
         let address = listener.local_addr().expect("its address");
         let a = TcpStream::connect(address).expect("a connection");
         let (mut b, _) = listener.accept().expect("its other end");
-        let send = RawOperation::SendZeroCopy { source: number(&a), memory: leaked(LEN), flags: 0 };
+        let send = RawOperation::SendZeroCopy {
+            source: number(&a),
+            memory: leaked(LEN),
+            flags: 0,
+            region: None,
+        };
         if queue.selector.shared.known.entry(&send).is_err() {
             println!("LEFT OUT: this kernel sends nothing without copying");
             return;
