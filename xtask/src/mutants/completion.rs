@@ -338,6 +338,31 @@ pub const MUTANTS: &[Mutant] = &[
         replace: "",
         test: &["-p", "mainspring", "--lib", "memory_that_another_thread_registers"],
     },
+    Mutant {
+        name: "timeout-begins-anew",
+        clause: "C7",
+        file: "crates/mainspring/src/op/timeout.rs",
+        find: "self.deadline = Some(saturating_add(now, self.wait));",
+        replace: "",
+        test: &["-p", "mainspring", "--lib", "c7_what_is_handed_over_again"],
+    },
+    Mutant {
+        name: "any-want-of-buffers-is-a-group's",
+        clause: "C13",
+        file: "crates/mainspring/src/backend/uring/mod.rs",
+        find: "code if code > 0 => Err(io::Error::from_raw_os_error(code)),",
+        replace: "libc::ENOBUFS => Err(error::no_buffers()),
+        code if code > 0 => Err(io::Error::from_raw_os_error(code)),",
+        test: &["-p", "mainspring", "--lib", "c13_a_send_without_room_in_the_kernel"],
+    },
+    Mutant {
+        name: "want-of-buffers-is-a-failure",
+        clause: "C13",
+        file: "crates/mainspring/src/op/recv_multi.rs",
+        find: "match is_out_of_buffers(&error) {",
+        replace: "match is_out_of_buffers(&error) && error.kind() == io::ErrorKind::NotFound {",
+        test: &["-p", "mainspring", "--features", "sim", "--test", "net", "multishot"],
+    },
     // It says of the first operation of the queue that it has ended, and it has not.
     Mutant {
         name: "drop-only-closes-the-ring",

@@ -76,13 +76,13 @@ impl Handle {
     ///
     /// Whatever reads or writes a file with one of them at this driver, or sends one without
     /// copying, uses the registration: there is nothing to be said at the call. At another driver
-    /// they are like any buffer. When the last clone is dropped, the kernel lets go of the memory as
-    /// soon as no buffer is out any more, at the driver's next turn at the latest.
+    /// they are like any buffer. When the last clone is dropped, the kernel lets go of the memory
+    /// as soon as no buffer is out any more, at the driver's next turn at the latest.
     ///
     /// All of the memory is touched by this, so for much of it the call takes its time.
     ///
     /// ```
-    /// # let path = std::env::temp_dir().join(format!("mainspring-registered-{}", std::process::id()));
+    /// # let path = std::env::temp_dir().join(format!("mainspring-known-{}", std::process::id()));
     /// # std::fs::write(&path, "hello")?;
     /// use mainspring::fs::File;
     /// mainspring::block_on(async {
@@ -207,8 +207,8 @@ impl fmt::Debug for RegisteredBuffers {
 }
 
 /// Why they are ordinary where there is nothing to be asked.
-const NOT_HERE: &str = "the driver's backend registers no memory with the kernel: choose `uring`, and \
-                        mask none of its features";
+const NOT_HERE: &str = "the driver's backend registers no memory with the kernel: choose `uring`, \
+                        and mask none of its features";
 
 impl Drop for Registered {
     fn drop(&mut self) {

@@ -18,7 +18,6 @@ impl Counters {
     #[allow(dead_code, reason = "counted where there is a ring")]
     pub(crate) fn overflow(&self) {}
 
-    #[allow(dead_code, reason = "counted where the kernel fills groups")]
     pub(crate) fn buffers_exhausted(&self) {}
 
     #[allow(dead_code, reason = "counted where memory is registered")]

@@ -204,7 +204,7 @@ impl<'a> RecvMulti<'a> {
             Ok(_) => {}
             Err(error) if error::is_cancelled(&error) => {}
             Err(error) if error::is_no_buffers(&error) => {
-                self.group.buffers().pool().note_exhausted();
+                self.group.note_exhausted();
                 self.way = Way::Starved;
             }
             Err(error) if error.kind() == io::ErrorKind::Unsupported => self.way = Way::Here,

@@ -187,6 +187,18 @@ fn c10_a_lease_is_sent_as_it_came() {
 }
 
 #[test]
+fn c7_a_timeout_may_be_as_long_as_there_are_durations() {
+    on_each_kernel(|_| async {
+        for wait in [std::time::Duration::MAX, std::time::Duration::from_secs(1 << 40)] {
+            let mut timeout = op::timeout(wait).into_future();
+            assert!(futures::poll!(&mut timeout).is_pending());
+            op::nop().await.unwrap();
+            assert!(matches!(timeout.cancel().await, Outcome::Cancelled(())));
+        }
+    });
+}
+
+#[test]
 fn c13_registered_buffers_are_had_in_turn_and_carry_bytes_both_ways() {
     on_each_kernel(|handle| async move {
         let buffers = handle.register_buffers(1, 4096).unwrap();

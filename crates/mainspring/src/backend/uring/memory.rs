@@ -1,8 +1,8 @@
 //! Memory that the ring knows beforehand.
 //!
-//! For a transfer without a copy (direct I/O, a send from the buffer itself) the kernel looks up the
-//! pages of the memory, keeps them where they are, and lets go of them afterwards. Memory that is
-//! registered went through this once: operations name its place in a table of the ring's, and the
+//! For a transfer without a copy (direct I/O, a send from the buffer itself) the kernel looks up
+//! the pages of the memory, keeps them where they are, and lets go of them afterwards. Memory that
+//! is registered went through this once: operations name its place in a table of the ring's, and the
 //! kernel compares their addresses with what lies there.
 //!
 //! # The table
@@ -249,8 +249,8 @@ fn has_ended() -> io::Error {
 
 fn table_full() -> io::Error {
     io::Error::other(format!(
-        "the ring knows {PLACES} groups of buffers, and no more: let go of the leases of those that \
-         were given up"
+        "the ring knows {PLACES} groups of buffers, and no more: let go of the leases of those \
+         that were given up"
     ))
 }
 

@@ -412,7 +412,7 @@ impl UringSelector {
                     *running -= 1;
                     named.as_mut().map(|named| named.remove(&token));
                 }
-                events.completions.push(completion(&shared.counters, done, token));
+                events.completions.push(completion(done, token));
             }
             Key::Cancel => match -done.result {
                 libc::ENOENT => shared.counters.cancel_found_nothing(),
@@ -427,15 +427,11 @@ impl UringSelector {
 }
 
 /// The completion of an operation, in the words of the layer above.
-fn completion(counters: &Counters, done: Done, token: Token) -> Completion {
+fn completion(done: Done, token: Token) -> Completion {
     let result = match -done.result {
         // A timer that has run to its end.
         libc::ETIME => Ok(0),
         libc::ECANCELED => Err(error::cancelled()),
-        libc::ENOBUFS => {
-            counters.buffers_exhausted();
-            Err(error::no_buffers())
-        }
         code if code > 0 => Err(io::Error::from_raw_os_error(code)),
         _ => Ok(done.result as u64),
     };

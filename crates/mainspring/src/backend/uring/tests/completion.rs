@@ -43,6 +43,26 @@ fn c10_an_operation_completes_once() {
     }
 }
 
+/// A send that finds the system out of buffers has failed: it looked for none in a group. More
+/// control data than a socket may keep is answered so.
+#[test]
+fn c13_a_send_without_room_in_the_kernel_is_an_error_of_its_own() {
+    const CONTROL: usize = 1 << 24;
+    for mut queue in [shared(), pinned()] {
+        let (a, _b) = pair();
+        // SAFETY: all zeros are a `msghdr` of nothing.
+        let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+        header.msg_control = leaked(CONTROL).start.cast();
+        header.msg_controllen = CONTROL as _;
+        let start = std::ptr::from_mut(Box::leak(Box::new(header))).cast();
+        let header = RawMemory { start, len: size_of::<libc::msghdr>() };
+        queue.submit(1, RawOperation::SendMessage { source: number(&a), header, flags: 0 });
+        let error = queue.completion(1).expect_err("too much for any socket");
+        let expected = io::Error::from_raw_os_error(libc::ENOBUFS).to_string();
+        assert_eq!(error, expected, "not what a receive without a buffer is told");
+    }
+}
+
 /// C11: what the kernel never saw ends at once, and its descriptor may be given away.
 #[test]
 fn c11_an_operation_that_is_still_here_is_withdrawn() {
