@@ -363,6 +363,14 @@ pub const MUTANTS: &[Mutant] = &[
         replace: "match is_out_of_buffers(&error) && error.kind() == io::ErrorKind::NotFound {",
         test: &["-p", "mainspring", "--features", "sim", "--test", "net", "multishot"],
     },
+    Mutant {
+        name: "arrivals-of-a-dropped-stream-kept",
+        clause: "C11",
+        file: "crates/mainspring/src/net/recv_multi.rs",
+        find: "self.arrivals.close(pool, &mut self.in_order);",
+        replace: "",
+        test: &["-p", "mainspring", "--test", "cancels"],
+    },
     // It says of the first operation of the queue that it has ended, and it has not.
     Mutant {
         name: "drop-only-closes-the-ring",

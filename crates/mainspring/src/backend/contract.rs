@@ -329,8 +329,8 @@ pub(crate) trait Completer: Send + Sync {
     /// Shows memory to the kernel beforehand, now or with the next look: operations on it need not
     /// have it looked up. The buffers are told their [region](Buffers::set_region) then, from which
     /// operations know it, and the backend keeps them until the memory was taken back. That this
-    /// comes to nothing, for want of lockable memory, is no error: the memory is like any other, and
-    /// its buffers are told [why](Buffers::refuse).
+    /// comes to nothing, for want of lockable memory, is no error: the memory is like any other,
+    /// and its buffers are told [why](Buffers::refuse).
     ///
     /// # Errors
     ///

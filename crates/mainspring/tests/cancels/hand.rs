@@ -67,9 +67,13 @@ impl<'a> Hands<'a> {
         drop(entered);
         self.passed_on.lock().unwrap().clear();
         let Hands { task, world, done, .. } = self;
+        let entered = world.handle.enter();
+        world.be_quiet();
+        drop(entered);
         // What was given up on a thread of the pool lets go of its waker when that is done with it.
         crate::settle(driver, || {
-            let left = world.handle.metrics().operations_now as usize + Counted::alive();
+            let left =
+                world.handle.metrics().operations_now as usize + Counted::alive() + world.out();
             left + Arc::strong_count(&task) - 1
         });
         assert!(done.into_inner() != 0);

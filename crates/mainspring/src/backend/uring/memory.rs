@@ -2,8 +2,8 @@
 //!
 //! For a transfer without a copy (direct I/O, a send from the buffer itself) the kernel looks up
 //! the pages of the memory, keeps them where they are, and lets go of them afterwards. Memory that
-//! is registered went through this once: operations name its place in a table of the ring's, and the
-//! kernel compares their addresses with what lies there.
+//! is registered went through this once: operations name its place in a table of the ring's, and
+//! the kernel compares their addresses with what lies there.
 //!
 //! # The table
 //!
