@@ -191,10 +191,10 @@ impl World {
         }
     }
 
-    /// Buffers and places that are out, beside those that last.
-    pub fn out(&self) -> usize {
+    /// Leases, registered buffers, and places beside those that last, which are out.
+    pub fn out(&self) -> (usize, usize, usize) {
         let lasting = self.direct.len() + 1;
-        self.group.in_use() + self.registered.in_use() + self.table.in_use() - lasting
+        (self.group.in_use(), self.registered.in_use(), self.table.in_use() - lasting)
     }
 
     /// Lets go of the wakers of those who waited for readiness: a source keeps the last.

@@ -19,7 +19,8 @@
 //! afterwards the operation holds its file. The turning thread itself is never there then.
 //!
 //! Cancels that find nothing (the operation has just ended: `ENOENT`) or find it at work already
-//! (`EALREADY`) need no answer: the terminal completion comes in each case.
+//! (`EALREADY`) need no answer: the terminal completion comes in each case. Those of chains may have
+//! to be asked again: see [`links`](super::links).
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -31,6 +32,7 @@ use crate::sync::{Arc, Condvar, Mutex, OwnedCell, Owner};
 use crate::token::Token;
 
 use super::key::Key;
+use super::links::Links;
 use super::ring::Ring;
 
 /// Operations that wait in the inbox at most, four megabytes of them: at the limit a submission
@@ -60,6 +62,7 @@ pub(super) struct Moved<'a> {
     pub(super) count: &'a mut usize,
     /// The tokens of all, where they are needed.
     pub(super) named: &'a mut Option<HashSet<Token>>,
+    pub(super) links: &'a mut Links,
 }
 
 impl Queue {
@@ -108,6 +111,12 @@ impl Queue {
             let chain = self.chain();
             if ring.room() < chain {
                 return false;
+            }
+            if chain > 1 {
+                for at in 0..chain {
+                    let next = (at + 1 < chain).then(|| self.requests[at + 1].token);
+                    moved.links.note(self.requests[at].token, next, at == 0);
+                }
             }
             for Request { token, entry, linked } in self.requests.drain(..chain) {
                 let link = if linked { squeue::Flags::IO_LINK } else { squeue::Flags::empty() };
@@ -296,9 +305,11 @@ impl Operations {
         while let (true, Some(&token)) = (all, batch.cancels.last()) {
             all = ring.push_cancel(Key::Operation(token));
             if all {
+                moved.links.cancel(token);
                 batch.cancels.pop();
             }
         }
+        all = all && moved.links.move_into(ring);
         batch.emptied = all;
         all
     }

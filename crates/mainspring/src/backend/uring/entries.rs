@@ -16,6 +16,7 @@ use crate::source::RawSource;
 use crate::sync::Arc;
 
 use super::features::Features;
+use super::memory::Memory;
 use super::readiness::events_of;
 
 /// The operations that this kernel knows.
@@ -26,19 +27,20 @@ pub(super) struct Known {
     /// Whether there may be a table of direct descriptors.
     direct: bool,
     /// The queue whose regions of registered memory these operations may name.
-    queue: NonZeroU32,
+    queue: Option<NonZeroU32>,
     counters: Arc<Counters>,
 }
 
 impl Known {
     /// What the kernel said.
-    pub(super) fn new(
-        probe: Probe,
-        features: Features,
-        queue: NonZeroU32,
-        counters: Arc<Counters>,
-    ) -> Known {
-        Known { probe, bundles: features.bundles, direct: features.direct, queue, counters }
+    pub(super) fn new(probe: Probe, features: Features) -> Known {
+        let Features { bundles, direct, .. } = features;
+        Known { probe, bundles, direct, queue: None, counters: Arc::default() }
+    }
+
+    /// The same, for operations that may name regions of this memory, and are counted then.
+    pub(super) fn naming(self, memory: &Memory, counters: Arc<Counters>) -> Known {
+        Known { queue: Some(memory.queue()), counters, ..self }
     }
 
     /// Whether the kernel finds places for direct descriptors, which it tells by what came with it.
@@ -60,7 +62,7 @@ impl Known {
             | RawOperation::Write { region: region @ Some(_), .. }
             | RawOperation::SendZeroCopy { region: region @ Some(_), .. } => {
                 // What another driver's ring knows is to this one like any memory.
-                *region = region.filter(|region| region.queue == self.queue);
+                *region = region.filter(|region| Some(region.queue) == self.queue);
                 if region.is_some() {
                     self.counters.registered_operation();
                 }

@@ -32,6 +32,7 @@ mod direct;
 mod entries;
 mod features;
 mod key;
+mod links;
 mod memory;
 mod probe;
 mod readiness;
@@ -68,6 +69,7 @@ use direct::{Closing, Direct};
 use entries::Known;
 use features::Features;
 use key::Key;
+use links::Links;
 use memory::Memory;
 use readiness::Watches;
 use ring::{CHAIN_MAX, DirectCancel, Done, Entered, Found, Ring, Wait};
@@ -91,6 +93,7 @@ pub(crate) struct UringSelector {
     batch: Batch,
     groups: Groups,
     closing: Closing,
+    links: Links,
     /// Operations that the kernel has.
     running: usize,
     /// Their tokens, where the kernel cannot be asked to end them all.
@@ -143,7 +146,7 @@ impl Selector for UringSelector {
         let watches = Watches::new(ring.direct_cancel(), owner.is_some(), counters.clone());
         let (features, memory) = (ring.features(), ring.memory());
         let shared = Arc::new(Shared {
-            known: ring.known(&memory, counters.clone())?,
+            known: ring.known()?.naming(&memory, counters.clone()),
             memory,
             cancel: ring.direct_cancel(),
             fills_groups: features.buffer_groups,
@@ -167,6 +170,7 @@ impl Selector for UringSelector {
             batch: Batch::default(),
             groups: Groups::default(),
             closing: Closing::default(),
+            links: Links::default(),
             running: 0,
             named: (!features.direct_cancel).then(HashSet::new),
         };
@@ -345,8 +349,8 @@ impl UringSelector {
 
     /// Puts operations into the ring; true if all found room.
     fn move_operations(&mut self, ring: &mut Ring) -> bool {
-        let Self { shared, batch, running, named, .. } = self;
-        let mut moved = Moved { count: running, named };
+        let Self { shared, batch, links, running, named, .. } = self;
+        let mut moved = Moved { count: running, named, links };
         // SAFETY: `Completer::submit` made its callers promise just that, and `drain` says of which
         // operations the kernel did not let go.
         unsafe { shared.operations.move_into(ring, batch, &mut moved) }
@@ -399,7 +403,7 @@ impl UringSelector {
 
     /// Turns completions into events, and says how many there were.
     fn collect(&mut self, ring: &mut Ring, events: &mut Events) -> usize {
-        let Self { shared, hears_bell, running, named, .. } = self;
+        let Self { shared, hears_bell, links, running, named, .. } = self;
         let mut watches = shared.watches.lock();
         let count = ring.reap(|done| match done.key {
             Key::Watch { descriptor, arm } => watches.tell(done, descriptor, arm, events),
@@ -408,14 +412,19 @@ impl UringSelector {
                 events.woken |= shared.woken.swap(false, Ordering::AcqRel);
             }
             Key::Operation(token) => {
+                links.tell(token, !done.has_more());
                 if !done.has_more() {
                     *running -= 1;
                     named.as_mut().map(|named| named.remove(&token));
                 }
                 events.completions.push(completion(done, token));
             }
-            Key::Cancel => match -done.result {
-                libc::ENOENT => shared.counters.cancel_found_nothing(),
+            Key::Cancel => {}
+            Key::CancelOf(token) => match -done.result {
+                libc::ENOENT => {
+                    shared.counters.cancel_found_nothing();
+                    links.missed(token);
+                }
                 libc::EALREADY => shared.counters.cancel_found_it_at_work(),
                 _ => {}
             },

@@ -40,7 +40,6 @@ use std::time::Duration;
 
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
-use crate::metrics::Counters;
 use crate::sync::{Arc, Owner};
 use crate::sys::{fork, uring as sys};
 
@@ -320,7 +319,11 @@ impl Ring {
         if self.features.skip_success {
             cancel = cancel.flags(squeue::Flags::SKIP_SUCCESS);
         }
-        self.push(&cancel.user_data(Key::Cancel.pack()))
+        let own = match key {
+            Key::Operation(token) => Key::CancelOf(token),
+            _ => Key::Cancel,
+        };
+        self.push(&cancel.user_data(own.pack()))
     }
 
     /// Closes a place of the table of direct descriptors; false if there is no room.
@@ -362,10 +365,10 @@ impl Ring {
     /// # Errors
     ///
     /// The system's.
-    pub(super) fn known(&self, memory: &Memory, counters: Arc<Counters>) -> io::Result<Known> {
+    pub(super) fn known(&self) -> io::Result<Known> {
         let mut probe = io_uring::Probe::new();
         self.ring.submitter().register_probe(&mut probe)?;
-        Ok(Known::new(probe, self.features, memory.queue(), counters))
+        Ok(Known::new(probe, self.features))
     }
 
     /// The way to register memory beside the ring, which is to live as long.

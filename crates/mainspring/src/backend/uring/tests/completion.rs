@@ -328,6 +328,32 @@ fn a_withdrawn_link_severs_its_chain() {
     }
 }
 
+/// C11: the kernel does not find a link that it has not begun, and begins it afterwards.
+#[test]
+fn c11_a_link_that_is_cancelled_before_it_begins_ends_when_it_does() {
+    for mut queue in [shared(), pinned()] {
+        let pairs = [pair(), pair(), pair()];
+        let links = [1, 2, 3].map(Token);
+        let chain: Vec<_> = links.into_iter().zip(pairs.iter().map(|(a, _)| recv(a))).collect();
+        queue.silence();
+        // SAFETY: the tests' memory is leaked.
+        unsafe { queue.registrar.submit_chain(&chain) }.expect("a queue with room");
+        queue.silence();
+        assert_eq!(queue.registrar.cancel(Token(2)), Cancel::Requested);
+        // Nothing is to be done before the first one has ended, and nothing is.
+        let before = queue.counters.snapshot().requests;
+        queue.silence();
+        if metrics::COUNTED {
+            assert!(queue.counters.snapshot().requests <= before + 1, "asked once");
+        }
+        put(&pairs[0].1, b"first");
+        let mut ended = queue.completions(3);
+        ended.sort();
+        assert_eq!(ended, [(1, Ok(5), true), (2, cancelled(), true), (3, cancelled(), true)]);
+        queue.silence();
+    }
+}
+
 /// One that was severed is withdrawn like any other: at the end of a driver no turn would tell it.
 #[test]
 fn c11_every_link_of_a_chain_can_be_withdrawn() {
