@@ -176,9 +176,17 @@ impl World {
     fn direct<'a>(&'a self, len: usize, lot: &mut Lot) -> Box<dyn Doomed<'a> + 'a> {
         let stream = &self.direct[lot.below(self.direct.len())];
         match lot.below(8) {
+            0 if lot.below(2) == 0 => {
+                let incoming = stream.recv_multi(&self.group).limit(1 + lot.below(4));
+                Box::new(Flow(incoming, |incoming| incoming.stop()))
+            }
             0..=1 => Box::new(op::recv(stream, Counted::new(len)).into_future()),
             2 => Box::new(op::send(stream, Counted::new(len)).into_future()),
             3 => Box::new(op::poll(stream, Interest::READABLE).into_future()),
+            4 if lot.below(2) == 0 => {
+                let incoming = self.table.accept_multi(&self.listener).limit(1 + lot.below(3));
+                Box::new(Flow(incoming, |incoming| incoming.stop()))
+            }
             4 => Box::new(self.table.accept(&self.listener).into_future()),
             5 => {
                 let offset = lot.below(FILE_BYTES) as u64;
@@ -205,6 +213,10 @@ impl World {
             while let Poll::Ready(read) = Pin::new(&mut stream).poll_read(cx, &mut bytes) {
                 assert_ne!(read.expect("a connection"), 0, "both ends are here");
             }
+        }
+        for stream in &self.direct {
+            let mut incoming = stream.recv_multi(&self.group);
+            while incoming.poll_next_unpin(cx).is_ready() {}
         }
         let mut incoming = self.listener.accept_multi();
         while incoming.poll_next_unpin(cx).is_ready() {}
