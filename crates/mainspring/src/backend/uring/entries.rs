@@ -326,6 +326,7 @@ pub(super) fn close_direct(slot: u32) -> squeue::Entry {
 fn on(operation: &RawOperation) -> Option<RawSource> {
     match *operation {
         RawOperation::Recv { source, .. }
+        | RawOperation::RecvMulti { source, .. }
         | RawOperation::Send { source, .. }
         | RawOperation::SendZeroCopy { source, .. }
         | RawOperation::RecvMessage { source, .. }
