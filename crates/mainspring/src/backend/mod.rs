@@ -330,6 +330,12 @@ impl Backend {
         each!(self, selector => selector.select(events, timeout))
     }
 
+    /// Whether a look is likely to bring something; see [`contract::Selector::expects`].
+    #[inline]
+    pub(crate) fn expects(&self) -> bool {
+        each!(self, selector => selector.expects())
+    }
+
     fn in_force(&self) -> InForce {
         each!(self, selector => selector.in_force())
     }

@@ -27,10 +27,10 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::io;
 use std::mem::offset_of;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use crate::completion::buffer_group::Buffers;
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex};
 
 use super::ring::Ring;
 
@@ -122,6 +122,32 @@ struct Group {
 pub(super) enum Change {
     Add(u16, Arc<Buffers>),
     Remove(u16),
+}
+
+/// The changes that are to be made.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Whether there are any: looked at without the lock.
+    any: AtomicBool,
+    list: Mutex<Vec<Change>>,
+}
+
+impl Changes {
+    /// Leaves one to the turn.
+    pub(super) fn push(&self, change: Change) {
+        self.list.lock().push(change);
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Takes them over.
+    #[inline]
+    pub(super) fn take(&self) -> Vec<Change> {
+        if !self.any.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        self.any.store(false, Ordering::Relaxed);
+        std::mem::take(&mut *self.list.lock())
+    }
 }
 
 /// All groups of a ring.

@@ -72,9 +72,10 @@ impl Closing {
     /// Takes over what was asked, and makes the table if it is to be. Called when the turn has
     /// taken the operations over that it is about to begin.
     pub(super) fn take(&mut self, direct: &Direct, ring: &Ring) {
-        if !direct.asked.swap(false, Ordering::AcqRel) {
+        if !direct.asked.load(Ordering::Acquire) {
             return;
         }
+        direct.asked.swap(false, Ordering::AcqRel);
         let table = {
             let mut asks = direct.asks.lock();
             self.slots.append(&mut asks.closes);

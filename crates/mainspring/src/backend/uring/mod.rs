@@ -61,7 +61,7 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
-use buffers::{Change, Groups};
+use buffers::{Change, Changes, Groups};
 use completion::{Asked, Batch, Moved, Operations};
 use direct::{Closing, Direct};
 use entries::Known;
@@ -89,6 +89,7 @@ pub(crate) struct UringSelector {
     batch: Batch,
     groups: Groups,
     closing: Closing,
+    prompt: Prompt,
     /// Operations that the kernel has.
     running: usize,
     /// Their tokens, where the kernel cannot be asked to end them all.
@@ -105,12 +106,14 @@ struct Shared {
     /// thread that wants to turn too.
     ring: Mutex<Ring>,
     watches: Mutex<Watches>,
+    /// Whether the turn has something to do there: changed under the lock, looked at without.
+    watches_changed: AtomicBool,
     operations: Operations,
     cancel: DirectCancel,
     known: Known,
     /// Whether the kernel fills groups of buffers.
     fills_groups: bool,
-    group_changes: Mutex<Vec<Change>>,
+    group_changes: Changes,
     /// Whether there may be a table of direct descriptors.
     has_direct: bool,
     direct: Direct,
@@ -143,12 +146,13 @@ impl Selector for UringSelector {
             known: ring.known()?,
             cancel: ring.direct_cancel(),
             fills_groups: features.buffer_groups,
-            group_changes: Mutex::new(Vec::new()),
+            group_changes: Changes::default(),
             has_direct: features.direct,
             direct: Direct::default(),
             operations: Operations::new(owner.clone()),
             ring: Mutex::new(ring),
             watches: Mutex::new(watches),
+            watches_changed: AtomicBool::new(false),
             bell: WakeCounter::new()?,
             sleep: Park::new(),
             woken: AtomicBool::new(false),
@@ -163,6 +167,7 @@ impl Selector for UringSelector {
             batch: Batch::default(),
             groups: Groups::default(),
             closing: Closing::default(),
+            prompt: Prompt::default(),
             running: 0,
             named: (!features.direct_cancel).then(HashSet::new),
         };
@@ -181,10 +186,14 @@ impl Selector for UringSelector {
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let shared = self.shared.clone();
         let mut ring = shared.ring.lock();
-        let result = self.select_with(&mut ring, events, timeout);
+        let result = self.select_with(&shared, &mut ring, events, timeout);
         shared.operations.end(&mut self.batch);
-        shared.sleep.finish();
+        shared.sleep.take_note();
         result
+    }
+
+    fn expects(&self) -> bool {
+        self.prompt.is_likely() && self.shared.operations.is_waiting_here()
     }
 
     fn drain(&mut self, events: &mut Events) -> usize {
@@ -211,19 +220,19 @@ impl Selector for UringSelector {
 impl UringSelector {
     fn select_with(
         &mut self,
+        shared: &Shared,
         ring: &mut Ring,
         events: &mut Events,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        let shared = self.shared.clone();
         let waits = timeout != Some(Duration::ZERO);
         let deadline = timeout.filter(|_| waits).map(|left| self.clock.deadline_after_ns(left));
         let mut left = timeout;
         loop {
             // What is changed from here on leaves a note, or rings.
-            shared.sleep.finish();
-            let coming = self.submit_changes(ring, events)?;
-            let nothing = !has_come(events);
+            shared.sleep.take_note();
+            let coming = self.submit_changes(shared, ring, events)?;
+            let nothing = !events.has_come();
             if waits && nothing && !shared.sleep.prepare() {
                 continue;
             }
@@ -231,9 +240,13 @@ impl UringSelector {
                 true => Wait::For { completions: 1 + coming, timeout: left },
                 false => Wait::Look,
             };
+            let submits = ring.pushed() != 0;
             let entered = self.enter(ring, wait, events)?;
             self.look_again(ring, events)?;
-            if has_come(events) || !waits {
+            if submits {
+                self.prompt.learn(wait, events.has_come());
+            }
+            if events.has_come() || !waits {
                 return Ok(());
             }
             if let Some(deadline) = deadline {
@@ -307,26 +320,36 @@ impl UringSelector {
 
     /// Puts all changes into the ring, handing over what is more than it holds. Returns how many
     /// completions of our own the next entry is known to bring.
-    fn submit_changes(&mut self, ring: &mut Ring, events: &mut Events) -> io::Result<u32> {
-        let shared = self.shared.clone();
+    fn submit_changes(
+        &mut self,
+        shared: &Shared,
+        ring: &mut Ring,
+        events: &mut Events,
+    ) -> io::Result<u32> {
         if !self.hears_bell {
             let key = Key::Wake;
             self.hears_bell = ring.push_poll(key, shared.bell.descriptor(), POLLIN, true);
         }
-        shared.watches.lock().begin_look();
+        let mut changed = shared.watches_changed.load(Ordering::Acquire);
+        if changed {
+            shared.watches.lock().begin_look();
+        }
         shared.operations.begin(&mut self.batch);
         self.tell_cancelled(events);
         // After the operations were taken over: what one of them needs was asked for before it.
-        let changes = std::mem::take(&mut *shared.group_changes.lock());
-        self.groups.change(ring, changes);
+        self.groups.change(ring, shared.group_changes.take());
         self.groups.lend();
         self.closing.take(&shared.direct, ring);
         loop {
-            let mut watches = shared.watches.lock();
-            let (filled, ends) = watches.fill(ring);
-            watches.tell_refused(events);
-            watches.end_look();
-            drop(watches);
+            let (mut filled, mut ends) = (true, 0);
+            if changed {
+                let mut watches = shared.watches.lock();
+                (filled, ends) = watches.fill(ring);
+                watches.tell_refused(events);
+                watches.end_look();
+                changed = watches.is_pending();
+                shared.watches_changed.store(changed, Ordering::Release);
+            }
             if filled && self.closing.move_into(ring) && self.move_operations(ring) {
                 return Ok(if ring.is_pinned() { ends } else { 0 });
             }
@@ -393,9 +416,12 @@ impl UringSelector {
     /// Turns completions into events, and says how many there were.
     fn collect(&mut self, ring: &mut Ring, events: &mut Events) -> usize {
         let Self { shared, hears_bell, running, named, .. } = self;
-        let mut watches = shared.watches.lock();
+        let mut told = None;
         let count = ring.reap(|done| match done.key {
-            Key::Watch { descriptor, arm } => watches.tell(done, descriptor, arm, events),
+            Key::Watch { descriptor, arm } => {
+                let watches = told.get_or_insert_with(|| shared.watches.lock());
+                watches.tell(done, descriptor, arm, events);
+            }
             Key::Wake => {
                 *hears_bell = done.has_more();
                 events.woken |= shared.woken.swap(false, Ordering::AcqRel);
@@ -413,9 +439,49 @@ impl UringSelector {
                 _ => {}
             },
         });
-        watches.settle_doubts(events);
-        watches.tell_refused(events);
+        if let Some(mut watches) = told {
+            watches.settle_doubts(events);
+            watches.tell_refused(events);
+            if watches.is_pending() {
+                shared.watches_changed.store(true, Ordering::Release);
+            }
+        }
         count
+    }
+}
+
+/// Whether operations have usually ended when the entry that begins them returns, as a read of what
+/// is in the page cache has, or a send. Then a look is enough where the caller would wait, and the
+/// preparations for a sleep are spared. Where it was not, another is tried after a number of entries
+/// that doubles each time: a look in vain costs a call.
+#[derive(Debug, Default)]
+struct Prompt {
+    misses: u32,
+    /// Entries before the next attempt.
+    pause: u32,
+}
+
+impl Prompt {
+    /// Entries before the second attempt, and before the later ones at most, as powers of two.
+    const PAUSES_LOG2: std::ops::RangeInclusive<u32> = 5..=12;
+
+    #[inline]
+    fn is_likely(&self) -> bool {
+        self.pause == 0
+    }
+
+    /// An entry that began something has returned.
+    #[inline]
+    fn learn(&mut self, wait: Wait, has_come: bool) {
+        match wait {
+            Wait::Look if has_come => *self = Prompt::default(),
+            Wait::Look => {
+                let pause = self.misses + Prompt::PAUSES_LOG2.start();
+                self.pause = 1 << pause.min(*Prompt::PAUSES_LOG2.end());
+                self.misses = self.misses.saturating_add(1);
+            }
+            Wait::For { .. } => self.pause = self.pause.saturating_sub(1),
+        }
     }
 }
 
@@ -442,14 +508,6 @@ impl Drop for UringSelector {
 }
 
 const POLLIN: u32 = libc::POLLIN as u32;
-
-/// Whether there is something to end a wait for.
-fn has_come(events: &Events) -> bool {
-    events.woken
-        || !events.list.is_empty()
-        || !events.completions.is_empty()
-        || !events.refused.is_empty()
-}
 
 impl Completer for UringRegistrar {
     unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
@@ -489,12 +547,12 @@ impl Completer for UringRegistrar {
             return Err(io::ErrorKind::Unsupported.into());
         }
         // Before the operation that names it, which is told after this and moved after that.
-        self.shared.group_changes.lock().push(Change::Add(group, buffers.clone()));
+        self.shared.group_changes.push(Change::Add(group, buffers.clone()));
         Ok(())
     }
 
     fn remove_group(&self, group: u16) {
-        self.shared.group_changes.lock().push(Change::Remove(group));
+        self.shared.group_changes.push(Change::Remove(group));
     }
 
     fn make_direct(&self, places: usize) -> io::Result<()> {
@@ -631,6 +689,9 @@ impl UringRegistrar {
         let mut watches = self.shared.watches.lock();
         let changed = change(&mut watches, descriptor);
         let pending = watches.is_pending();
+        if pending {
+            self.shared.watches_changed.store(true, Ordering::Release);
+        }
         drop(watches);
         if pending && self.shared.sleep.unpark() {
             self.shared.ring_bell()?;
