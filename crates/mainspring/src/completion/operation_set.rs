@@ -84,6 +84,7 @@ impl OperationSet {
     /// # Errors
     ///
     /// After [`shutdown`](Self::shutdown) and at [`OPERATIONS_MAX`], with the operation.
+    #[inline]
     pub(crate) fn insert<O: Operation>(
         &self,
         operation: O,
@@ -104,9 +105,14 @@ impl OperationSet {
 
     #[inline]
     fn take(&self) -> io::Result<u32> {
-        if let Some(index) = self.kept.with(Vec::pop).flatten() {
-            return Ok(index);
+        match self.kept.with(Vec::pop).flatten() {
+            Some(index) => Ok(index),
+            None => self.take_common(),
         }
+    }
+
+    #[cold]
+    fn take_common(&self) -> io::Result<u32> {
         let mut free = self.free.lock();
         if free.shutdown {
             return Err(error::shut_down());
@@ -151,14 +157,18 @@ impl OperationSet {
     fn keep(&self, index: usize) {
         let kept = self.kept.with(|kept| {
             if kept.len() == KEPT_MAX {
-                let mut free = self.free.lock();
-                free.released.extend(kept.drain(..BATCH));
+                self.spill(kept);
             }
             kept.push(index as u32);
         });
         if kept.is_none() {
             self.free.lock().released.push(index as u32);
         }
+    }
+
+    #[cold]
+    fn spill(&self, kept: &mut Vec<u32>) {
+        self.free.lock().released.extend(kept.drain(..BATCH));
     }
 
     #[inline]
@@ -177,6 +187,9 @@ impl OperationSet {
         stops: &mut Vec<Token>,
     ) -> Dispatched {
         let mut dispatched = Dispatched::default();
+        if completions.is_empty() {
+            return dispatched;
+        }
         for completion in completions.iter().take(AHEAD) {
             self.fetch(completion.token);
         }
@@ -247,6 +260,7 @@ impl OperationSet {
     }
 
     /// For the future of `token`: the operation and its result once it is complete.
+    #[inline]
     pub(crate) fn poll<O: Operation>(
         &self,
         token: Token,

@@ -145,6 +145,11 @@ impl Changes {
         if !self.any.load(Ordering::Acquire) {
             return Vec::new();
         }
+        self.take_some()
+    }
+
+    #[cold]
+    fn take_some(&self) -> Vec<Change> {
         self.any.store(false, Ordering::Relaxed);
         std::mem::take(&mut *self.list.lock())
     }
@@ -159,6 +164,7 @@ pub(super) struct Groups {
 impl Groups {
     /// Makes the changes. A group that the kernel refuses, for want of memory, has no buffers: what
     /// names it ends with the error that says so.
+    #[inline]
     pub(super) fn change(&mut self, ring: &Ring, changes: Vec<Change>) {
         for change in changes {
             match change {
@@ -188,6 +194,7 @@ impl Groups {
     }
 
     /// Lends the free buffers of every group.
+    #[inline]
     pub(super) fn lend(&mut self) {
         for Group { buffers, array, .. } in &mut self.groups {
             let mut any = false;

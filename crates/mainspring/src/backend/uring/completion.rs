@@ -130,6 +130,7 @@ impl Queue {
     /// # Safety
     ///
     /// The memory that the operations name is theirs until their terminal completions.
+    #[inline]
     unsafe fn move_into(&mut self, ring: &mut Ring, moved: &mut Moved<'_>) -> bool {
         let mut room = ring.room();
         while !self.requests.is_empty() {
@@ -233,6 +234,7 @@ impl Operations {
     /// # Errors
     ///
     /// `QuotaExceeded` if the inbox is full; then none was taken.
+    #[inline]
     pub(super) fn submit(
         &self,
         chain: impl ExactSizeIterator<Item = (Token, squeue::Entry)>,
@@ -352,6 +354,7 @@ impl Operations {
     /// # Safety
     ///
     /// The memory that the operations name is theirs until their terminal completions.
+    #[inline]
     pub(super) unsafe fn move_into(
         &self,
         ring: &mut Ring,

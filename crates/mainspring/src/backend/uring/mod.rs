@@ -54,7 +54,7 @@ use crate::metrics::{Counters, SystemCall};
 use crate::readiness::park::Park;
 use crate::source::RawSource;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, Mutex, Owner};
+use crate::sync::{Arc, Mutex, OwnedCell, Owner};
 use crate::sys::epoll::WakeCounter;
 use crate::time::Clock;
 use crate::token::Token;
@@ -83,6 +83,10 @@ const DRAIN_STEP: Duration = Duration::from_millis(100);
 /// The half that waits.
 pub(crate) struct UringSelector {
     shared: Arc<Shared>,
+    /// The same once more, for the turn: to count a reference in each would cost more than to move
+    /// one.
+    for_turn: Option<Arc<Shared>>,
+    in_force: InForce,
     clock: Clock,
     /// Whether the bell is watched.
     hears_bell: bool,
@@ -102,9 +106,7 @@ pub(crate) struct UringRegistrar {
 }
 
 struct Shared {
-    /// The lock is the turning thread's for as long as it turns, so nobody waits for it but a
-    /// thread that wants to turn too.
-    ring: Mutex<Ring>,
+    ring: Place,
     watches: Mutex<Watches>,
     /// Whether the turn has something to do there: changed under the lock, looked at without.
     watches_changed: AtomicBool,
@@ -138,6 +140,7 @@ impl Selector for UringSelector {
     fn open(config: Config) -> io::Result<(UringSelector, UringRegistrar)> {
         let owner = config.owner;
         let ring = Ring::open(owner.clone(), Features::allowed()?)?;
+        let in_force = in_force(&ring)?;
         probe::has_multishot_poll()?;
         let counters = config.counters;
         let watches = Watches::new(ring.direct_cancel(), owner.is_some(), counters.clone());
@@ -150,7 +153,7 @@ impl Selector for UringSelector {
             has_direct: features.direct,
             direct: Direct::default(),
             operations: Operations::new(owner.clone()),
-            ring: Mutex::new(ring),
+            ring: Place::of(ring, owner.clone()),
             watches: Mutex::new(watches),
             watches_changed: AtomicBool::new(false),
             bell: WakeCounter::new()?,
@@ -162,6 +165,8 @@ impl Selector for UringSelector {
         let registrar = UringRegistrar { shared: shared.clone() };
         let selector = UringSelector {
             shared,
+            for_turn: None,
+            in_force,
             clock: config.clock,
             hears_bell: false,
             batch: Batch::default(),
@@ -175,21 +180,19 @@ impl Selector for UringSelector {
     }
 
     fn in_force(&self) -> InForce {
-        let ring = self.shared.ring.lock();
-        let (setup, features) = (ring.rung().name(), ring.features().names());
-        let mut operations = self.shared.known.names();
-        // Without groups that the kernel fills, streams receive by readiness.
-        operations.retain(|&name| name != "recv_multi" || self.shared.fills_groups);
-        InForce { setup, features, operations }
+        self.in_force.clone()
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        let shared = self.shared.clone();
-        let mut ring = shared.ring.lock();
-        let result = self.select_with(&shared, &mut ring, events, timeout);
-        shared.operations.end(&mut self.batch);
-        shared.sleep.take_note();
-        result
+        let shared = self.for_turn.take().unwrap_or_else(|| self.shared.clone());
+        let turned = shared.ring.with(|ring| {
+            let result = self.select_with(&shared, ring, events, timeout);
+            shared.operations.end(&mut self.batch);
+            shared.sleep.take_note();
+            result
+        });
+        self.for_turn = Some(shared);
+        turned.unwrap_or_else(|| Err(error::wrong_thread()))
     }
 
     fn expects(&self) -> bool {
@@ -198,21 +201,12 @@ impl Selector for UringSelector {
 
     fn drain(&mut self, events: &mut Events) -> usize {
         let shared = self.shared.clone();
-        let mut ring = shared.ring.lock();
         self.withdraw_all(events);
-        if !ring.is_usable_here() {
+        let drained = shared.ring.with(|ring| ring.is_usable_here() && self.drain_with(ring, events));
+        if drained != Some(true) {
             // Another thread's, or the parent's: the kernel may fill what it was lent for ever.
             self.groups.forget_all();
-            return std::mem::take(&mut self.running);
         }
-        // An error here leaves nothing to be done: what the kernel has by then is leaked.
-        let _ = self.end_all(&mut ring, events);
-        self.groups.remove_all(&ring);
-        if self.running == 0 {
-            // What runs would be waited for.
-            self.closing.end(&ring);
-        }
-        events.list.clear();
         std::mem::take(&mut self.running)
     }
 }
@@ -260,6 +254,19 @@ impl UringSelector {
                 self.rest(ring, events)?;
             }
         }
+    }
+
+    /// Ends all that the kernel has, as far as it lets itself be ended in time.
+    fn drain_with(&mut self, ring: &mut Ring, events: &mut Events) -> bool {
+        // An error here leaves nothing to be done: what the kernel has by then is leaked.
+        let _ = self.end_all(ring, events);
+        self.groups.remove_all(ring);
+        if self.running == 0 {
+            // What runs would be waited for.
+            self.closing.end(ring);
+        }
+        events.list.clear();
+        true
     }
 
     /// What the kernel has not seen ends here.
@@ -360,6 +367,7 @@ impl UringSelector {
     }
 
     /// Puts operations into the ring; true if all found room.
+    #[inline]
     fn move_operations(&mut self, ring: &mut Ring) -> bool {
         let Self { shared, batch, running, named, .. } = self;
         let mut moved = Moved { count: running, named };
@@ -370,6 +378,7 @@ impl UringSelector {
 
     /// Operations that the kernel never saw, because they were cancelled on another thread than
     /// that whose queue they lay in, or because one before them in a chain was.
+    #[inline]
     fn tell_cancelled(&mut self, events: &mut Events) {
         let ended = self.batch.cancelled.drain(..).map(|token| Completion {
             token,
@@ -381,6 +390,7 @@ impl UringSelector {
     }
 
     /// One entry, and what it brings.
+    #[inline]
     fn enter(&mut self, ring: &mut Ring, wait: Wait, events: &mut Events) -> io::Result<Entered> {
         let requests = ring.pushed() as u64;
         self.shared.counters.system_call(SystemCall::Wait);
@@ -394,6 +404,7 @@ impl UringSelector {
     }
 
     /// Looks after completions for which there was no room.
+    #[inline]
     fn look_again(&mut self, ring: &mut Ring, events: &mut Events) -> io::Result<()> {
         for _ in 0..LOOKS_MAX {
             if !ring.has_overflowed() {
@@ -414,6 +425,7 @@ impl UringSelector {
     }
 
     /// Turns completions into events, and says how many there were.
+    #[inline]
     fn collect(&mut self, ring: &mut Ring, events: &mut Events) -> usize {
         let Self { shared, hears_bell, running, named, .. } = self;
         let mut told = None;
@@ -447,6 +459,41 @@ impl UringSelector {
             }
         }
         count
+    }
+}
+
+/// What of the kernel is used, in words.
+fn in_force(ring: &Ring) -> io::Result<InForce> {
+    let features = ring.features();
+    let mut operations = ring.known()?.names();
+    // Without groups that the kernel fills, streams receive by readiness.
+    operations.retain(|&name| name != "recv_multi" || features.buffer_groups);
+    Ok(InForce { setup: ring.rung().name(), features: features.names(), operations })
+}
+
+/// Where the ring is: with the thread it belongs to, which takes no lock, or under one.
+enum Place {
+    Owned(OwnedCell<Ring>),
+    /// The lock is the turning thread's for as long as it turns, so nobody waits for it but a
+    /// thread that wants to turn too.
+    Shared(Mutex<Ring>),
+}
+
+impl Place {
+    fn of(ring: Ring, owner: Option<Arc<Owner>>) -> Place {
+        match owner {
+            Some(owner) => Place::Owned(OwnedCell::new(owner, ring)),
+            None => Place::Shared(Mutex::new(ring)),
+        }
+    }
+
+    /// Shows the ring to `act`; `None` on another thread than its owner's.
+    #[inline]
+    fn with<R>(&self, act: impl FnOnce(&mut Ring) -> R) -> Option<R> {
+        match self {
+            Place::Owned(cell) => cell.with(act),
+            Place::Shared(lock) => Some(act(&mut lock.lock())),
+        }
     }
 }
 
@@ -486,6 +533,7 @@ impl Prompt {
 }
 
 /// The completion of an operation, in the words of the layer above.
+#[inline]
 fn completion(counters: &Counters, done: Done, token: Token) -> Completion {
     let result = match -done.result {
         // A timer that has run to its end.
@@ -510,11 +558,13 @@ impl Drop for UringSelector {
 const POLLIN: u32 = libc::POLLIN as u32;
 
 impl Completer for UringRegistrar {
+    #[inline]
     unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
         // SAFETY: the caller's part, for each operation of the chain.
         unsafe { self.submit_chain(&[(token, operation)]) }
     }
 
+    #[inline]
     unsafe fn submit_chain(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
         let [(token, operation)] = chain else { return self.submit_linked(chain) };
         let entry = self.shared.known.entry(operation)?;
@@ -609,6 +659,7 @@ impl UringRegistrar {
         self.hand_over(entries.collect::<io::Result<Vec<_>>>()?.into_iter())
     }
 
+    #[inline]
     fn hand_over(
         &self,
         chain: impl ExactSizeIterator<Item = (Token, squeue::Entry)>,
@@ -656,17 +707,8 @@ impl Registrar for UringRegistrar {
         if !here || !self.shared.watches.lock().is_pending() {
             return Ok(());
         }
-        // Only this thread turns, and it is not turning now: the lock is free.
-        let mut ring = self.shared.ring.lock();
-        loop {
-            let (filled, _) = self.shared.watches.lock().fill(&mut ring);
-            self.shared.counters.system_call(SystemCall::Wait);
-            // The completions lie in their queue until the next turn.
-            let entered = ring.enter(Wait::Look)?;
-            if filled || entered == Entered::Busy {
-                return Ok(());
-            }
-        }
+        // Only this thread turns, and it is not turning now.
+        self.shared.ring.with(|ring| self.shared.flush(ring)).unwrap_or(Ok(()))
     }
 
     fn wake(&self) -> io::Result<()> {
@@ -701,6 +743,18 @@ impl UringRegistrar {
 }
 
 impl Shared {
+    /// Hands over what is to be ended; the completions lie in their queue until the next turn.
+    fn flush(&self, ring: &mut Ring) -> io::Result<()> {
+        loop {
+            let (filled, _) = self.watches.lock().fill(ring);
+            self.counters.system_call(SystemCall::Wait);
+            let entered = ring.enter(Wait::Look)?;
+            if filled || entered == Entered::Busy {
+                return Ok(());
+            }
+        }
+    }
+
     fn ring_bell(&self) -> io::Result<()> {
         self.counters.system_call(SystemCall::Wake);
         self.bell.raise()

@@ -100,10 +100,12 @@ impl OpenFile {
 
     /// Whether bytes can be named by an offset. The ring takes no notice of one where there is no
     /// position, in a FIFO or a terminal; `pread` refuses it, and so do we.
+    #[inline]
     pub(crate) fn is_seekable(&self) -> bool {
         *self.seekable.get_or_init(|| (&self.file).stream_position().is_ok())
     }
 
+    #[inline]
     pub(crate) fn source(&self) -> RawSource {
         super::raw_source(&self.file)
     }
