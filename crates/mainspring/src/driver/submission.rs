@@ -460,6 +460,11 @@ impl<'a, O: Emulation> Submission<'a, O> {
     #[inline]
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<(O, io::Result<u64>)> {
         if let State::Fresh(_) = self.state {
+            if O::MAY_END_AT_ONCE {
+                if let Some(end) = ready!(self.poll_at_once(cx)) {
+                    return Poll::Ready(end);
+                }
+            }
             if let State::Fresh(operation) = std::mem::replace(&mut self.state, State::Over) {
                 self.state = self.begin(operation);
             }
@@ -471,6 +476,25 @@ impl<'a, O: Emulation> Submission<'a, O> {
             }
         }
         self.poll_on(cx)
+    }
+
+    /// Ready with the end if the operation needs no help, and without one if it is to be begun.
+    #[inline]
+    fn poll_at_once(&mut self, cx: &mut Context<'_>) -> Poll<Option<(O, io::Result<u64>)>> {
+        let native = |handle: &Handle| {
+            handle.completion() == Support::Native && !handle.is_shutdown()
+        };
+        if self.linked || !self.home.handle().is_some_and(native) {
+            return Poll::Ready(None);
+        }
+        // Nothing else would keep a task that reads from having the thread for itself.
+        ready!(budget::poll(cx));
+        let State::Fresh(operation) = &mut self.state else { return Poll::Ready(None) };
+        let Some(result) = operation.at_once() else { return Poll::Ready(None) };
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Fresh(operation) => Poll::Ready(Some((operation, Ok(result)))),
+            _ => Poll::Ready(None),
+        }
     }
 
     /// The same, for what does not go the usual way.

@@ -102,6 +102,16 @@ impl<B: IoBufMut> Operation for ReadAt<B> {
         RawOperation::Read { source, memory, offset: self.offset.unwrap_or(OWN_POSITION) }
     }
 
+    const MAY_END_AT_ONCE: bool = true;
+
+    #[inline]
+    fn at_once(&mut self) -> Option<u64> {
+        let On::Open(file) = &self.file else { return None };
+        let memory = self.buffer.memory();
+        let len = memory.len().min(self.limit);
+        file.read_promptly(&mut memory[..len], self.offset).map(|count| count as u64)
+    }
+
     #[inline]
     fn finish(mut self, result: io::Result<u64>) -> (io::Result<usize>, B) {
         let result = result.map_err(|error| {
