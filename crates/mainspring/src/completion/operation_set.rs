@@ -235,7 +235,9 @@ impl OperationSet {
             match told {
                 Ok(AfterPart::Nothing) => {}
                 Ok(after) => {
-                    wakers.extend(slot.take_waker());
+                    if let Some(waker) = slot.take_waker() {
+                        wakers.push(waker);
+                    }
                     if after == AfterPart::Stop && more {
                         stops.push(token);
                     }
@@ -251,7 +253,8 @@ impl OperationSet {
         }
         match slot.complete(generation, result) {
             Ended::Stale => to.stale += 1,
-            Ended::Told(waker) => wakers.extend(waker),
+            Ended::Told(Some(waker)) => wakers.push(waker),
+            Ended::Told(None) => {}
             Ended::Abandoned => {
                 to.panics += u64::from(contain(|| slot.discard()));
                 self.give_back(index, slot);

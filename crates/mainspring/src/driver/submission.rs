@@ -481,9 +481,8 @@ impl<'a, O: Emulation> Submission<'a, O> {
     /// Ready with the end if the operation needs no help, and without one if it is to be begun.
     #[inline]
     fn poll_at_once(&mut self, cx: &mut Context<'_>) -> Poll<Option<(O, io::Result<u64>)>> {
-        let native = |handle: &Handle| {
-            handle.completion() == Support::Native && !handle.is_shutdown()
-        };
+        let native =
+            |handle: &Handle| handle.completion() == Support::Native && !handle.is_shutdown();
         if self.linked || !self.home.handle().is_some_and(native) {
             return Poll::Ready(None);
         }
@@ -493,7 +492,10 @@ impl<'a, O: Emulation> Submission<'a, O> {
         let Some(result) = operation.at_once() else { return Poll::Ready(None) };
         match std::mem::replace(&mut self.state, State::Over) {
             State::Fresh(operation) => Poll::Ready(Some((operation, Ok(result)))),
-            _ => Poll::Ready(None),
+            state => {
+                self.state = state;
+                Poll::Ready(None)
+            }
         }
     }
 
@@ -539,7 +541,11 @@ impl<'a, O: Emulation> Submission<'a, O> {
 
     /// Ready with the end; without one, when there is another state.
     #[inline]
-    fn poll_native(&mut self, token: Token, cx: &mut Context<'_>) -> Poll<Option<(O, io::Result<u64>)>> {
+    fn poll_native(
+        &mut self,
+        token: Token,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(O, io::Result<u64>)>> {
         // The state stays until there is another: the task's waker may panic.
         let Some(handle) = self.home.handle() else { return Poll::Pending };
         let operations = &handle.shared().operations;
@@ -578,9 +584,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
             Err(error) if is_left_to_us(&error) && !self.cancelled => {
                 State::Trying { operation, waits: None, seen: None }
             }
-            Err(error) if is_left_to_us(&error) => {
-                State::Ended(operation, Err(error::cancelled()))
-            }
+            Err(error) if is_left_to_us(&error) => State::Ended(operation, Err(error::cancelled())),
             result => {
                 self.state = State::Over;
                 return Some((operation, result));
@@ -693,7 +697,18 @@ impl<O: Emulation> Future for Submission<'_, O> {
 }
 
 impl<O: Emulation> Drop for Submission<'_, O> {
+    #[inline]
     fn drop(&mut self) {
+        if !matches!(self.state, State::Over) {
+            self.give_up();
+        }
+    }
+}
+
+impl<O: Emulation> Submission<'_, O> {
+    /// Ends what nobody waits for any more.
+    #[cold]
+    fn give_up(&mut self) {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Native(token) => {
                 let Some(handle) = self.home.handle() else { return };

@@ -116,11 +116,8 @@ impl Queue {
         other.requests.shrink_to(KEPT);
     }
 
-    /// The length of what begins the queue and has to go at once: a chain, or one operation.
+    /// The length of the chain that begins the queue.
     fn chain(&self) -> usize {
-        if !self.chains {
-            return 1;
-        }
         let linked = self.requests.iter().take_while(|request| request.linked).count();
         (linked + 1).min(self.requests.len())
     }
@@ -132,6 +129,10 @@ impl Queue {
     /// The memory that the operations name is theirs until their terminal completions.
     #[inline]
     unsafe fn move_into(&mut self, ring: &mut Ring, moved: &mut Moved<'_>) -> bool {
+        if !self.chains {
+            // SAFETY: the caller vouches for the memory.
+            return unsafe { self.move_each(ring, moved) };
+        }
         let mut room = ring.room();
         while !self.requests.is_empty() {
             let chain = self.chain();
@@ -157,10 +158,39 @@ impl Queue {
             }
         }
         self.chains = false;
+        self.shrink();
+        true
+    }
+
+    /// The same where none is linked to another.
+    ///
+    /// # Safety
+    ///
+    /// The same.
+    #[inline]
+    unsafe fn move_each(&mut self, ring: &mut Ring, moved: &mut Moved<'_>) -> bool {
+        let entries = self.requests.iter().map(|request| &request.entry);
+        // SAFETY: the caller vouches for the memory.
+        let count = unsafe { ring.push_operations(entries) };
+        *moved.count += count;
+        if let Some(named) = moved.named {
+            named.extend(self.requests.iter().take(count).map(|request| request.token));
+        }
+        if count < self.requests.len() {
+            self.requests.drain(..count);
+            return false;
+        }
+        self.requests.clear();
+        self.shrink();
+        true
+    }
+
+    /// Gives back what a burst has taken.
+    #[inline]
+    fn shrink(&mut self) {
         if self.requests.capacity() > KEPT {
             self.requests.shrink_to(KEPT);
         }
-        true
     }
 }
 
@@ -255,6 +285,23 @@ impl Operations {
         }
         chain.into_iter().for_each(|chain| inbox.queue.extend(chain));
         Ok(true)
+    }
+
+    /// Takes on one operation, if this is the owner's thread.
+    #[inline]
+    pub(super) fn submit_here(
+        &self,
+        token: Token,
+        entry: squeue::Entry,
+    ) -> Result<(), squeue::Entry> {
+        let mut entry = Some(entry);
+        self.with_local(|queue| {
+            if let Some(entry) = entry.take() {
+                let entry = entry.user_data(Key::Operation(token).pack());
+                queue.requests.push_back(Request { token, entry, linked: false });
+            }
+        });
+        entry.map_or(Ok(()), Err)
     }
 
     /// Ends an operation early.

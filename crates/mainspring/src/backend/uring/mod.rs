@@ -202,7 +202,8 @@ impl Selector for UringSelector {
     fn drain(&mut self, events: &mut Events) -> usize {
         let shared = self.shared.clone();
         self.withdraw_all(events);
-        let drained = shared.ring.with(|ring| ring.is_usable_here() && self.drain_with(ring, events));
+        let drained =
+            shared.ring.with(|ring| ring.is_usable_here() && self.drain_with(ring, events));
         if drained != Some(true) {
             // Another thread's, or the parent's: the kernel may fill what it was lent for ever.
             self.groups.forget_all();
@@ -560,11 +561,13 @@ const POLLIN: u32 = libc::POLLIN as u32;
 impl Completer for UringRegistrar {
     #[inline]
     unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
-        // SAFETY: the caller's part, for each operation of the chain.
-        unsafe { self.submit_chain(&[(token, operation)]) }
+        let entry = self.shared.known.entry(&operation)?;
+        match self.shared.operations.submit_here(token, entry) {
+            Ok(()) => Ok(()),
+            Err(entry) => self.hand_over(std::iter::once((token, entry))),
+        }
     }
 
-    #[inline]
     unsafe fn submit_chain(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
         let [(token, operation)] = chain else { return self.submit_linked(chain) };
         let entry = self.shared.known.entry(operation)?;
@@ -659,7 +662,6 @@ impl UringRegistrar {
         self.hand_over(entries.collect::<io::Result<Vec<_>>>()?.into_iter())
     }
 
-    #[inline]
     fn hand_over(
         &self,
         chain: impl ExactSizeIterator<Item = (Token, squeue::Entry)>,

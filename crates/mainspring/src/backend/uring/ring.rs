@@ -370,6 +370,22 @@ impl Ring {
         unsafe { self.ring.submission().push(entry) }.is_ok()
     }
 
+    /// Hands operations over, as many as there is room for, and says how many.
+    ///
+    /// # Safety
+    ///
+    /// The memory that the entries name is their own until their terminal completions.
+    #[inline]
+    pub(super) unsafe fn push_operations<'a>(
+        &mut self,
+        mut entries: impl Iterator<Item = &'a squeue::Entry>,
+    ) -> usize {
+        let mut queue = self.ring.submission();
+        // SAFETY: the caller's part.
+        let push = |entry| unsafe { queue.push(entry) }.is_ok();
+        entries.by_ref().map(push).take_while(|&pushed| pushed).count()
+    }
+
     /// The operations that this kernel knows.
     ///
     /// # Errors
