@@ -17,7 +17,6 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use crate::backend::Batch;
@@ -30,6 +29,7 @@ use super::budget;
 use super::direct::Slot;
 use super::emulation::{Attempt, Emulation, Subject};
 use super::handle::Handle;
+use super::on_pool::{OnPool, carry};
 use super::registration::{ReadyEvent, ReadyFuture, Registration};
 use super::timers::Timer;
 
@@ -764,50 +764,6 @@ impl<O: Emulation> Future for Cancelling<'_, O> {
             Err(error) if error::is_cancelled(&error) => Outcome::Cancelled(operation.cancelled()),
             result => Outcome::Completed(operation.finish(result)),
         })
-    }
-}
-
-/// An operation that the pool carries out.
-struct OnPool<O: Emulation> {
-    task: blocking::Task<Carried<O>>,
-    given_up: Arc<AtomicBool>,
-}
-
-impl<O: Emulation> OnPool<O> {
-    /// Nobody wants it any more: if no thread has begun with it, none will.
-    fn give_up(&self) {
-        self.given_up.store(true, Ordering::Release);
-    }
-}
-
-/// An operation on its way through the pool.
-struct Carried<O: Emulation>(Option<(O, io::Result<u64>)>);
-
-fn carry<O: Emulation>(mut operation: O) -> OnPool<O> {
-    let given_up = Arc::new(AtomicBool::new(false));
-    let asks = Arc::clone(&given_up);
-    let task = blocking::unblock(move || {
-        let result = match asks.load(Ordering::Acquire) {
-            true => Err(error::cancelled()),
-            false => operation.block(),
-        };
-        Carried(Some((operation, result)))
-    });
-    OnPool { task, given_up }
-}
-
-impl<O: Emulation> Carried<O> {
-    fn into_parts(mut self) -> (O, io::Result<u64>) {
-        self.0.take().expect("filled when it is made, emptied by this alone")
-    }
-}
-
-impl<O: Emulation> Drop for Carried<O> {
-    fn drop(&mut self) {
-        // Nobody waits for it any more.
-        if let Some((operation, result)) = self.0.take() {
-            operation.discard(result);
-        }
     }
 }
 

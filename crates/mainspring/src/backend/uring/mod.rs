@@ -33,6 +33,7 @@ mod entries;
 mod features;
 mod key;
 mod probe;
+mod prompt;
 mod readiness;
 mod ring;
 mod watch;
@@ -54,7 +55,7 @@ use crate::metrics::{Counters, SystemCall};
 use crate::readiness::park::Park;
 use crate::source::RawSource;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Arc, Mutex, OwnedCell, Owner};
+use crate::sync::{Arc, Mutex, Owner};
 use crate::sys::epoll::WakeCounter;
 use crate::time::Clock;
 use crate::token::Token;
@@ -67,8 +68,9 @@ use direct::{Closing, Direct};
 use entries::Known;
 use features::Features;
 use key::Key;
+use prompt::Prompt;
 use readiness::Watches;
-use ring::{CHAIN_MAX, DirectCancel, Done, Entered, Found, Ring, Wait};
+use ring::{CHAIN_MAX, DirectCancel, Done, Entered, Found, Place, Ring, Wait};
 
 /// Looks after the one that brought something, while the kernel keeps completions that found no
 /// room: the tasks are to have their turn too.
@@ -470,67 +472,6 @@ fn in_force(ring: &Ring) -> io::Result<InForce> {
     // Without groups that the kernel fills, streams receive by readiness.
     operations.retain(|&name| name != "recv_multi" || features.buffer_groups);
     Ok(InForce { setup: ring.rung().name(), features: features.names(), operations })
-}
-
-/// Where the ring is: with the thread it belongs to, which takes no lock, or under one.
-enum Place {
-    Owned(OwnedCell<Ring>),
-    /// The lock is the turning thread's for as long as it turns, so nobody waits for it but a
-    /// thread that wants to turn too.
-    Shared(Mutex<Ring>),
-}
-
-impl Place {
-    fn of(ring: Ring, owner: Option<Arc<Owner>>) -> Place {
-        match owner {
-            Some(owner) => Place::Owned(OwnedCell::new(owner, ring)),
-            None => Place::Shared(Mutex::new(ring)),
-        }
-    }
-
-    /// Shows the ring to `act`; `None` on another thread than its owner's.
-    #[inline]
-    fn with<R>(&self, act: impl FnOnce(&mut Ring) -> R) -> Option<R> {
-        match self {
-            Place::Owned(cell) => cell.with(act),
-            Place::Shared(lock) => Some(act(&mut lock.lock())),
-        }
-    }
-}
-
-/// Whether operations have usually ended when the entry that begins them returns, as a read of what
-/// is in the page cache has, or a send. Then a look is enough where the caller would wait, and the
-/// preparations for a sleep are spared. Where it was not, another is tried after a number of entries
-/// that doubles each time: a look in vain costs a call.
-#[derive(Debug, Default)]
-struct Prompt {
-    misses: u32,
-    /// Entries before the next attempt.
-    pause: u32,
-}
-
-impl Prompt {
-    /// Entries before the second attempt, and before the later ones at most, as powers of two.
-    const PAUSES_LOG2: std::ops::RangeInclusive<u32> = 5..=12;
-
-    #[inline]
-    fn is_likely(&self) -> bool {
-        self.pause == 0
-    }
-
-    /// An entry that began something has returned.
-    #[inline]
-    fn learn(&mut self, wait: Wait, has_come: bool) {
-        match wait {
-            Wait::Look if has_come => *self = Prompt::default(),
-            Wait::Look => {
-                let pause = self.misses + Prompt::PAUSES_LOG2.start();
-                self.pause = 1 << pause.min(*Prompt::PAUSES_LOG2.end());
-                self.misses = self.misses.saturating_add(1);
-            }
-            Wait::For { .. } => self.pause = self.pause.saturating_sub(1),
-        }
-    }
 }
 
 /// The completion of an operation, in the words of the layer above.

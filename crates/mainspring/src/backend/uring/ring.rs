@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
-use crate::sync::{Arc, Owner};
+use crate::sync::{Arc, Mutex, OwnedCell, Owner};
 use crate::sys::{fork, uring as sys};
 
 use super::buffers;
@@ -462,6 +462,34 @@ impl Ring {
     /// Asks for nothing; false if there is no room.
     pub(super) fn push_nop(&mut self, key: Key) -> bool {
         self.push(&opcode::Nop::new().build().user_data(key.pack()))
+    }
+}
+
+/// Where the ring is: with the thread it belongs to, which takes no lock, or under one.
+pub(super) enum Place {
+    /// A pinned driver's.
+    Owned(OwnedCell<Ring>),
+    /// Any thread may turn it. The lock is the turning thread's for as long as it turns, so nobody waits for it but a
+    /// thread that wants to turn too.
+    Shared(Mutex<Ring>),
+}
+
+impl Place {
+    /// The place of a ring.
+    pub(super) fn of(ring: Ring, owner: Option<Arc<Owner>>) -> Place {
+        match owner {
+            Some(owner) => Place::Owned(OwnedCell::new(owner, ring)),
+            None => Place::Shared(Mutex::new(ring)),
+        }
+    }
+
+    /// Shows the ring to `act`; `None` on another thread than its owner's.
+    #[inline]
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut Ring) -> R) -> Option<R> {
+        match self {
+            Place::Owned(cell) => cell.with(act),
+            Place::Shared(lock) => Some(act(&mut lock.lock())),
+        }
     }
 }
 
