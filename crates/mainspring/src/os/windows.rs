@@ -6,6 +6,7 @@
 
 pub mod named_pipe;
 mod overlapped_handle;
+mod waitable;
 
 use std::io;
 use std::os::windows::io::AsHandle;
@@ -13,6 +14,7 @@ use std::os::windows::io::AsHandle;
 pub use crate::op::handle::{FlushHandle, ListenPipe, Portion, ReadHandle, WriteHandle};
 pub use crate::sys::handle::{IoModel, SourceKind};
 pub use overlapped_handle::OverlappedHandle;
+pub use waitable::Waitable;
 
 use crate::sys::handle;
 
@@ -33,6 +35,11 @@ pub fn classify(handle: &impl AsHandle) -> io::Result<(SourceKind, IoModel)> {
     let kind = handle::kind_of(handle);
     match handle::model_of(handle, kind) {
         Some(model) => Ok((kind, model)),
+        None if handle::is_mutex(handle) => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "a mutex belongs to the thread that has waited for it, and a driver would wait on one \
+             of the system's: wait for it on the thread that is to have it",
+        )),
         None => Err(io::Error::new(
             io::ErrorKind::Unsupported,
             "this handle names no socket, pipe, file or console, and nothing that is signalled: no \

@@ -16,6 +16,8 @@ pub(crate) mod reuse_port;
 pub(crate) mod socket;
 mod source;
 pub(crate) mod tcp;
+pub(crate) mod wait_packet;
+pub(crate) mod waitable;
 
 pub use source::AsSource;
 pub(crate) use source::{BorrowedSource, raw_source};
