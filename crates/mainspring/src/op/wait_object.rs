@@ -1,7 +1,7 @@
 //! Waiting for an object to be signalled.
 //!
-//! Where the driver's port can have it, the kernel waits and tells in a packet; elsewhere the
-//! system's thread pool waits (`sys/windows/waitable.rs`) and wakes the task.
+//! Where the driver's port can have it, the kernel waits and tells in a packet; elsewhere a thread
+//! waits, the system's pool's or one of our own (`sys/windows/waitable.rs`), and wakes the task.
 //!
 //! A wait that succeeds may take the signal, and its future may be gone by then. So a signal that
 //! nobody was told of is given back to its object, which is everybody's. Where that cannot be done
@@ -16,7 +16,7 @@ use crate::completion::operation::{Operation, RawOperation};
 use crate::driver::{Attempt, Emulation, Handle, Prepared, Subject, Timer};
 use crate::sync::{Arc, Mutex};
 use crate::sys::handle::source_of;
-use crate::sys::waitable::{self, Nature, PoolWait};
+use crate::sys::waitable::{self, Nature, Wait};
 
 /// An object, and the signals of it that were taken for nobody.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl Drop for Place<'_> {
 
 /// Waits until an object is signalled.
 #[derive(Debug)]
-pub struct WaitObject {
+pub(crate) struct WaitObject {
     signals: Arc<Signals>,
     watch: Option<Watch>,
 }
@@ -129,10 +129,10 @@ impl WaitObject {
     }
 }
 
-/// A wait of the pool's for this operation.
+/// A wait of somebody else's for this operation.
 #[derive(Debug)]
 struct Watch {
-    wait: Option<PoolWait>,
+    wait: Option<Wait>,
     signals: Arc<Signals>,
     /// Never due: the end of the driver is told to timers.
     end_of_driver: Option<Timer>,
@@ -140,7 +140,7 @@ struct Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if self.wait.as_mut().is_some_and(PoolWait::end) {
+        if self.wait.as_mut().is_some_and(Wait::end) {
             self.signals.give_back();
         }
     }
@@ -170,7 +170,7 @@ impl Operation for WaitObject {
 impl Emulation for WaitObject {
     fn attempt(&mut self, _subject: Subject<'_>) -> Attempt {
         if let Some(Watch { wait, .. }) = &mut self.watch {
-            if !wait.as_ref().is_some_and(PoolWait::is_signalled) {
+            if !wait.as_ref().is_some_and(Wait::is_signalled) {
                 return Attempt::WaitOwn;
             }
             if let Some(wait) = wait.take() {
@@ -182,7 +182,7 @@ impl Emulation for WaitObject {
             Ok(false) => {}
             looked => return Attempt::Completed(looked.map(|_| 0)),
         }
-        match PoolWait::new(&self.signals.object) {
+        match Wait::new(&self.signals.object, self.signals.nature) {
             Ok(wait) => {
                 let signals = Arc::clone(&self.signals);
                 self.watch = Some(Watch { wait: Some(wait), signals, end_of_driver: None });

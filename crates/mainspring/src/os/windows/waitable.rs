@@ -39,9 +39,9 @@ use super::{IoModel, SourceKind, classify};
 /// # Platforms
 ///
 /// On a driver with a completion port (`Kind::Iocp`) the kernel waits, where it has the calls for
-/// that (`NtAssociateWaitCompletionPacket`, Windows 8), and no thread does; elsewhere one of the
-/// system's thread pool waits for up to 63 objects at a time. `MAINSPRING_IOCP_WITHOUT=wait-packets`
-/// chooses the pool everywhere.
+/// that (`NtAssociateWaitCompletionPacket`, Windows 8), and no thread does. Elsewhere, and with
+/// `MAINSPRING_IOCP_WITHOUT=wait-packets`, the system's thread pool waits for what stays signalled,
+/// and for everything else a thread each while there is a wait, 1024 in a process.
 pub struct Waitable {
     // Dropped first: it names the handle.
     registration: Registration,
@@ -101,7 +101,7 @@ impl Waitable {
     /// # Errors
     ///
     /// The system's (`PermissionDenied` if the handle may not wait); `QuotaExceeded` at the limit
-    /// of operations; shutdown of the driver.
+    /// of operations, or of threads; shutdown of the driver.
     ///
     /// # Cancel safety
     ///

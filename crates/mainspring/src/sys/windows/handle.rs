@@ -9,7 +9,10 @@
 //! - <https://learn.microsoft.com/windows/win32/api/winternl/nf-winternl-ntqueryobject>
 
 use std::io;
-use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle};
+use std::os::windows::io::{
+    AsHandle, AsRawHandle, BorrowedHandle, FromRawSocket, IntoRawHandle, OwnedHandle, OwnedSocket,
+    RawSocket,
+};
 use std::ptr;
 
 use windows_sys::Wdk::Foundation::{NtQueryObject, ObjectTypeInformation};
@@ -69,6 +72,13 @@ pub enum IoModel {
     Waitable,
     /// Its calls block: it is for a pool of threads.
     Blocking,
+}
+
+/// The socket that a handle is: it is closed in another way.
+pub(crate) fn into_socket(handle: OwnedHandle) -> OwnedSocket {
+    let number = handle.into_raw_handle() as usize as RawSocket;
+    // SAFETY: the caller has asked what it is, and gives it away.
+    unsafe { OwnedSocket::from_raw_socket(number) }
 }
 
 /// What a handle names.

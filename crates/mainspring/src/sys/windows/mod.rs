@@ -3,6 +3,7 @@
 pub(crate) mod afd;
 pub(crate) mod affinity;
 pub(crate) mod console;
+pub(crate) mod console_input;
 pub(crate) mod handle;
 pub(crate) mod header;
 pub(crate) mod inspect;

@@ -6,22 +6,29 @@
 //! [`Nature`], and it matters when nobody wants the signal any more that a wait has taken: then it
 //! is [given back](give_back), where there is a way.
 //!
-//! A wait among everything else that a driver waits for is made by the system's thread pool
-//! ([`PoolWait`]), or, on a completion port, by a packet ([`wait_packet`](super::wait_packet)).
+//! A wait among everything else that a driver waits for is made by the kernel, on a completion port
+//! and by a packet ([`wait_packet`](super::wait_packet)), or by a [`Wait`] of this file:
 //!
-//! # The pool's waits
+//! - *for what lasts, by the system's thread pool*: it waits for many objects with few threads.
+//! - *for what a wait takes, by a thread each*, and [`THREADS_MAX`] of them. The pool cannot be asked
+//!   what became of a signal: a wait that is ended may have taken one a moment before, or even
+//!   afterwards (its thread goes on to wait for what it was told before, as seen under Wine), and
+//!   then nobody is called. A thread of our own knows what its wait returned.
 //!
-//! The pool calls once, on a thread of its own, when the object is signalled. There are two ends,
-//! that call and the drop of the [`PoolWait`], and they agree by one atomic word:
+//! # Who is first
+//!
+//! Two come to a wait: the call that the object is signalled, and the drop. They agree by one atomic
+//! word:
 //!
 //! - *the call comes first*: it wakes the task. The drop does not wait for it, because a waker is
 //!   foreign code: it may want a lock that the dropping thread has.
 //! - *the drop comes first*: it waits until no call is under way and none will come
-//!   (`UnregisterWaitEx` with `INVALID_HANDLE_VALUE`). A call that came too late wakes nobody, and
-//!   notes that it has taken a signal. Nothing foreign runs in it, so this wait is short.
+//!   (`UnregisterWaitEx` with `INVALID_HANDLE_VALUE`, or the end of the thread). A call that came
+//!   too late wakes nobody, and notes that it has taken a signal. Nothing foreign runs in it, so
+//!   this wait is short.
 //!
-//! What both share is counted. The call's count is given back by the call or, if the drop has
-//! prevented it, by the drop: so once.
+//! What both share is counted. The count of the pool's call is given back by the call or, if the
+//! drop has prevented it, by the drop: so once.
 //!
 //! The pool's waiting thread does not make the call itself (`WT_EXECUTEINWAITTHREAD`): it waits for
 //! others too, and a slow waker would hold them up.
@@ -33,22 +40,23 @@
 use std::ffi::c_void;
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
+use std::os::windows::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitStatus;
 use std::ptr;
 use std::task::{Poll, Waker};
+use std::thread::{self, JoinHandle};
 
-use std::os::windows::process::ExitStatusExt;
 use windows_sys::Win32::Foundation::{
-    FALSE, HANDLE, INVALID_HANDLE_VALUE, NTSTATUS, WAIT_FAILED, WAIT_TIMEOUT,
+    FALSE, HANDLE, INVALID_HANDLE_VALUE, NTSTATUS, TRUE, WAIT_FAILED, WAIT_OBJECT_0, WAIT_TIMEOUT,
 };
 use windows_sys::Win32::System::Threading::{
-    GetExitCodeProcess, INFINITE, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION,
+    CreateEventW, GetExitCodeProcess, INFINITE, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION,
     PROCESS_SYNCHRONIZE, RegisterWaitForSingleObject, ReleaseSemaphore, SetEvent, UnregisterWaitEx,
-    WT_EXECUTEONLYONCE, WaitForSingleObject,
+    WT_EXECUTEONLYONCE, WaitForMultipleObjects, WaitForSingleObject,
 };
 
-use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex};
 
 use super::handle;
@@ -146,7 +154,7 @@ pub(crate) fn exit_status(process: BorrowedHandle<'_>) -> io::Result<ExitStatus>
     if told == FALSE { Err(io::Error::last_os_error()) } else { Ok(ExitStatus::from_raw(code)) }
 }
 
-/// The pool waits, and neither end was met.
+/// It waits, and neither has come.
 const WAITING: u8 = 0;
 /// The call came first.
 const SIGNALLED: u8 = 1;
@@ -155,21 +163,39 @@ const GIVEN_UP: u8 = 2;
 /// The call came all the same.
 const LATE: u8 = 3;
 
-/// A wait by the system's thread pool.
+/// Threads of this process that wait for an object each (clause C13). A thread costs its stack, of
+/// which a page or two is used, and nothing else that would matter before this many.
+pub(crate) const THREADS_MAX: usize = 1024;
+/// The room for a stack: the waker runs on it.
+const STACK: usize = 256 * 1024;
+
+/// How many there are.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// A wait that somebody else makes, and is told of.
 #[derive(Debug)]
-pub(crate) struct PoolWait {
-    wait: HANDLE,
+pub(crate) struct Wait {
+    by: Option<By>,
     told: Arc<Told>,
-    /// Open for as long as the pool waits for it.
+    /// Open for as long as it is waited for.
     _object: Arc<OwnedHandle>,
     /// Whether the signal went to somebody.
     used: bool,
 }
 
-// SAFETY: a wait belongs to the process and to no thread.
-unsafe impl Send for PoolWait {}
+/// Who waits.
+#[derive(Debug)]
+enum By {
+    /// The system's pool, by its name for the wait.
+    Pool(HANDLE),
+    /// A thread, until this event is set.
+    Thread(JoinHandle<()>, Arc<OwnedHandle>),
+}
+
+// SAFETY: a wait of the pool's belongs to the process and to no thread.
+unsafe impl Send for By {}
 // SAFETY: the number in it is used by the drop alone.
-unsafe impl Sync for PoolWait {}
+unsafe impl Sync for By {}
 
 /// What the call and the wait share.
 #[derive(Debug)]
@@ -178,31 +204,19 @@ struct Told {
     waker: Mutex<Option<Waker>>,
 }
 
-impl PoolWait {
+impl Wait {
     /// Begins to wait.
-    pub(crate) fn new(object: &Arc<OwnedHandle>) -> io::Result<PoolWait> {
+    ///
+    /// # Errors
+    ///
+    /// The system's; `QuotaExceeded` at the limit of threads.
+    pub(crate) fn new(object: &Arc<OwnedHandle>, nature: Nature) -> io::Result<Wait> {
         let told = Arc::new(Told { state: AtomicU8::new(WAITING), waker: Mutex::new(None) });
-        let context = Arc::into_raw(Arc::clone(&told));
-        let mut wait = ptr::null_mut();
-        // SAFETY: the context is a count of its own, which the one call takes; the object is kept
-        // open, and the wait is written to the place for it.
-        let begun = unsafe {
-            RegisterWaitForSingleObject(
-                &raw mut wait,
-                raw(object.as_handle()),
-                Some(signalled),
-                context.cast(),
-                INFINITE,
-                WT_EXECUTEONLYONCE,
-            )
+        let by = match nature {
+            Nature::Lasting => begin_in_pool(object.as_handle(), &told)?,
+            _ => begin_on_thread(object, &told)?,
         };
-        if begun == FALSE {
-            let error = io::Error::last_os_error();
-            // SAFETY: there is no wait, hence no call that would take the count.
-            unsafe { Arc::decrement_strong_count(context) };
-            return Err(error);
-        }
-        Ok(PoolWait { wait, told, _object: Arc::clone(object), used: false })
+        Ok(Wait { by: Some(by), told, _object: Arc::clone(object), used: false })
     }
 
     /// Ready when the object was signalled; until then `waker` is woken when it is.
@@ -229,34 +243,75 @@ impl PoolWait {
 
     /// Ends the wait; whether it has taken a signal that went to nobody. Once.
     pub(crate) fn end(&mut self) -> bool {
-        let wait = std::mem::replace(&mut self.wait, ptr::null_mut());
-        if wait.is_null() {
-            return false;
-        }
+        let Some(by) = self.by.take() else { return false };
         let (order, state) = (Ordering::AcqRel, &self.told.state);
         if state.compare_exchange(WAITING, GIVEN_UP, order, Ordering::Acquire).is_err() {
-            // SAFETY: the wait is ended here alone. The call has come, and has all it needs; that
-            // it may be under way is no error.
-            unsafe { UnregisterWaitEx(wait, ptr::null_mut()) };
-            return !std::mem::replace(&mut self.used, true);
+            // The call has come, and has all it needs; it may be under way.
+            if let By::Pool(wait) = by {
+                // SAFETY: the wait is ended here alone; that a call is under way is no error.
+                unsafe { UnregisterWaitEx(wait, ptr::null_mut()) };
+            }
+            return !self.used;
         }
-        // SAFETY: the wait is ended here alone. When this returns no call is under way.
-        let ended = unsafe { UnregisterWaitEx(wait, INVALID_HANDLE_VALUE) };
-        if state.load(Ordering::Acquire) == LATE {
-            return true;
+        match by {
+            By::Pool(wait) => {
+                // SAFETY: the wait is ended here alone. When this returns no call is under way.
+                let ended = unsafe { UnregisterWaitEx(wait, INVALID_HANDLE_VALUE) };
+                if ended != FALSE && state.load(Ordering::Acquire) != LATE {
+                    // SAFETY: the call that had this count never comes.
+                    unsafe { Arc::decrement_strong_count(Arc::as_ptr(&self.told)) };
+                }
+            }
+            By::Thread(thread, end) => {
+                // SAFETY: a call without pointers on an open handle.
+                let told = unsafe { SetEvent(raw(end.as_handle())) };
+                // It ends at once. If it could not be told, its end is not waited for.
+                if told != FALSE {
+                    let _ = thread.join();
+                }
+            }
         }
-        if ended != FALSE {
-            // SAFETY: the call that had this count never comes.
-            unsafe { Arc::decrement_strong_count(Arc::as_ptr(&self.told)) };
-        }
-        false
+        state.load(Ordering::Acquire) == LATE
     }
 }
 
-impl Drop for PoolWait {
+impl Drop for Wait {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+impl Told {
+    /// The object is signalled, and a wait has succeeded.
+    fn signal(&self) {
+        let order = Ordering::AcqRel;
+        if self.state.compare_exchange(WAITING, SIGNALLED, order, Ordering::Acquire).is_err() {
+            self.state.store(LATE, Ordering::Release);
+            return;
+        }
+        let waker = self.waker.lock().take();
+        // A panic of a waker's must not leave through the system's code.
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.map(Waker::wake)));
+    }
+}
+
+fn begin_in_pool(object: BorrowedHandle<'_>, told: &Arc<Told>) -> io::Result<By> {
+    let context = Arc::into_raw(Arc::clone(told));
+    let mut wait = ptr::null_mut();
+    // SAFETY: the context is a count of its own, which the one call takes; the object is kept open,
+    // and the wait is written to the place for it.
+    let begun = unsafe {
+        let (object, context) = (raw(object), context.cast());
+        let once = WT_EXECUTEONLYONCE;
+        RegisterWaitForSingleObject(&raw mut wait, object, Some(call), context, INFINITE, once)
+    };
+    if begun != FALSE {
+        return Ok(By::Pool(wait));
+    }
+    let error = io::Error::last_os_error();
+    // SAFETY: there is no wait, hence no call that would take the count.
+    unsafe { Arc::decrement_strong_count(context) };
+    Err(error)
 }
 
 /// What the pool calls.
@@ -264,15 +319,55 @@ impl Drop for PoolWait {
 /// # Safety
 ///
 /// The system's part: `context` is what the wait was begun with, and this is its only call.
-unsafe extern "system" fn signalled(context: *mut c_void, _timed_out: bool) {
+unsafe extern "system" fn call(context: *mut c_void, _timed_out: bool) {
     // SAFETY: a count that was made for this call.
     let told = unsafe { Arc::from_raw(context.cast_const().cast::<Told>()) };
-    let (order, state) = (Ordering::AcqRel, &told.state);
-    if state.compare_exchange(WAITING, SIGNALLED, order, Ordering::Acquire).is_err() {
-        state.store(LATE, Ordering::Release);
-        return;
+    told.signal();
+}
+
+/// One of the threads there are, counted.
+struct Counted;
+
+impl Counted {
+    fn new() -> io::Result<Counted> {
+        if THREADS.fetch_add(1, Ordering::Relaxed) < THREADS_MAX {
+            return Ok(Counted);
+        }
+        THREADS.fetch_sub(1, Ordering::Relaxed);
+        let text = format!(
+            "{THREADS_MAX} waits for events, semaphores and timers are under way, each with a \
+             thread: let some end, or use a driver with a completion port"
+        );
+        Err(io::Error::new(io::ErrorKind::QuotaExceeded, text))
     }
-    let waker = told.waker.lock().take();
-    // A panic of a waker's must not leave through the system's code.
-    let _ = catch_unwind(AssertUnwindSafe(|| waker.map(Waker::wake)));
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        THREADS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn begin_on_thread(object: &Arc<OwnedHandle>, told: &Arc<Told>) -> io::Result<By> {
+    let counted = Counted::new()?;
+    // SAFETY: no attributes and no name.
+    let event = unsafe { CreateEventW(ptr::null(), TRUE, FALSE, ptr::null()) };
+    if event.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a handle that was made just now, and is nobody else's.
+    let end = Arc::new(unsafe { OwnedHandle::from_raw_handle(event) });
+    let (object, told, asked) = (Arc::clone(object), Arc::clone(told), Arc::clone(&end));
+    let waits = move || {
+        let _counted = counted;
+        let objects = [raw(object.as_handle()), raw(asked.as_handle())];
+        // SAFETY: two handles, which are open for as long as this function has them.
+        let met = unsafe { WaitForMultipleObjects(2, objects.as_ptr(), FALSE, INFINITE) };
+        // Of two the first is told, and only what is told was taken.
+        if met == WAIT_OBJECT_0 {
+            told.signal();
+        }
+    };
+    let thread = thread::Builder::new().name("mainspring wait".to_string()).stack_size(STACK);
+    Ok(By::Thread(thread.spawn(waits)?, end))
 }

@@ -4,7 +4,7 @@
 
 mod children;
 mod lost;
-mod objects;
+pub mod objects;
 
 use std::future::Future;
 use std::io::ErrorKind;
@@ -91,9 +91,9 @@ fn a_signal_lets_one_wait_pass_that_resets_the_event() {
             let woken = || counts.iter().map(|one| one.0.load(Ordering::Acquire)).sum::<usize>();
             turn_until(&mut driver, || woken() > passed);
             let mut now = 0;
-            for (wait, open) in waits.iter_mut().zip(&mut open).filter(|(_, open)| **open) {
-                if poll_once(wait.as_mut()).is_ready() {
-                    (*open, now) = (false, now + 1);
+            for (at, wait) in waits.iter_mut().enumerate() {
+                if open[at] && poll_with(wait, &counts[at]).is_ready() {
+                    (open[at], now) = (false, now + 1);
                 }
             }
             assert_eq!(now, 1, "one signal, one wait");
