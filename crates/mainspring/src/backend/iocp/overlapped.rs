@@ -590,3 +590,5 @@ impl Drop for Table {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wait_tests;
