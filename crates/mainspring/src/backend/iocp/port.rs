@@ -113,3 +113,6 @@ pub(super) fn milliseconds(timeout: Option<Duration>) -> u32 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
