@@ -58,8 +58,10 @@ fn c10_files_are_written_and_read_with_registered_buffers() {
             assert_eq!(read.unwrap(), rest.len().min(8192), "{kind}");
             assert!(buffer[..] == rest[..buffer.len()]);
         }
-        // What a future does that the kernel needs no second word for may be ended by its retry.
-        expect(before, &buffers, 16);
+        // Reads of what is cached may need no operation.
+        if cfg!(feature = "metrics") && buffers.standing() == Standing::Registered {
+            assert!((8..=16).contains(&(registered() - before)));
+        }
         assert_eq!(buffers.in_use(), 0);
         let (read, _) = file.read_at(buffers.take().unwrap(), 8 * 5000).await;
         assert_eq!(read.unwrap(), 0, "the end");
@@ -99,25 +101,32 @@ fn c12_buffers_may_outlive_their_registration() {
     on_each_kind(|_, place| async move {
         let all = pattern(4096, 5);
         let path = place.file("file", &all);
-        let file = File::open(&path).await.unwrap();
+        let file = File::options().read(true).write(true).open(&path).await.unwrap();
         for round in 0..20 {
             let buffers = buffers(4, 4096);
-            let mut reading = file.read_at(buffers.get().await.unwrap(), 0).into_future();
-            let begun = poll_once(&mut reading).await;
+            let mut buffer = buffers.get().await.unwrap();
+            buffer.extend_from_slice(&all);
+            let mut writing = file.write_at(buffer, 0).into_future();
+            let begun = poll_once(&mut writing).await;
             let kept = buffers.get().await.unwrap();
             drop(buffers);
-            let (read, buffer) = match begun {
+            let (written, buffer) = match begun {
                 std::task::Poll::Ready(ended) => ended,
-                std::task::Poll::Pending => reading.await,
+                std::task::Poll::Pending => writing.await,
             };
-            assert_eq!(read.unwrap(), 4096, "round {round}");
+            assert_eq!(written.unwrap(), 4096, "round {round}");
             assert!(buffer[..] == all, "round {round}");
-            let (before, (read, kept)) = (registered(), file.read_at(kept, 0).await);
-            assert_eq!((read.unwrap(), registered() - before), (4096, 0), "an ordinary one");
+            let before = registered();
+            let (read, kept) = file.read_at(kept, 0).await;
+            assert_eq!(read.unwrap(), 4096);
             assert!(kept[..] == all);
+            let (written, _) = file.write_at(kept, 0).await;
+            assert_eq!((written.unwrap(), registered() - before), (4096, 0), "an ordinary one");
             // Given up while the kernel has it.
             let others = self::buffers(1, 4096);
-            let mut given_up = file.read_at(others.get().await.unwrap(), 0).into_future();
+            let mut buffer = others.get().await.unwrap();
+            buffer.extend_from_slice(&all);
+            let mut given_up = file.write_at(buffer, 0).into_future();
             let _ = poll_once(&mut given_up).await;
             drop((given_up, others));
         }
@@ -131,13 +140,16 @@ fn another_driver_takes_them_for_ordinary_ones() {
     on_each_kind(|kind, place| async move {
         let buffers = buffers(1, 4096);
         let path = place.file("file", "hello");
-        let buffer = buffers.take().unwrap();
+        let mut buffer = buffers.take().unwrap();
+        buffer.extend_from_slice(b"HELLO");
         let other = std::thread::spawn(move || {
             let mut driver = driver(kind);
             let ended = driver.block_on(async {
-                let file = File::open(&path).await.unwrap();
+                let file = File::options().read(true).write(true).open(&path).await.unwrap();
+                let (written, buffer) = file.write_at(buffer, 0).await;
+                assert_eq!(written.unwrap(), 5);
                 let (read, buffer) = file.read_at(buffer, 0).await;
-                assert_eq!((read.unwrap(), &buffer[..], registered()), (5, &b"hello"[..], 0));
+                assert_eq!((read.unwrap(), &buffer[..], registered()), (5, &b"HELLO"[..], 0));
             });
             ended.expect("the queue works");
         });
@@ -164,7 +176,8 @@ fn on_this_kind(kind: Kind, pinned: bool) {
     let path = std::env::temp_dir().join(format!("mainspring-registers-{}", std::process::id()));
     let all = pattern(4096, 6);
     std::fs::write(&path, &all).unwrap();
-    let file = File::from(std::fs::File::open(&path).unwrap());
+    let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    let file = File::from(file);
     std::fs::remove_file(&path).unwrap();
     let threads: Vec<_> = (0..3)
         .map(|_| {
@@ -174,8 +187,13 @@ fn on_this_kind(kind: Kind, pinned: bool) {
                 for _ in 0..50 {
                     let buffers = handle.register_buffers(2, 4096).unwrap();
                     for _ in 0..4 {
-                        let reading = file.read_at(buffers.take().unwrap(), 0);
-                        let (read, buffer) = futures::executor::block_on(reading.into_future());
+                        let mut buffer = buffers.take().unwrap();
+                        buffer.extend_from_slice(&all);
+                        let writing = file.write_at(buffer, 0).into_future();
+                        let (written, buffer) = futures::executor::block_on(writing);
+                        assert_eq!(written.unwrap(), 4096);
+                        let reading = file.read_at(buffer, 0).into_future();
+                        let (read, buffer) = futures::executor::block_on(reading);
                         assert_eq!(read.unwrap(), 4096);
                         assert!(buffer[..] == all);
                     }

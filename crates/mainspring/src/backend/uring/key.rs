@@ -50,6 +50,7 @@ pub(super) enum Key {
 
 impl Key {
     /// The 64 bits.
+    #[inline]
     pub(super) fn pack(self) -> u64 {
         match self {
             Key::Watch { descriptor, arm } => {
@@ -64,6 +65,7 @@ impl Key {
     }
 
     /// What [`pack`](Self::pack) made of it.
+    #[inline]
     pub(super) fn unpack(bits: u64) -> Key {
         match bits >> TAG_SHIFT {
             TAG_OPERATION => Key::Operation(Token(bits & PAYLOAD)),
