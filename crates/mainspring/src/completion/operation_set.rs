@@ -107,12 +107,12 @@ impl OperationSet {
     fn take(&self) -> io::Result<u32> {
         match self.kept.with(Vec::pop).flatten() {
             Some(index) => Ok(index),
-            None => self.take_common(),
+            None => self.take_under_lock(),
         }
     }
 
     #[cold]
-    fn take_common(&self) -> io::Result<u32> {
+    fn take_under_lock(&self) -> io::Result<u32> {
         let mut free = self.free.lock();
         if free.shutdown {
             return Err(error::shut_down());
