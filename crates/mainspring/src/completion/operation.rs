@@ -112,6 +112,8 @@ pub enum RawOperation {
     Poll { source: RawSource, interest: Interest },
     /// Waits for a client of a named pipe; the result is 0.
     Listen { source: RawSource },
+    /// Completes when the object is signalled, with 0: that is a wait that has succeeded.
+    WaitObject { source: RawSource },
     /// Completes when a child changes state, into a `siginfo_t`.
     WaitId { which: u32, id: u32, options: u32, info: RawMemory },
 }
