@@ -10,15 +10,15 @@
 //! and by a packet ([`wait_packet`](super::wait_packet)), or by a [`Wait`] of this file:
 //!
 //! - *for what lasts, by the system's thread pool*: it waits for many objects with few threads.
-//! - *for what a wait takes, by a thread each*, and [`THREADS_MAX`] of them. The pool cannot be asked
-//!   what became of a signal: a wait that is ended may have taken one a moment before, or even
-//!   afterwards (its thread goes on to wait for what it was told before, as seen under Wine), and
-//!   then nobody is called. A thread of our own knows what its wait returned.
+//! - *for what a wait takes, by a thread each*, and [`THREADS_MAX`] of them. The pool cannot be
+//!   asked what became of a signal: a wait that is ended may have taken one a moment before, or
+//!   even afterwards (its thread goes on to wait for what it was told before, as seen under Wine),
+//!   and then nobody is called. A thread of our own knows what its wait returned.
 //!
 //! # Who is first
 //!
-//! Two come to a wait: the call that the object is signalled, and the drop. They agree by one atomic
-//! word:
+//! Two come to a wait: the call that the object is signalled, and the drop. They agree by one
+//! atomic word:
 //!
 //! - *the call comes first*: it wakes the task. The drop does not wait for it, because a waker is
 //!   foreign code: it may want a lock that the dropping thread has.
