@@ -156,6 +156,17 @@ pub trait Operation: Send + 'static {
     #[doc(hidden)]
     fn raw(&mut self) -> RawOperation;
 
+    /// Whether [`at_once`](Self::at_once) ever does something.
+    #[doc(hidden)]
+    const MAY_END_AT_ONCE: bool = false;
+
+    /// Tries to end before the kernel is told: with one short call that never waits, as the read of
+    /// what is in memory already. `None`: nothing was done.
+    #[doc(hidden)]
+    fn at_once(&mut self) -> Option<u64> {
+        None
+    }
+
     /// It is to be one of a chain: what a send then moves is all or, if it cannot, breaks the
     /// chain. Called before everything else.
     #[doc(hidden)]

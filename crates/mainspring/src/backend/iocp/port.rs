@@ -126,3 +126,6 @@ pub(super) fn milliseconds(timeout: Option<Duration>) -> u32 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
