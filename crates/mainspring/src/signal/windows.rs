@@ -77,7 +77,7 @@ impl SignalKind {
     /// the process has a few seconds left.
     #[must_use]
     pub const fn terminate() -> SignalKind {
-        SignalKind(1 << 2 | 1 << 3 | 1 << 4)
+        SignalKind((1 << 2) | (1 << 3) | (1 << 4))
     }
 
     fn of_event(event: u32) -> Option<SignalKind> {
