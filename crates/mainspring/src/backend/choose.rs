@@ -8,7 +8,7 @@ use std::io;
 
 use crate::kind::{Kind, Unavailable};
 
-use super::contract::{InForce, OPERATIONS};
+use super::contract::{InForce, NEVER_EMULATED, OPERATIONS};
 
 /// What the caller of a builder asked for.
 ///
@@ -106,7 +106,8 @@ impl Chosen {
     /// println!("{native} native, {} emulated", chosen.emulated_operations().count());
     /// ```
     pub fn native_operations(&self) -> impl Iterator<Item = &'static str> + '_ {
-        OPERATIONS.iter().copied().filter(|name| self.in_force.operations.contains(name))
+        let names = OPERATIONS.iter().chain(NEVER_EMULATED).copied();
+        names.filter(|name| self.in_force.operations.contains(name))
     }
 
     /// The operations that are carried out through readiness or the pool of blocking threads: all

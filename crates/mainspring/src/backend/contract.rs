@@ -103,6 +103,10 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "wait_child",
 ];
 
+/// The operations that exist only where the kernel carries them out, by name: a wait for the client
+/// of a pipe.
+pub(crate) const NEVER_EMULATED: &[&str] = &["listen_pipe"];
+
 /// What of a mechanism is in force: found out when it was opened, and for reports only.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InForce {
@@ -110,7 +114,8 @@ pub(crate) struct InForce {
     pub(crate) setup: &'static str,
     /// The names of what it uses of the kernel, beyond what it cannot do without.
     pub(crate) features: Vec<&'static str>,
-    /// The names of the operations it carries out itself; some of [`OPERATIONS`].
+    /// The names of the operations it carries out itself; some of [`OPERATIONS`] and
+    /// [`NEVER_EMULATED`].
     pub(crate) operations: Vec<&'static str>,
 }
 

@@ -9,7 +9,7 @@ use std::io;
 
 use crate::sys::afd::Afd;
 
-use super::port::Queue;
+use crate::backend::port::Queue;
 
 /// Sockets on one handle: the number of wepoll, libuv's ancestor and mio, all of which have been in
 /// wide use with it.

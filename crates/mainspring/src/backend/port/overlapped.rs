@@ -54,7 +54,7 @@ use crate::sys::overlapped::{self as calls, End, Lent};
 use crate::sys::socket::{AcceptFailure, accept_failure, broken};
 use crate::token::Token;
 
-use super::port::Queue;
+use super::Queue;
 
 /// Operations with the kernel at most (clause C13). Each pins pages of the program's in the
 /// kernel's memory, of which a process has a quota.
@@ -64,8 +64,22 @@ const FIRST_PAGE: usize = 64;
 /// No record.
 const NONE: u32 = u32::MAX;
 
+/// The names of what is carried out here, for reports.
+pub(in crate::backend) const CARRIED_OUT: &[&str] = &[
+    "nop",
+    "accept",
+    "connect",
+    "recv",
+    "recv_message",
+    "send",
+    "send_message",
+    "read",
+    "write",
+    "listen_pipe",
+];
+
 /// The operations of one queue.
-pub(super) struct Operations {
+pub(in crate::backend) struct Operations {
     table: Mutex<Table>,
 }
 
@@ -142,7 +156,7 @@ impl Kind {
 }
 
 impl Operations {
-    pub(super) fn new() -> Operations {
+    pub(in crate::backend) fn new() -> Operations {
         Operations {
             table: Mutex::new(Table {
                 pages: Vec::new(),
@@ -164,7 +178,7 @@ impl Operations {
     /// # Safety
     ///
     /// The same.
-    pub(super) unsafe fn submit(
+    pub(in crate::backend) unsafe fn submit(
         &self,
         queue: &Queue,
         token: Token,
@@ -225,7 +239,7 @@ impl Operations {
 
     /// Asks for the end of an operation. One that is not here has ended, and its completion is on
     /// its way.
-    pub(super) fn cancel(&self, token: Token) -> Cancel {
+    pub(in crate::backend) fn cancel(&self, token: Token) -> Cancel {
         let mut table = self.table.lock();
         if let Some(index) = table.find(token) {
             table.cancel(index);
@@ -234,7 +248,7 @@ impl Operations {
     }
 
     /// The packet with this tag was taken: what it says, if it is one of ours.
-    pub(super) fn ended(&self, tag: usize) -> Option<Completion> {
+    pub(in crate::backend) fn ended(&self, tag: usize) -> Option<Completion> {
         let mut table = self.table.lock();
         let index = table.at(tag)?;
         let lent = table.lent(index);
@@ -249,7 +263,7 @@ impl Operations {
     }
 
     /// Asks for the end of everything, and begins nothing more.
-    pub(super) fn end(&self) {
+    pub(in crate::backend) fn end(&self) {
         let mut table = self.table.lock();
         table.ended = true;
         for index in 0..table.records.len() {
@@ -260,7 +274,7 @@ impl Operations {
     }
 
     /// How many have not ended.
-    pub(super) fn missing(&self) -> usize {
+    pub(in crate::backend) fn missing(&self) -> usize {
         self.table.lock().with_kernel
     }
 }
