@@ -4,6 +4,7 @@
 //! stands still until somebody waits: what is "not before" in the first is "exactly" in the second.
 
 mod local;
+#[cfg_attr(windows, allow(dead_code, unused_imports, reason = "some tests are for Unix alone"))]
 mod per_core;
 #[cfg(unix)]
 mod signal;
