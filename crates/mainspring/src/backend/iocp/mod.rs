@@ -38,6 +38,7 @@ use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
 use crate::source::RawSource;
 use crate::sync::{Arc, Mutex};
+use crate::sys;
 use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
@@ -98,7 +99,13 @@ impl Selector for IocpSelector {
 
     fn in_force(&self) -> InForce {
         InForce {
-            setup: "a completion port and the driver behind all sockets",
+            setup: if sys::notifications::offered() {
+                "a completion port and the driver behind all sockets; \
+                 ProcessSocketNotifications is there, and not used"
+            } else {
+                "a completion port and the driver behind all sockets; \
+                 ProcessSocketNotifications is not there"
+            },
             features: vec!["AFD", "overlapped operations"],
             operations: port::overlapped::CARRIED_OUT.to_vec(),
         }

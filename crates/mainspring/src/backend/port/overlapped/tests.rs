@@ -13,7 +13,9 @@ use socket2::SockRef;
 use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OVERLAPPED;
 
 use super::*;
-use crate::backend::contract::{Completer, Config, Registrar, Selector};
+use crate::backend::contract::{
+    Completer, Config, NEVER_EMULATED, OPERATIONS, Registrar, Selector,
+};
 use crate::backend::port::OnAPort;
 use crate::event::Events;
 use crate::metrics::Counters;
@@ -135,7 +137,9 @@ impl<S: Selecting> Queue<S> {
 }
 
 fn of(socket: &impl AsRawSocket) -> RawSource {
-    RawSource(socket.as_raw_socket() as u64)
+    #[allow(clippy::unnecessary_cast, reason = "a number of 32 bits where pointers have them")]
+    let number = socket.as_raw_socket() as u64;
+    RawSource(number)
 }
 
 fn memory(buffer: &mut [u8]) -> RawMemory {
@@ -463,4 +467,31 @@ fn c5_a_source_of_another_port_is_refused<S: Selecting>() {
     queue.adopt(of(&a));
     assert!(other.registrar.adopt(of(&a)).is_err());
     assert!(queue.registrar.adopt(RawSource(0x7fff_fff0)).is_err());
+}
+
+/// What is said to be carried out here is, and nothing else.
+#[test]
+fn the_operations_in_the_report_are_those_that_are_carried_out() {
+    let (source, mut bytes) = (RawSource(u64::MAX), [0; 8]);
+    let (memory, offset) = (memory(&mut bytes), 0);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let of_each = |name: &str| match name {
+        "nop" => RawOperation::Nop,
+        "accept" => RawOperation::Accept { source: of(&listener) },
+        "connect" => RawOperation::Connect { source, address: memory },
+        "recv" => RawOperation::Recv { source, memory, flags: 0 },
+        "recv_message" => RawOperation::RecvMessage { source, header: memory, flags: 0 },
+        "send" => RawOperation::Send { source, memory, flags: 0 },
+        "send_message" => RawOperation::SendMessage { source, header: memory, flags: 0 },
+        "read" => RawOperation::Read { source, memory, offset },
+        "write" => RawOperation::Write { source, memory, offset },
+        "listen_pipe" => RawOperation::Listen { source },
+        other => panic!("{other} is no operation of a port"),
+    };
+    for name in CARRIED_OUT {
+        assert!(Kind::of(&of_each(name)).is_ok(), "{name}");
+    }
+    let known = OPERATIONS.iter().chain(NEVER_EMULATED);
+    assert!(CARRIED_OUT.iter().all(|name| known.clone().any(|other| other == name)));
+    assert!(Kind::of(&RawOperation::Sync { source, data_only: false }).is_err());
 }
