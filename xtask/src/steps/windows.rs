@@ -20,8 +20,8 @@ use crate::debian::{self, Debian, SUITE};
 use crate::process::{Failure, Program, Result, tests_run};
 use crate::workspace;
 
-/// Beside what every step needs: the sources of std, clippy, a linker for 64 bits, `dlltool` for 32,
-/// Wine.
+/// Beside what every step needs: the sources of std, clippy, a linker for 64 bits, `dlltool` for
+/// 32, Wine.
 const PACKAGES: &[&str] = &[
     "rust-src",
     "rust-clippy",

@@ -59,8 +59,8 @@ pub const HOUSE: &[Floor] = &[
         may_use: &[VOCABULARY, SYNC, CLOCK, SYS, METRICS, READINESS, COMPLETION],
     },
     Floor { rooms: CHOOSE, may_use: &[VOCABULARY, CONTRACT] },
-    // One mechanism a file. They never use each other; `emulate` is what they share, and `port` those
-    // that have a completion port.
+    // One mechanism a file. They never use each other; `emulate` is what they share, and `port`
+    // those that have a completion port.
     Floor {
         rooms: PORT,
         may_use: &[VOCABULARY, SYNC, CLOCK, SYS, METRICS, READINESS, COMPLETION, CONTRACT],

@@ -69,8 +69,8 @@ fn c6_an_interrupted_wait_and_a_wake_are_told_apart() {
     assert_eq!(select(&mut selector, Some(Duration::from_millis(1))), (vec![], false));
 }
 
-/// A piece of a sleep ends with a wake, and what was told, for which the sleep has pieces, is removed
-/// before the next look: the wake is told nevertheless.
+/// A piece of a sleep ends with a wake, and what was told, for which the sleep has pieces, is
+/// removed before the next look: the wake is told nevertheless.
 #[test]
 fn c6_a_wake_in_a_piece_of_a_sleep_outlives_a_change() {
     let (mut selector, _registrar) = open();

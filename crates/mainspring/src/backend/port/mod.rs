@@ -1,8 +1,8 @@
 //! The port of one queue, for every kind that has one: its keys, its packets, its end, and the
 //! operations whose ends come to it.
 //!
-//! `iocp` waits on the port itself. `wsapoll` cannot: beside its own wait a thread takes the packets
-//! (`backend/poll/beside`). What a packet means is the same for both, so it stands here.
+//! `iocp` waits on the port itself. `wsapoll` cannot: beside its own wait a thread takes the
+//! packets (`backend/poll/beside`). What a packet means is the same for both, so it stands here.
 
 pub(super) mod overlapped;
 
@@ -130,8 +130,8 @@ impl Packets {
 }
 
 /// Ends the operations, and hands packets to `take` until `is_drained` or none has come for a long
-/// time (clause C12). It asks again when no packet comes: another thread may have been in the middle
-/// of a call.
+/// time (clause C12). It asks again when no packet comes: another thread may have been in the
+/// middle of a call.
 pub(super) fn drain(
     (queue, operations): (&Queue, &Operations),
     packets: &mut Packets,

@@ -1,5 +1,5 @@
-//! Operations with the kernel beside the wait: on Windows a completion port brings their ends, which
-//! `WSAPoll` cannot wait for. Where poll(2) is, there are none.
+//! Operations with the kernel beside the wait: on Windows a completion port brings their ends,
+//! which `WSAPoll` cannot wait for. Where poll(2) is, there are none.
 
 #[cfg(unix)]
 mod nothing;

@@ -9,8 +9,8 @@
 //!
 //! `WSAPoll` waits for sockets alone. Of a port, what is documented is that
 //! `GetQueuedCompletionStatusEx` waits for it: that its handle may be given to
-//! `WaitForSingleObject` or `RegisterWaitForSingleObject` is not (the latter's list of objects has no
-//! port in it), and a wait of that kind would be for a state that lasts until somebody took the
+//! `WaitForSingleObject` or `RegisterWaitForSingleObject` is not (the latter's list of objects has
+//! no port in it), and a wait of that kind would be for a state that lasts until somebody took the
 //! packets, so it would be told over and over. The system's pool has ports of its own
 //! (`CreateThreadpoolIo`), but wants to be told before each call and after each that failed, and
 //! lets go of a handle by waiting for its callbacks. So a thread of ours waits where it is meant
@@ -23,10 +23,10 @@
 //!   interrupted, under the lock under which the turn says that it waits and takes them. Who finds
 //!   the turn awake leaves it alone: it looks before it sleeps.
 //! - **Packets that come to nothing** are nobody's arrivals, and wake nobody (clause C7).
-//! - **The carrier does no more than carry**: no waker, no buffer's drop, nothing of the user's runs
-//!   on it. It takes at most as many packets as there are operations, whose number is bounded.
-//! - **The end** (clause C12): a packet of ours ends the carrier, and who drains waits for it and then
-//!   takes the rest of the packets itself, as on a port alone.
+//! - **The carrier does no more than carry**: no waker, no buffer's drop, nothing of the user's
+//!   runs on it. It takes at most as many packets as there are operations, whose number is bounded.
+//! - **The end** (clause C12): a packet of ours ends the carrier, and who drains waits for it and
+//!   then takes the rest of the packets itself, as on a port alone.
 //!
 //! Sources:
 //! - <https://learn.microsoft.com/windows/win32/fileio/getqueuedcompletionstatusex-func>
