@@ -8,7 +8,7 @@ use std::io;
 
 use crate::kind::{Kind, Unavailable};
 
-use super::contract::{InForce, NEVER_EMULATED, OPERATIONS};
+use super::contract::{InForce, OF_HANDLES, OPERATIONS};
 
 /// What the caller of a builder asked for.
 ///
@@ -109,7 +109,7 @@ impl Chosen {
     /// println!("{native} native, {} emulated", chosen.emulated_operations().count());
     /// ```
     pub fn native_operations(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let names = OPERATIONS.iter().chain(NEVER_EMULATED).copied();
+        let names = OPERATIONS.iter().chain(OF_HANDLES).copied();
         names.filter(|name| self.in_force.operations.contains(name))
     }
 

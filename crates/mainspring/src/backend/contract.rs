@@ -103,9 +103,8 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "wait_child",
 ];
 
-/// The operations that exist only where the kernel carries them out, by name: a wait for the client
-/// of a pipe.
-pub(crate) const NEVER_EMULATED: &[&str] = &["listen_pipe"];
+/// The operations on handles that Windows alone has, by name.
+pub(crate) const OF_HANDLES: &[&str] = &["listen_pipe", "wait_object"];
 
 /// What of a mechanism is in force: found out when it was opened, and for reports only.
 #[derive(Clone, Debug, Default)]
@@ -115,7 +114,7 @@ pub(crate) struct InForce {
     /// The names of what it uses of the kernel, beyond what it cannot do without.
     pub(crate) features: Vec<&'static str>,
     /// The names of the operations it carries out itself; some of [`OPERATIONS`] and
-    /// [`NEVER_EMULATED`].
+    /// [`OF_HANDLES`].
     pub(crate) operations: Vec<&'static str>,
 }
 
@@ -163,6 +162,13 @@ pub(crate) trait Selector: Sized {
     /// Only if the queue itself is unusable (C8); `EINTR` is not an error but a reason to go on
     /// waiting for what is left of the time (C7).
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Whether a look is likely to bring something, because operations wait to be handed over that
+    /// usually have ended when the call returns. The caller then looks before it prepares to sleep.
+    /// A hint: a look in vain costs a call, and nothing else.
+    fn expects(&self) -> bool {
+        false
+    }
 
     /// Cancels every operation and returns when the kernel holds no memory any more, with the
     /// completions in `events` (C12). Returns how many it could not end in a bounded time: their

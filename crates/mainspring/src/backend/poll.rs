@@ -164,7 +164,7 @@ impl Selector for PollSelector {
     }
 
     fn in_force(&self) -> InForce {
-        Beside::in_force()
+        self.queue.beside.in_force()
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {

@@ -45,7 +45,7 @@ use crate::trigger::Trigger;
 
 use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
 use super::port::overlapped::Operations;
-use super::port::{self, Queue, milliseconds};
+use super::port::{self, Queue, masks, milliseconds};
 
 use afd::Sockets;
 
@@ -86,8 +86,8 @@ impl Selector for IocpSelector {
 
     fn open(config: Config) -> io::Result<(IocpSelector, IocpRegistrar)> {
         let sockets = Mutex::new(Sockets::new(config.counters.clone()));
-        let shared =
-            Arc::new(Shared { queue: Queue::open()?, sockets, operations: Operations::new() });
+        let operations = Operations::new(masks::wait_packets()?);
+        let shared = Arc::new(Shared { queue: Queue::open()?, sockets, operations });
         let selector = IocpSelector {
             shared: shared.clone(),
             packets: port::Packets::new(config.event_capacity),
@@ -98,6 +98,10 @@ impl Selector for IocpSelector {
     }
 
     fn in_force(&self) -> InForce {
+        let mut features = vec!["AFD", "overlapped operations"];
+        if self.shared.operations.has_wait_packets() {
+            features.push("wait packets");
+        }
         InForce {
             setup: if sys::notifications::offered() {
                 "a completion port and the driver behind all sockets; \
@@ -106,8 +110,8 @@ impl Selector for IocpSelector {
                 "a completion port and the driver behind all sockets; \
                  ProcessSocketNotifications is not there"
             },
-            features: vec!["AFD", "overlapped operations"],
-            operations: port::overlapped::CARRIED_OUT.to_vec(),
+            features,
+            operations: self.shared.operations.names(),
         }
     }
 
@@ -216,7 +220,7 @@ impl Completer for IocpRegistrar {
     }
 
     fn cancel(&self, token: Token) -> Cancel {
-        self.shared.operations.cancel(token)
+        self.shared.operations.cancel(&self.shared.queue, token)
     }
 }
 

@@ -4,6 +4,7 @@
 //! `iocp` waits on the port itself. `wsapoll` cannot: beside its own wait a thread takes the
 //! packets (`backend/poll/beside`). What a packet means is the same for both, so it stands here.
 
+pub(super) mod masks;
 pub(super) mod overlapped;
 
 use std::io;
@@ -13,6 +14,7 @@ use crate::source::RawSource;
 use crate::sys;
 use crate::sys::afd::Afd;
 use crate::sys::port::{ENDLESS, Packet as RawPacket, Port};
+use crate::sys::wait_packet::WaitPacket;
 
 use overlapped::Operations;
 
@@ -71,6 +73,18 @@ impl Queue {
     /// Posts the packet of an operation.
     pub(super) fn post(&self, tag: usize) -> io::Result<()> {
         self.port.post(OPERATION, tag)
+    }
+
+    /// Makes a packet come when an object is signalled.
+    pub(super) fn associate(
+        &self,
+        packet: &WaitPacket,
+        object: RawSource,
+        tag: usize,
+    ) -> io::Result<()> {
+        // SAFETY: the number of a handle that the operation keeps open.
+        let object = unsafe { sys::overlapped::borrow(object) };
+        packet.associate(self.port.as_handle(), object, OPERATION, tag)
     }
 
     pub(super) fn wait(&self, packets: &mut Packets, timeout_ms: u32) -> io::Result<()> {
@@ -139,14 +153,14 @@ pub(super) fn drain(
     is_drained: impl Fn() -> bool,
 ) {
     let mut patience = DRAIN_WAITS_MAX;
-    operations.end();
+    operations.end(queue);
     while patience > 0 && !is_drained() {
         if queue.wait(packets, DRAIN_WAIT_MS).is_err() {
             break;
         }
         patience -= 1;
         if packets.taken().next().is_none() {
-            operations.end();
+            operations.end(queue);
         }
         for packet in packets.taken().filter(|packet| !matches!(packet, Packet::Wake)) {
             take(packet);
@@ -166,3 +180,6 @@ pub(super) fn milliseconds(timeout: Option<Duration>) -> u32 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -363,9 +363,7 @@ pub(crate) fn taken(listener: RawSource, taken: Socket) -> io::Result<u64> {
     if result == SOCKET_ERROR {
         return Err(io::Error::last_os_error());
     }
-    #[allow(clippy::unnecessary_cast, reason = "a number of 32 bits where pointers have them")]
-    let number = taken.into_raw_socket() as u64;
-    Ok(number)
+    Ok(taken.into_raw_socket() as u64)
 }
 
 /// Connects to the address in memory. `ConnectEx` wants a socket that has a name: one that has none

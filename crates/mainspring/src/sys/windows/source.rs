@@ -20,9 +20,7 @@ pub trait AsSource {
 
 impl<T: AsSocket + ?Sized> AsSource for T {
     fn raw_source_number(&self) -> u64 {
-        #[allow(clippy::unnecessary_cast, reason = "a number of 32 bits where pointers have them")]
-        let number = self.as_socket().as_raw_socket() as u64;
-        number
+        self.as_socket().as_raw_socket() as u64
     }
 }
 

@@ -15,13 +15,6 @@ use socket2::{Domain, Type};
 
 pub(crate) type Address = SocketAddr;
 
-/// The number of a socket, which has 32 bits where pointers have them.
-fn number_of(socket: &impl AsRawSocket) -> u64 {
-    #[allow(clippy::unnecessary_cast, reason = "see above")]
-    let number = socket.as_raw_socket() as u64;
-    number
-}
-
 /// Any non-blocking socket.
 #[derive(Debug)]
 pub(crate) struct Socket(Option<socket2::Socket>);
@@ -128,7 +121,7 @@ impl Socket {
         let mut others = Vec::new();
         for _ in 0..ATTEMPTS_MAX {
             let duplicate = self.duplicate();
-            if number_of(duplicate.open()) == number {
+            if duplicate.open().as_raw_socket() as u64 == number {
                 return duplicate;
             }
             others.push(duplicate);
@@ -138,7 +131,7 @@ impl Socket {
     }
 
     pub(crate) fn duplicate_onto(&self, onto: &mut Socket) {
-        let number = number_of(onto.open());
+        let number = onto.open().as_raw_socket() as u64;
         onto.0 = None;
         *onto = self.duplicate_at(number);
     }

@@ -21,7 +21,7 @@ impl Beside {
         Ok(Beside)
     }
 
-    pub(in super::super) fn in_force() -> InForce {
+    pub(in super::super) fn in_force(&self) -> InForce {
         InForce::default()
     }
 

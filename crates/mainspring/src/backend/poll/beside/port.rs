@@ -36,8 +36,8 @@ use std::io;
 use std::thread::{self, JoinHandle};
 
 use crate::backend::contract::{Cancel, InForce, Support};
-use crate::backend::port::overlapped::{CARRIED_OUT, Operations};
-use crate::backend::port::{self, Packet, Packets, milliseconds};
+use crate::backend::port::overlapped::Operations;
+use crate::backend::port::{self, Packet, Packets, masks, milliseconds};
 use crate::completion::operation::RawOperation;
 use crate::error;
 use crate::event::Events;
@@ -79,17 +79,21 @@ impl Beside {
     pub(in super::super) fn open() -> io::Result<Beside> {
         Ok(Beside {
             port: port::Queue::open()?,
-            operations: Operations::new(),
+            operations: Operations::new(masks::wait_packets()?),
             begun: AtomicBool::new(false),
             carrier: Mutex::new(Carrier::Idle),
         })
     }
 
-    pub(in super::super) fn in_force() -> InForce {
+    pub(in super::super) fn in_force(&self) -> InForce {
+        let mut features = vec!["overlapped operations"];
+        if self.operations.has_wait_packets() {
+            features.push("wait packets");
+        }
         InForce {
             setup: "WSAPoll, and a completion port beside it",
-            features: vec!["overlapped operations"],
-            operations: CARRIED_OUT.to_vec(),
+            features,
+            operations: self.operations.names(),
         }
     }
 
@@ -119,7 +123,7 @@ impl Beside {
     }
 
     pub(in super::super) fn cancel(&self, token: Token) -> Cancel {
-        self.operations.cancel(token)
+        self.operations.cancel(&self.port, token)
     }
 
     /// Begins to carry.
@@ -152,7 +156,7 @@ impl Beside {
         let beside = &queue.beside;
         let carrier = std::mem::replace(&mut *beside.carrier.lock(), Carrier::Ended);
         if let Carrier::Carrying(thread) = carrier {
-            beside.operations.end();
+            beside.operations.end(&beside.port);
             // Without memory for one packet the carrier stays, and takes from the port as we do.
             if beside.port.wake().is_ok() {
                 let _ = thread.join();

@@ -13,9 +13,7 @@ use socket2::SockRef;
 use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OVERLAPPED;
 
 use super::*;
-use crate::backend::contract::{
-    Completer, Config, NEVER_EMULATED, OPERATIONS, Registrar, Selector,
-};
+use crate::backend::contract::{Completer, Config, OF_HANDLES, OPERATIONS, Registrar, Selector};
 use crate::backend::port::OnAPort;
 use crate::event::Events;
 use crate::metrics::Counters;
@@ -137,9 +135,7 @@ impl<S: Selecting> Queue<S> {
 }
 
 fn of(socket: &impl AsRawSocket) -> RawSource {
-    #[allow(clippy::unnecessary_cast, reason = "a number of 32 bits where pointers have them")]
-    let number = socket.as_raw_socket() as u64;
-    RawSource(number)
+    RawSource(socket.as_raw_socket() as u64)
 }
 
 fn memory(buffer: &mut [u8]) -> RawMemory {
@@ -491,7 +487,7 @@ fn the_operations_in_the_report_are_those_that_are_carried_out() {
     for name in CARRIED_OUT {
         assert!(Kind::of(&of_each(name)).is_ok(), "{name}");
     }
-    let known = OPERATIONS.iter().chain(NEVER_EMULATED);
+    let known = OPERATIONS.iter().chain(OF_HANDLES);
     assert!(CARRIED_OUT.iter().all(|name| known.clone().any(|other| other == name)));
     assert!(Kind::of(&RawOperation::Sync { source, data_only: false }).is_err());
 }
