@@ -38,8 +38,8 @@
 //! with the object and the port (`sys/windows/wait_packet.rs`) and comes under the address of the
 //! record's memory, like all others. A cancel in time leaves no packet, so that one is posted; one
 //! too late leaves it to the packet that is queued, which is a success: the signal was taken, and
-//! the operation gives it back if nobody wants it. Where the system has no such packets, or does not
-//! associate one with this object, the wait is left to the thread pool.
+//! the operation gives it back if nobody wants it. Where the system has no such packets, or does
+//! not associate one with this object, the wait is left to the thread pool.
 //!
 //! # The end
 //!
