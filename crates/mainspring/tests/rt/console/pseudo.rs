@@ -148,7 +148,7 @@ impl Inside {
             panic!("the child does not end");
         }
         let mut code = 0;
-        // SAFETY: the call writes a number to the place for one.
+        // SAFETY: an open handle, and a place for a number.
         check(unsafe { GetExitCodeProcess(process, &raw mut code) });
         code as i32
     }
