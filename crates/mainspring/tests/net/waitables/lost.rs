@@ -118,11 +118,11 @@ fn c12_what_a_wait_has_borrowed_is_released_once() {
             for round in 0..150 {
                 let mut wait = Box::pin(waitable.wait());
                 assert!(poll_with(&mut wait, &count).is_pending());
+                let before = count.0.load(Ordering::Acquire);
                 if round % 3 == 0 {
                     event.set();
                 }
                 if round % 6 == 0 {
-                    let before = count.0.load(Ordering::Acquire);
                     turn_until(&mut driver, || count.0.load(Ordering::Acquire) != before);
                 }
                 drop(wait);
