@@ -12,6 +12,8 @@ mod epoll;
 mod iocp;
 #[cfg(any(unix, windows))]
 mod poll;
+#[cfg(windows)]
+mod port;
 #[cfg(feature = "sim")]
 mod sim;
 #[cfg(target_os = "linux")]

@@ -11,7 +11,7 @@ use std::io;
 
 use crate::sys::afd::Afd;
 
-use super::port::Queue;
+use crate::backend::port::Queue;
 
 /// Sockets on one handle.
 const SEATS: usize = 32;

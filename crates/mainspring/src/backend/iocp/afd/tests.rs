@@ -351,8 +351,7 @@ fn c12_the_end_takes_every_packet_and_nothing_is_asked_after_it() {
     let Watch { selector, registrar, .. } = watch;
     drop(selector);
     assert_eq!(registrar.shared.sockets.lock().in_flight, 0);
-    let added =
-        registrar.add(of(&pairs[0].0), Token(0), Interest::READABLE, Trigger::Edge);
+    let added = registrar.add(of(&pairs[0].0), Token(0), Interest::READABLE, Trigger::Edge);
     assert!(added.is_err());
 }
 
