@@ -392,6 +392,27 @@ fn a_socket_that_the_driver_does_not_know_is_looked_for_below_its_layers_once() 
 }
 
 #[test]
+fn c3_an_answer_to_somebody_elses_question_is_no_event() {
+    // Two requests for one socket, which a duplicate may make, may get each other's answers.
+    let mut registered = Registered {
+        serial: 1,
+        token: Token(1),
+        trigger: Trigger::Edge,
+        wanted: events_of(Interest::READABLE),
+    };
+    let wanted = registered.wanted;
+    assert_eq!(registered.report(afd::SEND), None);
+    assert_eq!(registered.wanted, wanted, "and what was asked for is asked for again");
+    let event = registered.report(afd::SEND | afd::RECEIVE).expect("an event");
+    assert_eq!(event.ready, Ready::READABLE);
+    // The end that follows is still asked for, once.
+    assert_eq!(registered.wanted, wanted & !afd::RECEIVE);
+    let end = registered.report(afd::RECEIVE | afd::DISCONNECT).expect("an event");
+    assert_eq!(end.ready, Ready::READABLE | Ready::READ_CLOSED);
+    assert_eq!(registered.report(afd::RECEIVE | afd::DISCONNECT), None);
+}
+
+#[test]
 fn what_is_no_socket_is_refused_in_words() {
     let (watch, (socket, _peer)) = (Watch::new(), pair());
     let closed = of(&socket);
