@@ -92,12 +92,7 @@ fn tell(generations: &[Vec<Turn>], only: Option<Contender>) -> String {
     format!("ratio {middle:.3} ({low:.3} to {high:.3}): {}, {}", each[0], each[1])
 }
 
-fn measure(
-    connections: usize,
-    both: bool,
-    generation: usize,
-    plan: Plan,
-) -> io::Result<Vec<Turn>> {
+fn measure(connections: usize, both: bool, generation: usize, plan: Plan) -> io::Result<Vec<Turn>> {
     let slice = Duration::from_millis(plan.slice_ms);
     let mut pairs = Vec::new();
     for contender in Contender::BOTH {

@@ -411,13 +411,7 @@ impl Slot {
     /// Asks the driver. Almost every socket is its own base; only one that the driver does not
     /// know, asked about for the first time, is looked for below the layers over it. Later its
     /// number may name something else.
-    fn submit(
-        &mut self,
-        afd: &Afd,
-        events: u32,
-        tag: NonZeroUsize,
-        first: bool,
-    ) -> io::Result<()> {
+    fn submit(&mut self, afd: &Afd, events: u32, tag: NonZeroUsize, first: bool) -> io::Result<()> {
         let refused = match self.request.submit(afd, self.base, events, tag) {
             Ok(()) => return Ok(()),
             Err(error) => error,
