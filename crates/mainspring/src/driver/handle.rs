@@ -128,6 +128,7 @@ impl Handle {
     /// # Errors
     ///
     /// Those of opening the process-wide driver and of starting its thread.
+    #[inline]
     pub fn try_current() -> io::Result<Handle> {
         context::current()
     }
@@ -203,6 +204,7 @@ impl Handle {
 
     /// Whether the driver was shut down or dropped.
     #[must_use]
+    #[inline]
     pub fn is_shutdown(&self) -> bool {
         self.0.shutdown.load(Ordering::Acquire)
     }
@@ -249,11 +251,13 @@ impl Handle {
     }
 
     /// How operations are carried out.
+    #[inline]
     pub(super) fn completion(&self) -> Support {
         self.0.caps.completion
     }
 
     /// Hands an operation to the backend; with the error the operation comes back.
+    #[inline]
     pub(super) fn begin<O: Operation>(&self, operation: O) -> Result<Token, (io::Error, O)> {
         self.0.backend.begin(&self.0.operations, operation)
     }

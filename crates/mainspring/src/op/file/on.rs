@@ -16,6 +16,7 @@ pub(super) enum On {
 }
 
 impl On {
+    #[inline]
     pub(super) fn source(&self) -> RawSource {
         match self {
             On::Open(file) => file.source(),

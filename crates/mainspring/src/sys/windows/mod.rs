@@ -3,6 +3,7 @@
 pub(crate) mod afd;
 pub(crate) mod affinity;
 pub(crate) mod console;
+pub(crate) mod console_input;
 pub(crate) mod handle;
 pub(crate) mod header;
 pub(crate) mod inspect;
@@ -16,6 +17,8 @@ pub(crate) mod reuse_port;
 pub(crate) mod socket;
 mod source;
 pub(crate) mod tcp;
+pub(crate) mod wait_packet;
+pub(crate) mod waitable;
 
 pub use source::AsSource;
 pub(crate) use source::{BorrowedSource, raw_source};
