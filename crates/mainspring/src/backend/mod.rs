@@ -59,6 +59,7 @@ const PREFERRED: &[Kind] = &[
 ];
 
 /// The half that waits, of whichever backend.
+#[allow(clippy::large_enum_variant, reason = "one a driver, and moved once")]
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),
