@@ -59,7 +59,7 @@ const PREFERRED: &[Kind] = &[
 ];
 
 /// The half that waits, of whichever backend.
-#[allow(clippy::large_enum_variant, reason = "one a driver, and moved once")]
+#[allow(clippy::large_enum_variant, reason = "one a driver, and the mechanism in use is the large")]
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),

@@ -39,7 +39,7 @@
 //! record's memory, like all others. A cancel in time leaves no packet, so that one is posted; one
 //! too late leaves it to the packet that is queued, which is a success: the signal was taken, and
 //! the operation gives it back if nobody wants it. Where the system has no such packets, or does
-//! not associate one with this object, the wait is left to the thread pool.
+//! not associate one with this object, the wait is left to a thread.
 //!
 //! # The end
 //!

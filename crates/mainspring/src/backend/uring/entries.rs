@@ -43,15 +43,17 @@ impl Known {
     /// system's.
     #[inline]
     pub(super) fn entry(&self, operation: &RawOperation) -> io::Result<squeue::Entry> {
-        let mut operation = *operation;
-        if let RawOperation::RecvMulti { bundle, .. } = &mut operation {
-            *bundle &= self.bundles;
-        }
-        let mut entry = entry(&operation)?;
-        if on(&operation).is_some_and(|source| source.slot().is_some()) {
+        let mut entry = match *operation {
+            RawOperation::RecvMulti { source, group, bundle } => {
+                let bundle = bundle && self.bundles;
+                entry(&RawOperation::RecvMulti { source, group, bundle })?
+            }
+            _ => entry(operation)?,
+        };
+        if on(operation).is_some_and(|source| source.slot().is_some()) {
             entry = entry.flags(squeue::Flags::FIXED_FILE);
         }
-        let companion = match operation {
+        let companion = match *operation {
             RawOperation::AcceptMulti { .. } => WITH_ACCEPT_MULTI,
             RawOperation::RecvMulti { .. } => WITH_RECV_MULTI,
             RawOperation::AcceptDirect { .. } | RawOperation::OpenDirect { .. } if !self.direct => {
