@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::super::{PollRegistrar, PollSelector};
+use super::super::super::{PollRegistrar, PollSelector, State};
 use super::*;
 use crate::backend::contract::{Completer, Config, Registrar, Selector};
 use crate::interest::Interest;
@@ -34,13 +34,23 @@ fn numbers(events: &Events) -> Vec<u64> {
     events.completions.iter().map(|done| done.token.0).collect()
 }
 
-/// Waits until the carrier has put `count` completions into the queue.
-fn arrived(registrar: &PollRegistrar, count: usize) {
+/// Waits until the queue is as it is to be.
+fn until(registrar: &PollRegistrar, is: impl Fn(&State) -> bool) {
     let patience = Instant::now() + Duration::from_secs(10);
-    while registrar.queue.state.lock().arrivals.completions.len() < count {
-        assert!(Instant::now() < patience, "the carrier is there, and carries");
+    while !is(&registrar.queue.state.lock()) {
+        assert!(Instant::now() < patience, "it sleeps, or the carrier carries");
         thread::yield_now();
     }
+}
+
+/// Waits until the turn sleeps.
+fn asleep(registrar: &PollRegistrar) {
+    until(registrar, |state| state.calling);
+}
+
+/// Waits until the carrier has put `count` completions into the queue.
+fn arrived(registrar: &PollRegistrar, count: usize) {
+    until(registrar, |state| state.arrivals.completions.len() >= count);
 }
 
 fn is_raised(registrar: &PollRegistrar) -> bool {
@@ -53,7 +63,7 @@ fn is_raised(registrar: &PollRegistrar) -> bool {
 fn nobody_carries_before_the_first_operation() {
     let (mut selector, registrar) = open();
     registrar.wake().unwrap();
-    selector.select(&mut Events::new(), None).unwrap();
+    selector.select(&mut Events::new(), PATIENCE).unwrap();
     assert!(matches!(*registrar.queue.beside.carrier.lock(), Carrier::Idle));
     nop(&registrar, 1);
     assert!(matches!(*registrar.queue.beside.carrier.lock(), Carrier::Carrying(_)));
@@ -64,22 +74,20 @@ fn nobody_carries_before_the_first_operation() {
 }
 
 #[test]
-fn c6_a_completion_ends_a_sleep_without_end_and_is_no_wake() {
+fn c6_a_completion_ends_a_sleep_and_is_no_wake() {
     let (mut selector, registrar) = open();
     thread::scope(|scope| {
         let registrar = &registrar;
         scope.spawn(move || {
             for number in 0..100 {
-                while !registrar.queue.state.lock().calling {
-                    thread::yield_now();
-                }
+                asleep(registrar);
                 nop(registrar, number);
             }
         });
         let mut told = Vec::new();
         while told.len() < 100 {
             let mut events = Events::new();
-            selector.select(&mut events, None).unwrap();
+            selector.select(&mut events, PATIENCE).unwrap();
             assert!(!events.woken && events.is_empty() && !events.completions.is_empty());
             told.extend(numbers(&events));
         }
@@ -98,7 +106,7 @@ fn c6_arrivals_of_a_queue_that_is_awake_raise_nothing_and_end_the_next_sleep_onc
         arrived(&registrar, 3);
         assert!(!is_raised(&registrar), "round {round}");
         let mut events = Events::new();
-        selector.select(&mut events, None).unwrap();
+        selector.select(&mut events, PATIENCE).unwrap();
         assert_eq!(numbers(&events), [0, 1, 2]);
         assert!(!events.woken);
         let begun = Instant::now();
@@ -128,9 +136,7 @@ fn c6_a_wake_an_event_and_a_completion_come_together() {
     thread::scope(|scope| {
         let registrar = &registrar;
         scope.spawn(move || {
-            while !registrar.queue.state.lock().calling {
-                thread::yield_now();
-            }
+            asleep(registrar);
             nop(registrar, 2);
         });
         events.clear();
@@ -194,7 +200,7 @@ fn c8_a_port_that_fails_is_an_error_of_the_turn() {
     let (mut selector, registrar) = open();
     let error = io::Error::from(io::ErrorKind::InvalidData);
     registrar.queue.arrive(&mut Events::new(), Some(error));
-    let failed = selector.select(&mut Events::new(), None).unwrap_err();
+    let failed = selector.select(&mut Events::new(), PATIENCE).unwrap_err();
     assert_eq!(failed.kind(), io::ErrorKind::InvalidData);
     selector.select(&mut Events::new(), NOW).unwrap();
 }
