@@ -103,6 +103,9 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "wait_child",
 ];
 
+/// The operations on handles that Windows alone has, by name.
+pub(crate) const OF_HANDLES: &[&str] = &["listen_pipe", "wait_object"];
+
 /// What of a mechanism is in force: found out when it was opened, and for reports only.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InForce {
@@ -110,7 +113,8 @@ pub(crate) struct InForce {
     pub(crate) setup: &'static str,
     /// The names of what it uses of the kernel, beyond what it cannot do without.
     pub(crate) features: Vec<&'static str>,
-    /// The names of the operations it carries out itself; some of [`OPERATIONS`].
+    /// The names of the operations it carries out itself; some of [`OPERATIONS`] and
+    /// [`OF_HANDLES`].
     pub(crate) operations: Vec<&'static str>,
 }
 

@@ -183,6 +183,7 @@ impl Lease {
 impl Deref for Lease {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         // SAFETY: who has the number has the memory, and this lease has it.
         let room = unsafe { self.buffers.memory.piece_at(self.number.into()) };
@@ -204,6 +205,7 @@ impl AsRef<[u8]> for Lease {
 }
 
 impl IoBuf for Lease {
+    #[inline]
     fn filled(&self) -> &[u8] {
         self
     }

@@ -190,6 +190,6 @@ pub(crate) fn no_port() -> io::Error {
     io::Error::new(
         io::ErrorKind::Unsupported,
         "operations on a handle need a driver with a completion port: build it with \
-         Choice::Exactly(Kind::Iocp)",
+         Choice::Exactly(Kind::Iocp) or Kind::WsaPoll",
     )
 }

@@ -46,6 +46,7 @@ pub struct Recv<B> {
 ///
 /// What a dropped future received after all is lost;
 /// [`Submission::cancel`](crate::Submission::cancel) loses nothing.
+#[inline]
 pub fn recv<S: Endpoint + ?Sized, B: IoBufMut>(from: &S, buffer: B) -> Prepared<'_, Recv<B>> {
     let target = from.target();
     target.prepare(Recv { source: target.source(), buffer: Filling::new(buffer) })

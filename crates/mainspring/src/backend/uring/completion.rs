@@ -250,6 +250,7 @@ impl Operations {
     }
 
     /// Shows the owner's queue to `act`, on the owner's thread.
+    #[inline]
     fn with_local<R>(&self, act: impl FnOnce(&mut Queue) -> R) -> Option<R> {
         self.local.as_ref().and_then(|local| local.with(act))
     }

@@ -56,25 +56,20 @@ impl Known {
     /// system's.
     #[inline]
     pub(super) fn entry(&self, operation: &RawOperation) -> io::Result<squeue::Entry> {
-        let mut operation = *operation;
-        match &mut operation {
-            RawOperation::RecvMulti { bundle, .. } => *bundle &= self.bundles,
-            RawOperation::Read { region: region @ Some(_), .. }
-            | RawOperation::Write { region: region @ Some(_), .. }
-            | RawOperation::SendZeroCopy { region: region @ Some(_), .. } => {
-                // What another driver's ring knows is to this one like any memory.
-                *region = region.filter(|region| Some(region.queue) == self.queue);
-                if region.is_some() {
-                    self.counters.registered_operation();
-                }
+        let mut entry = match *operation {
+            RawOperation::RecvMulti { source, group, bundle } => {
+                let bundle = bundle && self.bundles;
+                entry(&RawOperation::RecvMulti { source, group, bundle })?
             }
-            _ => {}
-        }
-        let mut entry = entry(&operation)?;
-        if on(&operation).is_some_and(|source| source.slot().is_some()) {
+            RawOperation::Read { region: Some(_), .. }
+            | RawOperation::Write { region: Some(_), .. }
+            | RawOperation::SendZeroCopy { region: Some(_), .. } => entry(&self.named(*operation))?,
+            _ => entry(operation)?,
+        };
+        if on(operation).is_some_and(|source| source.slot().is_some()) {
             entry = entry.flags(squeue::Flags::FIXED_FILE);
         }
-        let companion = match operation {
+        let companion = match *operation {
             RawOperation::AcceptMulti { .. } => WITH_ACCEPT_MULTI,
             RawOperation::RecvMulti { .. } => WITH_RECV_MULTI,
             RawOperation::AcceptDirect { .. } | RawOperation::OpenDirect { .. } if !self.direct => {
@@ -88,6 +83,21 @@ impl Known {
         } else {
             Err(io::ErrorKind::Unsupported.into())
         }
+    }
+
+    /// An operation on memory that this ring has looked up. What another driver's ring knows is to
+    /// this one like any memory.
+    fn named(&self, mut operation: RawOperation) -> RawOperation {
+        if let RawOperation::Read { region, .. }
+        | RawOperation::Write { region, .. }
+        | RawOperation::SendZeroCopy { region, .. } = &mut operation
+        {
+            *region = region.filter(|region| Some(region.queue) == self.queue);
+            if region.is_some() {
+                self.counters.registered_operation();
+            }
+        }
+        operation
     }
 
     /// The names of the operations that it carries out, as the contract has them.

@@ -238,7 +238,9 @@ impl UringSelector {
         loop {
             // What is changed from here on leaves a note, or rings.
             shared.sleep.take_note();
+            let ran = self.running;
             let coming = self.submit_changes(shared, ring, events)?;
+            let begins = self.running > ran;
             let nothing = !events.has_come();
             if waits && nothing && !shared.sleep.prepare() {
                 continue;
@@ -247,10 +249,9 @@ impl UringSelector {
                 true => Wait::For { completions: 1 + coming, timeout: left },
                 false => Wait::Look,
             };
-            let submits = ring.pushed() != 0;
             let entered = self.enter(ring, wait, events)?;
             self.look_again(ring, events)?;
-            if submits {
+            if begins {
                 self.prompt.learn(wait, events.has_come());
             }
             if events.has_come() || !waits {

@@ -479,8 +479,8 @@ impl Ring {
 pub(super) enum Place {
     /// A pinned driver's.
     Owned(OwnedCell<Ring>),
-    /// Any thread may turn it. The lock is the turning thread's for as long as it turns, so nobody waits for it but a
-    /// thread that wants to turn too.
+    /// Any thread may turn it. The lock is the turning thread's for as long as it turns, so nobody
+    /// waits for it but a thread that wants to turn too.
     Shared(Mutex<Ring>),
 }
 
