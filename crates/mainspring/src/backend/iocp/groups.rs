@@ -11,7 +11,7 @@ use std::io;
 
 use crate::sys::afd::Afd;
 
-use super::port::Queue;
+use crate::backend::port::Queue;
 
 /// Sockets on one handle, by measurement: 500 sockets registered, looked at and deregistered, beside
 /// mio (32 a handle) in the same turns, under Wine 10, `sockets register`. How much faster than
