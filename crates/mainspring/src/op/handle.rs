@@ -70,7 +70,7 @@ impl<B: IoBufMut> Operation for ReadHandle<B> {
 
     fn raw(&mut self) -> RawOperation {
         let (source, memory) = (self.source, self.buffer.raw());
-        RawOperation::Read { source, memory, offset: self.offset }
+        RawOperation::Read { source, memory, offset: self.offset, region: None }
     }
 
     fn finish(self, result: io::Result<u64>) -> (io::Result<Portion>, B) {
@@ -113,7 +113,7 @@ impl<B: IoBuf> Operation for WriteHandle<B> {
 
     fn raw(&mut self) -> RawOperation {
         let memory = RawMemory::to_read(self.buffer.filled());
-        RawOperation::Write { source: self.source, memory, offset: self.offset }
+        RawOperation::Write { source: self.source, memory, offset: self.offset, region: None }
     }
 
     fn finish(self, result: io::Result<u64>) -> (io::Result<usize>, B) {

@@ -44,7 +44,7 @@ pub use chain::chain;
 pub use connect::{Connect, Unconnected, connect};
 #[cfg(unix)]
 pub use descriptor::{Read, Write};
-pub use direct::{AcceptDirect, CloseDirect, DirectStream};
+pub use direct::{AcceptDirect, AcceptDirectMulti, CloseDirect, DirectStream};
 #[cfg(unix)]
 pub use direct::{CloseDirectFile, DirectFile, OpenDirect};
 #[cfg(unix)]

@@ -1,10 +1,11 @@
 //! Receiving into a buffer that the operation owns.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::completion::buf::{Filling, IoBufMut};
 use crate::completion::operation::{Operation, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Subject, wrong_subject};
+use crate::driver::{Attempt, Emulation, Prepared, Slot, Subject, wrong_subject};
 use crate::error::would_block;
 use crate::interest::Interest;
 use crate::source::RawSource;
@@ -49,6 +50,14 @@ pub struct Recv<B> {
 pub fn recv<S: Endpoint + ?Sized, B: IoBufMut>(from: &S, buffer: B) -> Prepared<'_, Recv<B>> {
     let target = from.target();
     target.prepare(Recv { source: target.source(), buffer: Filling::new(buffer) })
+}
+
+impl<B: IoBufMut> Recv<B> {
+    /// On a direct descriptor.
+    pub(crate) fn direct(slot: &Arc<Slot>, buffer: B) -> Prepared<'static, Recv<B>> {
+        let operation = Recv { source: slot.source(), buffer: Filling::new(buffer) };
+        Prepared::on_direct(slot, operation)
+    }
 }
 
 impl<B: IoBufMut> Operation for Recv<B> {

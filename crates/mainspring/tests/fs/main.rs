@@ -20,6 +20,7 @@ mod errors;
 mod fifo;
 mod many;
 mod options;
+mod registered;
 mod sharing;
 mod support;
 #[cfg(feature = "tokio")]

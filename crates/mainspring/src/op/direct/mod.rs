@@ -4,6 +4,7 @@
 //! kernel has none, for an ordinary descriptor behind the same type.
 
 mod accept;
+mod accept_multi;
 mod close;
 #[cfg(unix)]
 mod close_file;
@@ -18,6 +19,7 @@ use std::io;
 use crate::sys::socket::has_no_place;
 
 pub use accept::AcceptDirect;
+pub use accept_multi::AcceptDirectMulti;
 pub use close::CloseDirect;
 #[cfg(unix)]
 pub use close_file::CloseDirectFile;

@@ -38,6 +38,22 @@ impl<S> DirectStream<S> {
         matches!(self.0, Held::Slot(_))
     }
 
+    /// Its place in the table; nothing of an ordinary descriptor.
+    pub(crate) fn slot(&self) -> Option<&Arc<Slot>> {
+        match &self.0 {
+            Held::Slot(slot) => Some(slot),
+            Held::Ordinary(..) => None,
+        }
+    }
+
+    /// The ordinary stream that stands for it, if one does.
+    pub(crate) fn ordinary_stream(&self) -> Option<&S> {
+        match &self.0 {
+            Held::Slot(_) => None,
+            Held::Ordinary(stream, _) => Some(stream),
+        }
+    }
+
     /// Closes it, and is ready when that is done. Whatever becomes of it, it is closed: also when
     /// it is dropped or cancelled.
     ///

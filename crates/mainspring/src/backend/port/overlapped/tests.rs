@@ -375,15 +375,19 @@ fn c10_a_file_is_written_and_read_at_its_offsets_and_ends<S: Selecting>() {
     options.read(true).write(true).create(true).truncate(true);
     let file = options.custom_flags(FILE_FLAG_OVERLAPPED).open(&path).unwrap();
     let source = queue.adopt(RawSource(file.as_raw_handle() as u64));
-    let write =
-        |offset, bytes| RawOperation::Write { source, memory: RawMemory::to_read(bytes), offset };
+    let write = |offset, bytes| RawOperation::Write {
+        source,
+        memory: RawMemory::to_read(bytes),
+        offset,
+        region: None,
+    };
     let first = queue.begin(write(0, b"hello, "));
     assert_eq!(queue.result(first).unwrap(), 7);
     let second = queue.begin(write(7, b"world"));
     assert_eq!(queue.result(second).unwrap(), 5);
     let mut buffer = [0; 16];
     for (offset, text) in [(0, "hello, world"), (7, "world"), (12, ""), (1 << 33, "")] {
-        let read = RawOperation::Read { source, memory: memory(&mut buffer), offset };
+        let read = RawOperation::Read { source, memory: memory(&mut buffer), offset, region: None };
         let reads = queue.begin(read);
         let end = if text.is_empty() { AT_END } else { 0 };
         assert_eq!(queue.result(reads).unwrap(), text.len() as u64 | end);
