@@ -423,8 +423,10 @@ impl<'a, O: Emulation> Submission<'a, O> {
             return State::Ended(operation, Err(error::shut_down()));
         }
         let own = operation.own_source().or(self.home.source(false));
-        let adopted = own.is_none_or(Registration::is_adopted);
-        if handle.completion() == Support::Emulated || !adopted {
+        if handle.completion() == Support::Emulated
+            || !own.is_none_or(Registration::is_adopted)
+            || !operation.is_adopted(handle)
+        {
             return State::Trying { operation, waits: None, seen: None };
         }
         match handle.begin(operation) {

@@ -17,8 +17,8 @@ fn every_write_goes_to_the_end() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
-fn linux_appends_whatever_the_offset() {
+#[cfg(any(target_os = "linux", windows))]
+fn linux_and_windows_append_whatever_the_offset() {
     on_each_kind(|_, place| async {
         let path = place.file("file", "0123");
         let file = File::options().append(true).open(&path).await.unwrap();

@@ -31,4 +31,4 @@ pub(crate) mod uring;
 
 pub use source::AsSource;
 pub(crate) use source::{BorrowedSource, raw_source};
-pub use stat::{Alignment, FileType, Metadata};
+pub use stat::{FileType, Metadata};
