@@ -193,7 +193,8 @@ impl File {
     ///
     /// # Platforms
     ///
-    /// Linux and Windows write to the end of a file that is open for appending, whatever the offset.
+    /// Linux and Windows write to the end of a file that is open for appending, whatever the
+    /// offset.
     pub fn write_at<B: IoBuf>(&self, buffer: B, offset: u64) -> Prepared<'static, WriteAt<B>> {
         WriteAt::at(&self.open, buffer, offset)
     }

@@ -46,7 +46,8 @@ impl OpenOptions {
     /// # let path = std::env::temp_dir().join(format!("mainspring-bits-{}", std::process::id()));
     /// use mainspring::fs::OpenOptions;
     /// mainspring::block_on(async {
-    ///     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
+    ///     let mut options = OpenOptions::new();
+    ///     let file = options.write(true).create_new(true).mode(0o600).open(&path).await?;
     ///     file.write_at("secret", 0).await.0
     /// })??;
     /// # std::fs::remove_file(&path)?;

@@ -246,8 +246,8 @@ fn links_are_followed_or_not_as_asked() {
     });
 }
 
-/// Clauses C10 and C11: an end for each, and the buffer comes back, whether the packet or the cancel
-/// is first.
+/// Clauses C10 and C11: an end for each, and the buffer comes back, whether the packet or the
+/// cancel is first.
 #[test]
 fn c11_cancels_that_race_with_packets_lose_no_buffer() {
     on_each_kind(|_, place| async {

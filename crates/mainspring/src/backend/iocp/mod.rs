@@ -111,6 +111,8 @@ impl Selector for IocpSelector {
                 "recv_message",
                 "send",
                 "send_message",
+                "read",
+                "write",
             ],
         }
     }

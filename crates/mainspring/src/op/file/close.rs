@@ -6,8 +6,8 @@ use crate::completion::operation::{Operation, RawOperation};
 use crate::driver::{Attempt, Emulation, Prepared, Subject};
 use crate::sys::file::{self, Owned};
 
-/// Closes a descriptor (a handle on Windows), without blocking the thread: on a file system across a network that may
-/// take as long as what was written takes.
+/// Closes a descriptor (a handle on Windows), without blocking the thread: on a file system across
+/// a network that may take as long as what was written takes.
 ///
 /// Whatever becomes of it, the descriptor is closed: also when it is dropped or cancelled.
 ///

@@ -1,7 +1,8 @@
 //! The content of one file into another.
 //!
-//! `CopyFileExW` copies all that a file is: its streams, its attributes and times. Some file systems
-//! share the blocks, and a server copies by itself. It asks again and again whether to go on.
+//! `CopyFileExW` copies all that a file is: its streams, its attributes and times. Some file
+//! systems share the blocks, and a server copies by itself. It asks again and again whether to go
+//! on.
 //!
 //! <https://learn.microsoft.com/windows/win32/api/winbase/nf-winbase-copyfileexw>
 

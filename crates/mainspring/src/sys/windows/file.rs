@@ -11,8 +11,9 @@
 //! makes the calls and waits here. It tells the kernel of an event with its lowest bit set, which
 //! means: no packet. An event is a thread's own and used again.
 //!
-//! Even an overlapped call may end before it returns; what is in the system's cache is copied by the
-//! call itself, and a write that makes a file longer waits. So the thread that submits pays for that.
+//! Even an overlapped call may end before it returns: what is in the system's cache is copied by
+//! the call itself, and a write that makes a file longer waits. The thread that submits pays for
+//! that.
 //!
 //! - <https://learn.microsoft.com/windows/win32/fileio/synchronous-and-asynchronous-i-o>
 //! - <https://learn.microsoft.com/windows/win32/api/ioapiset/nf-ioapiset-getqueuedcompletionstatus>

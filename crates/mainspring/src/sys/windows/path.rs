@@ -97,8 +97,8 @@ pub(crate) fn flags(access: &Access) -> io::Result<i32> {
     if access.direct && access.append {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "Windows finds the end of a file in its cache, which direct I/O goes past: set `append` \
-             or `direct`",
+            "Windows finds the end of a file in its cache, which direct I/O goes past: set \
+             `append` or `direct`",
         ));
     }
     Ok(0)
