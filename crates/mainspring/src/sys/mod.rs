@@ -4,6 +4,7 @@
 //! returns is owned or borrowed by Rust's rules; errors are `io::Error` with the system's code.
 
 pub(crate) mod access;
+pub(crate) mod tcp;
 pub(crate) mod transfer;
 #[cfg(unix)]
 mod unix;

@@ -25,7 +25,6 @@ mod source;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod splice;
 pub(crate) mod stat;
-pub(crate) mod tcp;
 #[cfg(target_os = "linux")]
 pub(crate) mod uring;
 

@@ -21,7 +21,6 @@ pub(crate) mod reuse_port;
 pub(crate) mod socket;
 mod source;
 pub(crate) mod stat;
-pub(crate) mod tcp;
 
 pub use source::AsSource;
 pub(crate) use source::{BorrowedSource, raw_source};
