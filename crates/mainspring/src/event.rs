@@ -82,6 +82,15 @@ impl Events {
         self.refused.clear();
     }
 
+    /// Whether there is something to end a wait for.
+    #[inline]
+    pub(crate) fn has_come(&self) -> bool {
+        self.woken
+            || !self.list.is_empty()
+            || !self.completions.is_empty()
+            || !self.refused.is_empty()
+    }
+
     /// The number of events.
     #[must_use]
     pub fn len(&self) -> usize {

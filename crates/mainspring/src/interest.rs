@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{BitOr, BitOrAssign};
 
-use crate::ready::Ready;
+use crate::ready::{Ready, write_flags};
 
 /// The kinds of readiness asked of the kernel; never empty.
 ///
@@ -144,23 +144,4 @@ impl fmt::Debug for Interest {
         let names = [(1, "READABLE"), (2, "WRITABLE"), (4, "PRIORITY")];
         write_flags(f, u32::from(self.0), &names)
     }
-}
-
-/// Writes the names of the set bits, joined by ` | `; shared by the flag types of this crate.
-pub(crate) fn write_flags(
-    f: &mut fmt::Formatter<'_>,
-    bits: u32,
-    names: &[(u32, &str)],
-) -> fmt::Result {
-    let mut first = true;
-    for (bit, name) in names {
-        if bits & bit != 0 {
-            if !first {
-                f.write_str(" | ")?;
-            }
-            f.write_str(name)?;
-            first = false;
-        }
-    }
-    if first { f.write_str("(none)") } else { Ok(()) }
 }

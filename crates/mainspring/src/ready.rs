@@ -3,8 +3,6 @@
 use std::fmt;
 use std::ops::{BitAnd, BitOr, BitOrAssign, Sub};
 
-use crate::interest::write_flags;
-
 /// A set of readiness bits; may be empty.
 ///
 /// `READ_CLOSED` and `WRITE_CLOSED` are final: once reported for a registration they stay, unless
@@ -166,4 +164,23 @@ impl fmt::Debug for Ready {
         ];
         write_flags(f, u32::from(self.0), &names)
     }
+}
+
+/// Writes the names of the set bits, joined by ` | `; shared by the flag types of this crate.
+pub(crate) fn write_flags(
+    f: &mut fmt::Formatter<'_>,
+    bits: u32,
+    names: &[(u32, &str)],
+) -> fmt::Result {
+    let mut first = true;
+    for (bit, name) in names {
+        if bits & bit != 0 {
+            if !first {
+                f.write_str(" | ")?;
+            }
+            f.write_str(name)?;
+            first = false;
+        }
+    }
+    if first { f.write_str("(none)") } else { Ok(()) }
 }

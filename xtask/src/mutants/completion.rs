@@ -298,12 +298,41 @@ pub const MUTANTS: &[Mutant] = &[
         replace: "let may_wait = false;",
         test: &["-p", "mainspring", "--test", "fs", "whoever_opens_first_waits"],
     },
+    Mutant {
+        name: "look-in-vain-repeated",
+        clause: "C13",
+        file: "crates/mainspring/src/backend/uring/prompt.rs",
+        find: "self.pause = 1 << pause.min(*Prompt::PAUSES_LOG2.end());",
+        replace: "self.pause = pause.min(0);",
+        test: &["-p", "mainspring", "--test", "cost", "a_look_in_vain_is_not_repeated_soon"],
+    },
+    Mutant {
+        name: "reader-of-what-is-cached-keeps-the-thread",
+        clause: "C13",
+        file: "crates/mainspring/src/driver/submission.rs",
+        find: "ready!(budget::poll(cx));",
+        replace: "",
+        test: &["-p", "mainspring", "--test", "fs", "leaves_the_others_their_turn"],
+    },
+    Mutant {
+        name: "mail-is-not-announced",
+        clause: "C11",
+        file: "crates/mainspring/src/backend/uring/completion.rs",
+        find: "self.mail.store(true, SeqCst);",
+        replace: "",
+        test: &[
+            "-p",
+            "mainspring",
+            "--lib",
+            "c11_what_another_thread_cancels_before_the_turn_never_begins",
+        ],
+    },
     // It says of the first operation of the queue that it has ended, and it has not.
     Mutant {
         name: "drop-only-closes-the-ring",
         clause: "C12",
         file: "crates/mainspring/src/backend/uring/mod.rs",
-        find: "let _ = self.end_all(&mut ring, events);",
+        find: "let _ = self.end_all(ring, events);",
         replace: "let ended = (std::mem::take(&mut self.running) != 0).then(|| Completion {
             token: Token(0), result: Err(error::cancelled()), more: false, buffer: None,
         });

@@ -165,7 +165,7 @@ async fn finish(plan: &Plan, drain: &Drain, signals: &mut Signals, core: usize) 
 
 /// An end that takes no longer than this needs no explanation: longer than clients are given to
 /// close connections that owe them nothing.
-const GRACE: Duration = Duration::from_millis(1500);
+const GRACE: Duration = Duration::from_millis(3500);
 
 /// What ends a server: Ctrl-C and the polite kill.
 #[cfg(unix)]

@@ -159,6 +159,13 @@ pub(crate) trait Selector: Sized {
     /// waiting for what is left of the time (C7).
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()>;
 
+    /// Whether a look is likely to bring something, because operations wait to be handed over that
+    /// usually have ended when the call returns. The caller then looks before it prepares to sleep.
+    /// A hint: a look in vain costs a call, and nothing else.
+    fn expects(&self) -> bool {
+        false
+    }
+
     /// Cancels every operation and returns when the kernel holds no memory any more, with the
     /// completions in `events` (C12). Returns how many it could not end in a bounded time: their
     /// memory must never be used again. Without operations there is nothing to do.

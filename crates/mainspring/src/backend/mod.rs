@@ -330,6 +330,12 @@ impl Backend {
         each!(self, selector => selector.select(events, timeout))
     }
 
+    /// Whether a look is likely to bring something; see [`contract::Selector::expects`].
+    #[inline]
+    pub(crate) fn expects(&self) -> bool {
+        each!(self, selector => selector.expects())
+    }
+
     fn in_force(&self) -> InForce {
         each!(self, selector => selector.in_force())
     }
@@ -388,6 +394,7 @@ impl SharedBackend {
 
     /// Puts an operation into a slot of `operations` and hands it to the kernel; with the error it
     /// comes back. The completions of this backend are to be dispatched to that set.
+    #[inline]
     pub(crate) fn begin<O: Operation>(
         &self,
         operations: &OperationSet,
@@ -417,6 +424,7 @@ impl SharedBackend {
     ///
     /// The memory of `operation` is valid for it, and neither freed, moved nor touched until the
     /// terminal completion of `token` has come or its cancel was answered `Withdrawn`.
+    #[inline]
     unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
         // SAFETY: the caller keeps what the trait asks for.
         each!(self, registrar => unsafe { registrar.submit(token, operation) })

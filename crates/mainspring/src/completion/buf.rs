@@ -135,6 +135,7 @@ impl Filling<Vec<u8>> {
 }
 
 impl<B: IoBufMut> Filling<B> {
+    #[inline]
     pub(crate) fn new(buffer: B) -> Filling<B> {
         Filling { buffer, done: 0, room: 0 }
     }
@@ -153,6 +154,7 @@ impl<B: IoBufMut> Filling<B> {
     }
 
     /// The memory, for a call that fills it and says how far.
+    #[inline]
     pub(crate) fn memory(&mut self) -> &mut [MaybeUninit<u8>] {
         self.room = 0;
         let memory = self.buffer.memory();
@@ -162,6 +164,7 @@ impl<B: IoBufMut> Filling<B> {
     }
 
     /// The memory as the kernel is to see it.
+    #[inline]
     pub(crate) fn raw(&mut self) -> RawMemory {
         let memory = self.memory();
         RawMemory { start: memory.as_mut_ptr().cast(), len: memory.len() }
@@ -169,6 +172,7 @@ impl<B: IoBufMut> Filling<B> {
 
     /// The buffer, filled as far as the call that was given the memory said; after an error, not
     /// at all. Only the end of an operation calls this, with the kernel's own answer.
+    #[inline]
     pub(crate) fn into_filled(mut self, result: &io::Result<u64>) -> B {
         let count = result.as_ref().map_or(0, |&count| count.min(self.room as u64) as usize);
         // SAFETY: the call that was lent the memory last said that it has written so many bytes of

@@ -116,6 +116,8 @@ pub enum RawOperation {
     Poll { source: RawSource, interest: Interest },
     /// Waits for a client of a named pipe; the result is 0.
     Listen { source: RawSource },
+    /// Completes when the object is signalled, with 0: that is a wait that has succeeded.
+    WaitObject { source: RawSource },
     /// Completes when a child changes state, into a `siginfo_t`.
     WaitId { which: u32, id: u32, options: u32, info: RawMemory },
 }
@@ -157,6 +159,17 @@ pub trait Operation: Send + 'static {
     /// What the kernel is to do.
     #[doc(hidden)]
     fn raw(&mut self) -> RawOperation;
+
+    /// Whether [`at_once`](Self::at_once) ever does something.
+    #[doc(hidden)]
+    const MAY_END_AT_ONCE: bool = false;
+
+    /// Tries to end before the kernel is told: with one short call that never waits, as the read of
+    /// what is in memory already. `None`: nothing was done.
+    #[doc(hidden)]
+    fn at_once(&mut self) -> Option<u64> {
+        None
+    }
 
     /// It is to be one of a chain: what a send then moves is all or, if it cannot, breaks the
     /// chain. Called before everything else.

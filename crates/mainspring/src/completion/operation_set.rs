@@ -84,6 +84,7 @@ impl OperationSet {
     /// # Errors
     ///
     /// After [`shutdown`](Self::shutdown) and at [`OPERATIONS_MAX`], with the operation.
+    #[inline]
     pub(crate) fn insert<O: Operation>(
         &self,
         operation: O,
@@ -104,9 +105,14 @@ impl OperationSet {
 
     #[inline]
     fn take(&self) -> io::Result<u32> {
-        if let Some(index) = self.kept.with(Vec::pop).flatten() {
-            return Ok(index);
+        match self.kept.with(Vec::pop).flatten() {
+            Some(index) => Ok(index),
+            None => self.take_common(),
         }
+    }
+
+    #[cold]
+    fn take_common(&self) -> io::Result<u32> {
         let mut free = self.free.lock();
         if free.shutdown {
             return Err(error::shut_down());
@@ -151,14 +157,18 @@ impl OperationSet {
     fn keep(&self, index: usize) {
         let kept = self.kept.with(|kept| {
             if kept.len() == KEPT_MAX {
-                let mut free = self.free.lock();
-                free.released.extend(kept.drain(..BATCH));
+                self.spill(kept);
             }
             kept.push(index as u32);
         });
         if kept.is_none() {
             self.free.lock().released.push(index as u32);
         }
+    }
+
+    #[cold]
+    fn spill(&self, kept: &mut Vec<u32>) {
+        self.free.lock().released.extend(kept.drain(..BATCH));
     }
 
     #[inline]
@@ -177,6 +187,9 @@ impl OperationSet {
         stops: &mut Vec<Token>,
     ) -> Dispatched {
         let mut dispatched = Dispatched::default();
+        if completions.is_empty() {
+            return dispatched;
+        }
         for completion in completions.iter().take(AHEAD) {
             self.fetch(completion.token);
         }
@@ -222,7 +235,9 @@ impl OperationSet {
             match told {
                 Ok(AfterPart::Nothing) => {}
                 Ok(after) => {
-                    wakers.extend(slot.take_waker());
+                    if let Some(waker) = slot.take_waker() {
+                        wakers.push(waker);
+                    }
                     if after == AfterPart::Stop && more {
                         stops.push(token);
                     }
@@ -238,7 +253,8 @@ impl OperationSet {
         }
         match slot.complete(generation, result) {
             Ended::Stale => to.stale += 1,
-            Ended::Told(waker) => wakers.extend(waker),
+            Ended::Told(Some(waker)) => wakers.push(waker),
+            Ended::Told(None) => {}
             Ended::Abandoned => {
                 to.panics += u64::from(contain(|| slot.discard()));
                 self.give_back(index, slot);
@@ -247,6 +263,7 @@ impl OperationSet {
     }
 
     /// For the future of `token`: the operation and its result once it is complete.
+    #[inline]
     pub(crate) fn poll<O: Operation>(
         &self,
         token: Token,

@@ -29,6 +29,7 @@ pub struct Entered {
     _not_send: PhantomData<*const ()>,
 }
 
+#[inline]
 pub(super) fn current() -> io::Result<Handle> {
     match look(|entered| entered.last().cloned()).flatten() {
         Some(handle) => Ok(handle),
@@ -38,6 +39,7 @@ pub(super) fn current() -> io::Result<Handle> {
 
 /// What `look` finds in the list; `None` on a thread that ends and has dropped it already. A
 /// destructor that runs later still may ask, enter, and leave what it entered long before.
+#[inline]
 fn look<R>(look: impl FnOnce(&mut Vec<Handle>) -> R) -> Option<R> {
     ENTERED.try_with(|entered| look(&mut entered.borrow_mut())).ok()
 }
@@ -59,6 +61,7 @@ pub(super) fn with_clock<R>(look: impl FnOnce(&Clock) -> R) -> R {
 }
 
 /// Whether `handle` is the current driver already; a turn then has nothing to do.
+#[inline]
 pub(super) fn is_current(handle: &Handle) -> bool {
     look(|entered| entered.last().is_some_and(|last| last.is_same(handle))).unwrap_or(false)
 }

@@ -89,6 +89,7 @@ pub trait Emulation: Operation {
     /// Whether the driver's kernel carries out operations on what this one holds, beside a source
     /// that is registered. Asked once, before it is handed over.
     #[doc(hidden)]
+    #[inline]
     fn is_adopted(&self, handle: &Handle) -> bool {
         let _ = handle;
         true

@@ -134,6 +134,7 @@ impl Handle {
     /// # Errors
     ///
     /// Those of opening the process-wide driver and of starting its thread.
+    #[inline]
     pub fn try_current() -> io::Result<Handle> {
         context::current()
     }
@@ -209,6 +210,7 @@ impl Handle {
 
     /// Whether the driver was shut down or dropped.
     #[must_use]
+    #[inline]
     pub fn is_shutdown(&self) -> bool {
         self.0.shutdown.load(Ordering::Acquire)
     }
@@ -249,6 +251,7 @@ impl Handle {
     }
 
     /// A number that no other driver of the process has, ever.
+    #[inline]
     pub(crate) fn number(&self) -> u64 {
         self.0.number
     }
@@ -269,11 +272,13 @@ impl Handle {
     }
 
     /// How operations are carried out.
+    #[inline]
     pub(super) fn completion(&self) -> Support {
         self.0.caps.completion
     }
 
     /// Hands an operation to the backend; with the error the operation comes back.
+    #[inline]
     pub(super) fn begin<O: Operation>(&self, operation: O) -> Result<Token, (io::Error, O)> {
         self.0.backend.begin(&self.0.operations, operation)
     }

@@ -17,6 +17,7 @@ mod emulation;
 mod handle;
 mod listing;
 mod multishot;
+mod on_pool;
 mod owned;
 mod registered_buffers;
 mod registration;

@@ -17,7 +17,6 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use crate::backend::Batch;
@@ -30,6 +29,7 @@ use super::budget;
 use super::direct::Slot;
 use super::emulation::{Attempt, Emulation, Subject};
 use super::handle::Handle;
+use super::on_pool::{OnPool, carry};
 use super::registration::{ReadyEvent, ReadyFuture, Registration};
 use super::timers::Timer;
 
@@ -54,6 +54,7 @@ pub struct Prepared<'a, O> {
 
 impl<'a, O: Emulation> Prepared<'a, O> {
     /// An operation on a registered source.
+    #[inline]
     pub(crate) fn on(
         registration: &'a Registration,
         subject: Subject<'a>,
@@ -63,6 +64,7 @@ impl<'a, O: Emulation> Prepared<'a, O> {
     }
 
     /// An operation on nothing that is registered: a path, a time.
+    #[inline]
     pub(crate) fn alone(operation: O) -> Prepared<'a, O> {
         Prepared {
             registration: None,
@@ -96,8 +98,12 @@ impl<'a, O: Emulation> Prepared<'a, O> {
     }
 
     /// Makes it fail with this error, if there is one, as soon as it is submitted.
-    pub(crate) fn unless(self, refused: Option<io::Error>) -> Prepared<'a, O> {
-        Prepared { refused: self.refused.or(refused), ..self }
+    #[inline]
+    pub(crate) fn unless(mut self, refused: Option<io::Error>) -> Prepared<'a, O> {
+        if refused.is_some() && self.refused.is_none() {
+            self.refused = refused;
+        }
+        self
     }
 
     /// The driver it belongs to, if that is settled.
@@ -107,17 +113,25 @@ impl<'a, O: Emulation> Prepared<'a, O> {
     }
 
     /// Submits it to the driver it belongs to.
+    #[inline]
     pub(crate) fn submit(mut self) -> Submission<'a, O> {
-        if self.refused.is_none() && self.other.is_none() {
-            // The usual ones: nothing to compare, and no handle to copy.
-            let home = match self.registration {
-                Some(registration) => Some(Home::On(registration, None)),
-                None => self.home.take().map(Home::With),
+        if self.refused.is_none() && self.other.is_none() && self.direct.is_none() {
+            // The usual ones: nothing to compare.
+            let home = match (self.registration, self.home.take()) {
+                (Some(registration), _) => Ok(Home::On(registration, None)),
+                (None, Some(home)) => Ok(Home::With(home)),
+                (None, None) => Handle::try_current().map(Home::With),
             };
-            if let Some(home) = home {
-                return Submission::new(home, self.subject, State::Fresh(self.operation));
-            }
+            return match home {
+                Ok(home) => Submission::new(home, self.subject, State::Fresh(self.operation)),
+                Err(error) => Submission::failed(error, self.operation),
+            };
         }
+        self.submit_settled()
+    }
+
+    /// The same where there is something to compare, or that was refused.
+    fn submit_settled(self) -> Submission<'a, O> {
         match self.settled().cloned().map_or_else(Handle::try_current, Ok) {
             Ok(handle) => self.submit_to(handle),
             Err(error) => Submission::failed(error, self.operation),
@@ -156,6 +170,7 @@ impl<'a, O: Emulation> IntoFuture for Prepared<'a, O> {
     type Output = O::Output;
     type IntoFuture = Submission<'a, O>;
 
+    #[inline]
     fn into_future(self) -> Submission<'a, O> {
         self.submit()
     }
@@ -202,6 +217,7 @@ enum Home<'a> {
 }
 
 impl<'a> Home<'a> {
+    #[inline]
     fn handle(&self) -> Option<&Handle> {
         match self {
             Home::On(registration, _) => Some(registration.handle()),
@@ -297,6 +313,7 @@ pub struct Submission<'a, O: Emulation> {
 impl<O: Emulation> Unpin for Submission<'_, O> {}
 
 impl<'a, O: Emulation> Submission<'a, O> {
+    #[inline]
     fn new(home: Home<'a>, subject: Subject<'a>, state: State<'a, O>) -> Submission<'a, O> {
         Submission { home, subject, state, cancelled: false, linked: false }
     }
@@ -417,6 +434,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
     }
 
     /// Hands the operation over.
+    #[inline]
     fn begin(&self, operation: O) -> State<'a, O> {
         let Some(handle) = self.home.handle() else { return State::Over };
         if handle.is_shutdown() {
@@ -441,30 +459,55 @@ impl<'a, O: Emulation> Submission<'a, O> {
     }
 
     /// Goes on until the operation is over or waits for something.
+    #[inline]
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<(O, io::Result<u64>)> {
+        if let State::Fresh(_) = self.state {
+            if O::MAY_END_AT_ONCE {
+                if let Some(end) = ready!(self.poll_at_once(cx)) {
+                    return Poll::Ready(end);
+                }
+            }
+            if let State::Fresh(operation) = std::mem::replace(&mut self.state, State::Over) {
+                self.state = self.begin(operation);
+            }
+        }
+        if let State::Native(token) = self.state {
+            // The usual way of an operation that the kernel carries out.
+            if let Some(end) = ready!(self.poll_native(token, cx)) {
+                return Poll::Ready(end);
+            }
+        }
+        self.poll_on(cx)
+    }
+
+    /// Ready with the end if the operation needs no help, and without one if it is to be begun.
+    #[inline]
+    fn poll_at_once(&mut self, cx: &mut Context<'_>) -> Poll<Option<(O, io::Result<u64>)>> {
+        let native =
+            |handle: &Handle| handle.completion() == Support::Native && !handle.is_shutdown();
+        if self.linked || !self.home.handle().is_some_and(native) {
+            return Poll::Ready(None);
+        }
+        // Nothing else would keep a task that reads from having the thread for itself.
+        ready!(budget::poll(cx));
+        let State::Fresh(operation) = &mut self.state else { return Poll::Ready(None) };
+        let Some(result) = operation.at_once() else { return Poll::Ready(None) };
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Fresh(operation) => Poll::Ready(Some((operation, Ok(result)))),
+            state => {
+                self.state = state;
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    /// The same, for what does not go the usual way.
+    fn poll_on(&mut self, cx: &mut Context<'_>) -> Poll<(O, io::Result<u64>)> {
         loop {
             if let State::Native(token) = self.state {
-                // The state stays until there is another: the task's waker may panic.
-                let (mut operation, last) = ready!(self.poll_native(token, cx));
-                if last.as_ref().is_err_and(error::is_cancelled) && !self.cancelled && !self.linked
-                {
-                    // Nobody asked: the thread that handed it over has ended, and the kernel ended
-                    // what that had begun. It has moved nothing, and another thread turns now.
-                    self.state = State::Fresh(operation);
-                    continue;
+                if let Some(end) = ready!(self.poll_native(token, cx)) {
+                    return Poll::Ready(end);
                 }
-                self.state = match operation.result(last) {
-                    Err(error) if is_left_to_us(&error) && !self.cancelled => {
-                        State::Trying { operation, waits: None, seen: None }
-                    }
-                    Err(error) if is_left_to_us(&error) => {
-                        State::Ended(operation, Err(error::cancelled()))
-                    }
-                    result => {
-                        self.state = State::Over;
-                        return Poll::Ready((operation, result));
-                    }
-                };
             }
             self.state = match std::mem::replace(&mut self.state, State::Over) {
                 State::Fresh(operation) => self.begin(operation),
@@ -498,19 +541,58 @@ impl<'a, O: Emulation> Submission<'a, O> {
         }
     }
 
-    fn poll_native(&self, token: Token, cx: &mut Context<'_>) -> Poll<(O, io::Result<u64>)> {
+    /// Ready with the end; without one, when there is another state.
+    #[inline]
+    fn poll_native(
+        &mut self,
+        token: Token,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<(O, io::Result<u64>)>> {
+        // The state stays until there is another: the task's waker may panic.
         let Some(handle) = self.home.handle() else { return Poll::Pending };
-        let (operation, result) = ready!(handle.shared().operations.poll(token, cx.waker()));
-        let result = match result {
-            // Nobody here asked: it was the end of the driver.
-            Err(error)
-                if !self.cancelled && error::is_cancelled(&error) && handle.is_shutdown() =>
-            {
-                Err(error::shut_down())
+        let operations = &handle.shared().operations;
+        let (mut operation, last) = ready!(operations.poll::<O>(token, cx.waker()));
+        Poll::Ready(match last {
+            Ok(_) => {
+                let result = operation.result(last);
+                self.settle(operation, result)
             }
-            result => result,
+            Err(error) => self.settle_error(operation, error),
+        })
+    }
+
+    /// Settles the last completion of an operation, if it is an error.
+    fn settle_error(&mut self, mut operation: O, error: io::Error) -> Option<(O, io::Result<u64>)> {
+        let shut_down = self.home.handle().is_some_and(Handle::is_shutdown);
+        let error = match error::is_cancelled(&error) {
+            // Nobody here asked: it was the end of the driver.
+            true if !self.cancelled && shut_down => error::shut_down(),
+            true if !self.cancelled && !self.linked => {
+                // Nobody asked: the thread that handed it over has ended, and the kernel ended
+                // what that had begun. It has moved nothing, and another thread turns now.
+                self.state = State::Fresh(operation);
+                return None;
+            }
+            _ => error,
         };
-        Poll::Ready((operation, result))
+        let result = operation.result(Err(error));
+        self.settle(operation, result)
+    }
+
+    /// Settles what an operation has come to: its end, or another attempt.
+    #[inline]
+    fn settle(&mut self, operation: O, result: io::Result<u64>) -> Option<(O, io::Result<u64>)> {
+        self.state = match result {
+            Err(error) if is_left_to_us(&error) && !self.cancelled => {
+                State::Trying { operation, waits: None, seen: None }
+            }
+            Err(error) if is_left_to_us(&error) => State::Ended(operation, Err(error::cancelled())),
+            result => {
+                self.state = State::Over;
+                return Some((operation, result));
+            }
+        };
+        None
     }
 
     /// Tries the operation, and waits for its source while it would block.
@@ -609,6 +691,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
 impl<O: Emulation> Future for Submission<'_, O> {
     type Output = O::Output;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         let (operation, result) = ready!(self.poll_end(cx));
         Poll::Ready(operation.finish(result))
@@ -616,7 +699,18 @@ impl<O: Emulation> Future for Submission<'_, O> {
 }
 
 impl<O: Emulation> Drop for Submission<'_, O> {
+    #[inline]
     fn drop(&mut self) {
+        if !matches!(self.state, State::Over) {
+            self.give_up();
+        }
+    }
+}
+
+impl<O: Emulation> Submission<'_, O> {
+    /// Ends what nobody waits for any more.
+    #[cold]
+    fn give_up(&mut self) {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Native(token) => {
                 let Some(handle) = self.home.handle() else { return };
@@ -672,50 +766,6 @@ impl<O: Emulation> Future for Cancelling<'_, O> {
             Err(error) if error::is_cancelled(&error) => Outcome::Cancelled(operation.cancelled()),
             result => Outcome::Completed(operation.finish(result)),
         })
-    }
-}
-
-/// An operation that the pool carries out.
-struct OnPool<O: Emulation> {
-    task: blocking::Task<Carried<O>>,
-    given_up: Arc<AtomicBool>,
-}
-
-impl<O: Emulation> OnPool<O> {
-    /// Nobody wants it any more: if no thread has begun with it, none will.
-    fn give_up(&self) {
-        self.given_up.store(true, Ordering::Release);
-    }
-}
-
-/// An operation on its way through the pool.
-struct Carried<O: Emulation>(Option<(O, io::Result<u64>)>);
-
-fn carry<O: Emulation>(mut operation: O) -> OnPool<O> {
-    let given_up = Arc::new(AtomicBool::new(false));
-    let asks = Arc::clone(&given_up);
-    let task = blocking::unblock(move || {
-        let result = match asks.load(Ordering::Acquire) {
-            true => Err(error::cancelled()),
-            false => operation.block(),
-        };
-        Carried(Some((operation, result)))
-    });
-    OnPool { task, given_up }
-}
-
-impl<O: Emulation> Carried<O> {
-    fn into_parts(mut self) -> (O, io::Result<u64>) {
-        self.0.take().expect("filled when it is made, emptied by this alone")
-    }
-}
-
-impl<O: Emulation> Drop for Carried<O> {
-    fn drop(&mut self) {
-        // Nobody waits for it any more.
-        if let Some((operation, result)) = self.0.take() {
-            operation.discard(result);
-        }
     }
 }
 

@@ -8,7 +8,7 @@
 use std::task::{Poll, Waker};
 
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::time::wheel::{Advanced, Polled, TimerKey, Wheel};
 
 use super::handle::Handle;
@@ -18,12 +18,15 @@ const AWAKE: u64 = 0;
 
 pub(super) struct Timers {
     wheel: Mutex<Wheel>,
+    /// Whether timers may wait: set by an insertion, cleared by the turn that finds none.
+    any: AtomicBool,
     parked_until_ns: AtomicU64,
 }
 
 impl Timers {
     pub(super) fn new() -> Timers {
-        Timers { wheel: Mutex::new(Wheel::new()), parked_until_ns: AtomicU64::new(AWAKE) }
+        let parked_until_ns = AtomicU64::new(AWAKE);
+        Timers { wheel: Mutex::new(Wheel::new()), any: AtomicBool::new(false), parked_until_ns }
     }
 
     /// The driver is about to sleep: the next deadline, and from here on earlier ones wake it.
@@ -34,9 +37,18 @@ impl Timers {
         next
     }
 
-    /// The next deadline, for a turn that will not sleep.
+    /// The next deadline, for a turn that does not sleep. Without timers it takes no lock; one that
+    /// is set by another thread at this moment is met by the next turn.
+    #[inline]
     pub(super) fn next_deadline_ns(&self) -> Option<u64> {
-        self.wheel.lock().next_deadline_ns()
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let wheel = self.wheel.lock();
+        let next = wheel.next_deadline_ns();
+        // Under the lock, as insertions set it.
+        self.any.store(next.is_some(), Ordering::Release);
+        next
     }
 
     /// The driver is awake. Not under the lock: an insertion that still sees the old value wakes
@@ -72,6 +84,7 @@ impl Timer {
         let timers = handle.timers();
         let mut wheel = timers.wheel.lock();
         let key = wheel.insert(deadline_ns);
+        timers.any.store(true, Ordering::Release);
         let earlier = timers.is_earlier(deadline_ns);
         drop(wheel);
         if earlier {
@@ -90,6 +103,7 @@ impl Timer {
         let timers = self.handle.timers();
         let mut wheel = timers.wheel.lock();
         wheel.reset(self.key, deadline_ns);
+        timers.any.store(true, Ordering::Release);
         let earlier = timers.is_earlier(deadline_ns);
         drop(wheel);
         if earlier {

@@ -24,6 +24,9 @@ const TIMERS_PER_ROUND: usize = 1024;
 /// that keeps setting timers in the past cannot keep the loop from its events.
 const TIMER_ROUNDS_MAX: usize = 64;
 
+/// Turns without a sleep after which the time is noted again.
+const LOOKS_PER_TIME: u32 = 64;
+
 /// The owner of an event loop: whoever has it, turns it.
 ///
 /// A driver has no thread and no executor. [`turn`](Self::turn) waits for events, wakes the tasks
@@ -47,6 +50,8 @@ pub struct Driver {
     handle: Handle,
     /// When the last sleep ended, for the time spent working.
     awake_since_ns: u64,
+    /// Turns that did not sleep because a look was enough.
+    looks: u32,
     /// Whether the kernel has let go of everything already.
     drained: bool,
 }
@@ -94,7 +99,7 @@ impl Driver {
     pub(super) fn new_with(handle: Handle, backend: Backend) -> Driver {
         let awake_since_ns = handle.clock().now_ns();
         let (events, wakers, stops) = (Events::new(), Vec::new(), Vec::new());
-        Driver { backend, events, wakers, stops, handle, awake_since_ns, drained: false }
+        Driver { backend, events, wakers, stops, handle, awake_since_ns, looks: 0, drained: false }
     }
 
     /// The shared half.
@@ -195,7 +200,14 @@ impl Driver {
         // that brought them ended with an error: then they are told this time.
         self.events.list.clear();
         self.events.woken = false;
-        let sleeps = max_wait != Some(Duration::ZERO) && shared.park.prepare();
+        let may_wait = max_wait != Some(Duration::ZERO);
+        if may_wait && self.backend.expects() {
+            self.backend.select(&mut self.events, Some(Duration::ZERO))?;
+            if self.events.has_come() {
+                return Ok(self.without_sleep());
+            }
+        }
+        let sleeps = may_wait && shared.park.prepare();
         let deadline = if sleeps { shared.timers.park() } else { shared.timers.next_deadline_ns() };
         let timeout =
             if sleeps { timeout(shared, max_wait, deadline) } else { Some(Duration::ZERO) };
@@ -212,6 +224,20 @@ impl Driver {
         shared.timers.unpark();
         result?;
         Ok((noted || self.events.woken, deadline))
+    }
+
+    /// What [`wait`](Self::wait) returns when a look was enough. No clock was read, and whoever
+    /// begins to wait is told the time all the same, now and then.
+    #[inline]
+    fn without_sleep(&mut self) -> (bool, Option<u64>) {
+        let shared = self.handle.shared();
+        self.looks = self.looks.wrapping_add(1);
+        if Counters::ENABLED && self.looks % LOOKS_PER_TIME == 0 {
+            let now_ms = (shared.clock.now_ns() / 1_000_000) as u32;
+            shared.turn_ms.store(now_ms, Ordering::Relaxed);
+        }
+        let noted = shared.park.take_note();
+        (noted || self.events.woken, shared.timers.next_deadline_ns())
     }
 
     /// Fires the timers that are due. Without any before the sleep there can be none now that

@@ -174,6 +174,7 @@ impl File {
     /// # Cancel safety
     ///
     /// That of [`Submission`](crate::Submission).
+    #[inline]
     pub fn read_at<B: IoBufMut>(&self, buffer: B, offset: u64) -> Prepared<'static, ReadAt<B>> {
         ReadAt::at(&self.open, buffer, offset)
     }

@@ -157,8 +157,14 @@ impl Counters {
         }
     }
 
+    /// A call of the system was made; a wait only by the turning thread.
+    #[inline]
     pub(crate) fn system_call(&self, call: SystemCall) {
-        self.system_calls[call as usize].fetch_add(1, Relaxed);
+        let counter = &self.system_calls[call as usize];
+        match call {
+            SystemCall::Wait => add_alone(counter, 1),
+            _ => _ = counter.fetch_add(1, Relaxed),
+        }
     }
 
     pub(crate) fn snapshot(&self) -> Metrics {

@@ -32,6 +32,10 @@ mod splice;
 mod timeout;
 #[cfg(unix)]
 mod wait_child;
+#[cfg(windows)]
+pub(crate) mod wait_object;
+#[cfg(windows)]
+mod wait_process;
 
 pub(crate) use accept::Taken;
 pub use accept::{Accept, Listener, accept};
@@ -64,3 +68,5 @@ pub use splice::{Splice, splice};
 pub use timeout::{Timeout, timeout};
 #[cfg(unix)]
 pub use wait_child::{WaitChild, child_exited, wait_child};
+#[cfg(windows)]
+pub use wait_process::{WaitChild, child_exited, wait_child};

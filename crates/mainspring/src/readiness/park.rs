@@ -45,6 +45,12 @@ impl Park {
         self.state.swap(AWAKE, AcqRel) == NOTIFIED
     }
 
+    /// The same for a driver that has not been asleep since: without a note there is nothing to do.
+    #[inline]
+    pub(crate) fn take_note(&self) -> bool {
+        self.state.load(Acquire) != AWAKE && self.finish()
+    }
+
     /// Leaves a note; true if the kernel has to be asked to end the driver's sleep.
     ///
     /// The swap is made even if a note is there already: it releases what this thread wrote to

@@ -12,4 +12,6 @@ mod windows;
 #[cfg(unix)]
 pub use unix::{Signal, SignalKind, ctrl_c, signal};
 #[cfg(windows)]
-pub use windows::{Signal, SignalKind, ctrl_c, signal};
+pub use windows::{
+    Signal, SignalKind, ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown, signal,
+};

@@ -6,8 +6,12 @@
 //! lost, several arrivals are one, and no listener can take anything from another.
 //!
 //! After a close, a logoff or a shutdown Windows ends the process as soon as the handler returns,
-//! or after a few seconds of its own choice. So the handler does not return: the program has that
-//! time to come to its end.
+//! or after a time of its own: five seconds by default, twenty for a service at a shutdown. So the
+//! handler does not return, and the process is held until it ends by itself (when `main` returns,
+//! or with [`exit`](std::process::exit)) or that time is up, whichever comes first. Nobody has to
+//! say that the program is done; nothing can make the time longer.
+//!
+//! - <https://learn.microsoft.com/windows/console/handlerroutine>
 
 use std::future::poll_fn;
 use std::io;
@@ -25,40 +29,64 @@ use crate::sys::console;
 /// assert_ne!(SignalKind::interrupt(), SignalKind::terminate());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SignalKind(usize);
+pub struct SignalKind(u8);
 
-/// The kinds there are.
-const KINDS: usize = 3;
+/// The events there are, each with its bit.
+const EVENTS: [(u32, u8); 5] = [
+    (console::CTRL_C_EVENT, 1),
+    (console::CTRL_BREAK_EVENT, 1 << 1),
+    (console::CTRL_CLOSE_EVENT, 1 << 2),
+    (console::CTRL_LOGOFF_EVENT, 1 << 3),
+    (console::CTRL_SHUTDOWN_EVENT, 1 << 4),
+];
 
 impl SignalKind {
-    /// Ctrl-C.
+    /// Ctrl-C. A process that was started in a process group of its own does not hear it.
     #[must_use]
     pub const fn interrupt() -> SignalKind {
-        SignalKind(0)
-    }
-
-    /// Ctrl-Break.
-    #[must_use]
-    pub const fn ctrl_break() -> SignalKind {
         SignalKind(1)
     }
 
-    /// The console is closed, the user logs off, or the machine shuts down: the process has a few
-    /// seconds left.
+    /// Ctrl-Break; what one process says to the group of another is this.
+    #[must_use]
+    pub const fn ctrl_break() -> SignalKind {
+        SignalKind(1 << 1)
+    }
+
+    /// The console is closed, or the user ends the process in the task manager's list of windows.
+    /// The process has five seconds left.
+    #[must_use]
+    pub const fn close() -> SignalKind {
+        SignalKind(1 << 2)
+    }
+
+    /// A user logs off, and only services are told, of any user's: the others are ended before. The
+    /// process has five seconds left.
+    #[must_use]
+    pub const fn logoff() -> SignalKind {
+        SignalKind(1 << 3)
+    }
+
+    /// The machine shuts down, and only services are told. They have twenty seconds left.
+    #[must_use]
+    pub const fn shutdown() -> SignalKind {
+        SignalKind(1 << 4)
+    }
+
+    /// Any of [`close`](Self::close), [`logoff`](Self::logoff) and [`shutdown`](Self::shutdown): the
+    /// process has a few seconds left.
     #[must_use]
     pub const fn terminate() -> SignalKind {
-        SignalKind(2)
+        SignalKind(1 << 2 | 1 << 3 | 1 << 4)
     }
 
     fn of_event(event: u32) -> Option<SignalKind> {
-        match event {
-            console::CTRL_C_EVENT => Some(SignalKind::interrupt()),
-            console::CTRL_BREAK_EVENT => Some(SignalKind::ctrl_break()),
-            console::CTRL_CLOSE_EVENT
-            | console::CTRL_LOGOFF_EVENT
-            | console::CTRL_SHUTDOWN_EVENT => Some(SignalKind::terminate()),
-            _ => None,
-        }
+        let known = EVENTS.into_iter().find(|(number, _)| *number == event);
+        known.map(|(_, bit)| SignalKind(bit))
+    }
+
+    fn intersects(self, other: SignalKind) -> bool {
+        self.0 & other.0 != 0
     }
 }
 
@@ -94,6 +122,36 @@ pub async fn ctrl_c() -> io::Result<()> {
     signal(SignalKind::interrupt())?.recv().await
 }
 
+/// Implements the same wait for the other events.
+macro_rules! once {
+    ($($(#[$doc:meta])* $name:ident $kind:ident)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        ///
+        /// Those of [`signal`] and [`Signal::recv`].
+        ///
+        /// # Cancel safety
+        ///
+        /// An event that comes when the future was dropped goes unheard.
+        pub async fn $name() -> io::Result<()> {
+            signal(SignalKind::$kind())?.recv().await
+        }
+    )*};
+}
+
+once! {
+    /// Waits for one Ctrl-Break, from the first poll on.
+    ctrl_break ctrl_break
+    /// Waits for the console to be closed, from the first poll on; the process is held for what is
+    /// left to do, see [`SignalKind::close`].
+    ctrl_close close
+    /// Waits for a logoff, from the first poll on; see [`SignalKind::logoff`].
+    ctrl_logoff logoff
+    /// Waits for a shutdown of the machine, from the first poll on; see [`SignalKind::shutdown`].
+    ctrl_shutdown shutdown
+}
+
 /// A listener to one signal; made by [`signal`].
 ///
 /// ```
@@ -114,9 +172,10 @@ pub struct Signal {
 /// What has come, and who is to be told.
 #[derive(Debug)]
 struct State {
-    counts: [usize; KINDS],
-    /// Whether anybody has ever listened.
-    heard: [bool; KINDS],
+    /// Arrivals of each of [`EVENTS`].
+    counts: [usize; EVENTS.len()],
+    /// What anybody has ever listened to.
+    heard: SignalKind,
     listeners: Vec<Listener>,
 }
 
@@ -126,8 +185,17 @@ enum Listener {
     Listening(SignalKind, Option<Waker>),
 }
 
+impl State {
+    /// Arrivals of all events of a kind.
+    fn count(&self, kind: SignalKind) -> usize {
+        let of_kind = |(_, (_, bit)): &(&usize, (u32, u8))| kind.intersects(SignalKind(*bit));
+        let counts = self.counts.iter().zip(EVENTS).filter(of_kind);
+        counts.fold(0, |sum, (count, _)| sum.wrapping_add(*count))
+    }
+}
+
 static STATE: Mutex<State> =
-    Mutex::new(State { counts: [0; KINDS], heard: [false; KINDS], listeners: Vec::new() });
+    Mutex::new(State { counts: [0; EVENTS.len()], heard: SignalKind(0), listeners: Vec::new() });
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -145,8 +213,8 @@ impl Signal {
         }
         console::install(handler)?;
         let mut state = state();
-        state.heard[kind.0] = true;
-        let seen = state.counts[kind.0];
+        state.heard.0 |= kind.0;
+        let seen = state.count(kind);
         let free = state.listeners.iter().position(|one| matches!(one, Listener::Free));
         let place = free.unwrap_or_else(|| {
             state.listeners.push(Listener::Free);
@@ -185,7 +253,7 @@ impl Signal {
         // A waker is cloned and dropped by the task's code: never under the lock.
         let waker = Listener::Listening(self.kind, Some(cx.waker().clone()));
         let mut state = state();
-        let count = state.counts[self.kind.0];
+        let count = state.count(self.kind);
         if count != self.seen {
             self.seen = count;
             drop(state);
@@ -214,8 +282,8 @@ fn handler(event: u32) -> bool {
     if !arrived(kind) {
         return false;
     }
-    if kind == SignalKind::terminate() {
-        // The process ends with this call, or a few seconds from now.
+    if kind.intersects(SignalKind::terminate()) {
+        // The process would end with this call; now it ends by itself, or a few seconds from now.
         loop {
             std::thread::park();
         }
@@ -227,13 +295,15 @@ fn handler(event: u32) -> bool {
 fn arrived(kind: SignalKind) -> bool {
     let mut wakers = Vec::new();
     let mut state = state();
-    if !state.heard[kind.0] {
+    if !state.heard.intersects(kind) {
         return false;
     }
-    state.counts[kind.0] = state.counts[kind.0].wrapping_add(1);
+    for (count, (_, bit)) in state.counts.iter_mut().zip(EVENTS) {
+        *count = count.wrapping_add(usize::from(kind.0 == bit));
+    }
     for listener in &mut state.listeners {
         if let Listener::Listening(of, waker) = listener {
-            if *of == kind {
+            if of.intersects(kind) {
                 wakers.extend(waker.take());
             }
         }
@@ -273,5 +343,26 @@ mod tests {
         assert!(!handler(77), "nobody knows this one");
         driver.shutdown();
         assert!(matches!(first.poll_recv(cx), Poll::Ready(Err(_))));
+    }
+
+    #[test]
+    fn an_end_that_is_near_is_told_and_the_process_is_held() {
+        let driver = crate::Driver::new().expect("a driver");
+        let handle = driver.handle();
+        let listen = |kind| Signal::on(&handle, kind).expect("a listener");
+        let (mut close, mut any) = (listen(SignalKind::close()), listen(SignalKind::terminate()));
+        let mut shutdown = listen(SignalKind::shutdown());
+        let cx = &mut Context::from_waker(Waker::noop());
+        // It never returns: the thread ends with the process.
+        let event = std::thread::spawn(|| handler(console::CTRL_CLOSE_EVENT));
+        while close.poll_recv(cx).is_pending() {
+            std::thread::yield_now();
+        }
+        assert!(any.poll_recv(cx).is_ready());
+        assert!(shutdown.poll_recv(cx).is_pending());
+        for one in [&mut close, &mut any] {
+            assert!(one.poll_recv(cx).is_pending(), "{one:?}");
+        }
+        assert!(!event.is_finished(), "the process is held");
     }
 }

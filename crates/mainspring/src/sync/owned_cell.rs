@@ -34,7 +34,13 @@ impl Owner {
     }
 
     /// Makes this thread the owner, if there is none; true if it is the owner now.
+    #[inline]
     pub(crate) fn claim(&self) -> bool {
+        self.is_here() || self.claim_first()
+    }
+
+    #[cold]
+    fn claim_first(&self) -> bool {
         let here = thread_number();
         match self.thread.compare_exchange(NOBODY, here, AcqRel, Acquire) {
             Ok(_) => true,

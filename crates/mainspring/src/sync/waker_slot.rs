@@ -116,6 +116,7 @@ impl WakerSlot {
     /// Returns a waker that the caller has to wake: an event came while it was being stored.
     /// Only the owner calls this; a second caller at the same time wakes itself and tries again.
     #[must_use]
+    #[inline]
     pub(crate) fn store(&self, waker: &Waker) -> Option<Waker> {
         if self.state.compare_exchange(IDLE, STORING, AcqRel, Acquire).is_err() {
             // An event is emptying the slot, or another thread polls the same owner: the caller
@@ -142,6 +143,7 @@ impl WakerSlot {
 
     /// The last step of a store, `STORING → IDLE`. Returns the waker in the cell if an event came
     /// since the first step and left it to this side.
+    #[inline]
     fn unlock(&self) -> Option<Waker> {
         if self.state.compare_exchange(STORING, IDLE, AcqRel, Acquire).is_ok() {
             return None;
@@ -163,6 +165,7 @@ impl WakerSlot {
 
     /// Takes the waker out, if one is there and nobody is storing at this moment.
     #[must_use]
+    #[inline]
     pub(crate) fn take(&self) -> Option<Waker> {
         if self.state.fetch_or(TAKING, AcqRel) != IDLE {
             return None;

@@ -14,7 +14,7 @@ use futures::AsyncWriteExt;
 use futures::executor::LocalPool;
 use futures::task::LocalSpawnExt;
 use mainspring::time::sleep;
-use mainspring::{Driver, Handle, Interest, SystemCall, Trigger, net};
+use mainspring::{Builder, Choice, Driver, Handle, Interest, Kind, SystemCall, Trigger, net};
 
 use crate::counts::counted;
 use crate::loopback::{arrived, echo, pair, read_message};
@@ -63,6 +63,60 @@ fn a_turn_is_one_call() {
     assert!(registration.poll_ready(&mut cx, Interest::READABLE).is_pending());
     far.write_all(b"!").expect("a write");
     counted(calls_of(&handle, || turn(None)), [1, 0, 0, 0, 0]);
+}
+
+/// A driver that is pinned to this thread and has a ring, where there is one.
+fn pinned_ring() -> Option<Driver> {
+    let ring = Choice::Exactly(Kind::Uring);
+    let driver = Builder::new().choice(ring).pinned().build();
+    if let Err(error) = &driver {
+        println!("LEFT OUT: {error}");
+    }
+    driver.ok()
+}
+
+/// What has ended when the call returns that begins it, is found by that call, and nobody prepares
+/// to sleep.
+#[test]
+fn what_ends_at_once_costs_one_call_and_no_sleep() {
+    const ROUNDS: u64 = 100;
+    let Some(mut driver) = pinned_ring() else { return };
+    let handle = driver.handle();
+    let mut cx = Context::from_waker(Waker::noop());
+    driver.turn(Some(Duration::ZERO)).expect("a queue that works");
+    let parks = handle.metrics().parks;
+    let rounds = || {
+        for _ in 0..ROUNDS {
+            let mut nothing = pin!(handle.submit(mainspring::op::nop()));
+            assert!(nothing.as_mut().poll(&mut cx).is_pending());
+            assert_eq!(driver.turn(None).expect("a queue that works").events(), 1);
+            assert!(nothing.as_mut().poll(&mut cx).is_ready());
+        }
+    };
+    counted(calls_of(&handle, rounds), [ROUNDS, 0, 0, 0, 0]);
+    counted(handle.metrics().parks - parks, 0);
+}
+
+/// What has not, costs one call more, once in a while.
+#[test]
+fn a_look_in_vain_is_not_repeated_soon() {
+    const ROUNDS: u64 = 30;
+    let Some(mut driver) = pinned_ring() else { return };
+    let handle = driver.handle();
+    let mut cx = Context::from_waker(Waker::noop());
+    driver.turn(Some(Duration::ZERO)).expect("a queue that works");
+    let rounds = || {
+        for _ in 0..ROUNDS {
+            let mut timer = pin!(handle.submit(mainspring::op::timeout(SHORT)));
+            assert!(timer.as_mut().poll(&mut cx).is_pending());
+            while timer.as_mut().poll(&mut cx).is_pending() {
+                driver.turn(None).expect("a queue that works");
+            }
+        }
+    };
+    // One that was kept waiting itself may find what has ended meanwhile, and looks again.
+    let calls = calls_of(&handle, rounds)[0];
+    assert!(calls < 2 * ROUNDS, "{calls} calls for {ROUNDS} operations that take their time");
 }
 
 #[test]

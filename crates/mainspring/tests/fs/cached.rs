@@ -1,18 +1,19 @@
-//! What lies in the system's cache is read at once, without a thread of the pool.
+//! What lies in the system's cache is read at once: without a thread of the pool, and without the
+//! kernel's queue.
 #![cfg(target_os = "linux")]
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::task::Poll;
 
 use mainspring::fs::File;
+use mainspring::rt::spawn_local;
 
-use crate::support::{is_native, on_each_kind, pattern, poll_once};
+use crate::support::{on_each_kind, pattern, poll_once};
 
 #[test]
 fn a_cached_read_is_done_at_its_first_poll() {
-    on_each_kind(|kind, place| async move {
-        if is_native(kind) {
-            return;
-        }
+    on_each_kind(|_, place| async move {
         let all = pattern(100_000, 71);
         let path = place.file("file", &all);
         let file = File::open(&path).await.unwrap();
@@ -35,6 +36,27 @@ fn a_cached_read_is_done_at_its_first_poll() {
                     return;
                 }
             }
+        }
+    });
+}
+
+/// Each read is ready at its first poll, and the reader never waits for anything.
+#[test]
+fn a_reader_of_what_is_cached_leaves_the_others_their_turn() {
+    const READS_MAX: u32 = 10_000;
+    on_each_kind(|_, place| async move {
+        let path = place.file("file", &pattern(4096, 72));
+        let file = File::open(&path).await.unwrap();
+        let had_a_turn = Rc::new(Cell::new(false));
+        let notes = Rc::clone(&had_a_turn);
+        spawn_local(async move { notes.set(true) }).detach();
+        let (mut buffer, mut reads) = (Vec::with_capacity(64), 0);
+        while !had_a_turn.get() {
+            let read;
+            (read, buffer) = file.read_at(buffer, 0).await;
+            assert_eq!(read.unwrap(), 64);
+            reads += 1;
+            assert!(reads < READS_MAX, "nobody else had a turn");
         }
     });
 }

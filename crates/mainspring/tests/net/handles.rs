@@ -4,14 +4,21 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::net::{TcpListener, UdpSocket};
 use std::os::windows::fs::OpenOptionsExt;
-use std::os::windows::io::{AsHandle, BorrowedHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, BorrowedHandle, FromRawHandle, IntoRawSocket, OwnedHandle};
 use std::process::{Command, Stdio};
+use std::ptr;
 
-use mainspring::os::windows::{IoModel, OverlappedHandle, SourceKind, classify};
+use mainspring::os::windows::{
+    ConsoleInput, IoModel, OverlappedHandle, Registered, SourceKind, Waitable, classify, register,
+};
 
 use mainspring::{Builder, Choice, Driver, Kind};
 
+use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
+use windows_sys::Win32::System::IO::CreateIoCompletionPort;
+
 use crate::support::block_on;
+use crate::waitables::objects::mutex;
 
 const FILE_FLAG_OVERLAPPED: u32 = 0x4000_0000;
 
@@ -48,6 +55,75 @@ fn each_handle_is_known_by_what_it_names() {
     assert_eq!(classify(&child).unwrap(), signalled);
     assert_eq!(classify(child.stdout.as_ref().unwrap()).unwrap().0, SourceKind::NamedPipe);
     child.wait().unwrap();
+}
+
+/// A handle of a port: it is neither read, written nor signalled.
+fn port() -> OwnedHandle {
+    // SAFETY: no pointer is passed.
+    let port = unsafe { CreateIoCompletionPort(INVALID_HANDLE_VALUE, ptr::null_mut(), 0, 1) };
+    assert!(!port.is_null());
+    // SAFETY: a handle that was made just now, and is nobody else's.
+    unsafe { OwnedHandle::from_raw_handle(port) }
+}
+
+fn socket() -> OwnedHandle {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap().into_raw_socket();
+    // SAFETY: a socket is a handle, and this is its only owner.
+    unsafe { OwnedHandle::from_raw_handle(socket as usize as *mut _) }
+}
+
+#[test]
+fn each_class_is_registered_in_the_way_that_fits_or_refused_in_words() {
+    let mut driver = driver();
+    let handle = driver.handle();
+    let path = std::env::current_exe().unwrap();
+    let overlapped = || {
+        let mut options = File::options();
+        options.read(true).custom_flags(FILE_FLAG_OVERLAPPED).open(&path).unwrap().into()
+    };
+    let registered = register(&handle, socket()).unwrap();
+    let Registered::Socket(datagrams) = registered else { panic!("{registered:?}") };
+    let to = UdpSocket::from(datagrams.get_ref().try_clone().unwrap()).local_addr().unwrap();
+    UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"!", to).unwrap();
+    block_on(&mut driver, datagrams.readable()).unwrap();
+
+    let registered = register(&handle, overlapped()).unwrap();
+    assert!(matches!(registered, Registered::Overlapped(_)), "{registered:?}");
+    let thread = std::thread::spawn(|| {});
+    let registered = register(&handle, thread.into()).unwrap();
+    let Registered::Waitable(thread) = registered else { panic!("{registered:?}") };
+    block_on(&mut driver, thread.wait()).unwrap();
+
+    let refused = |handle: OwnedHandle, kind: ErrorKind, words: &str| {
+        let error = register(&driver.handle(), handle).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    };
+    refused(File::open(&path).unwrap().into(), ErrorKind::InvalidInput, "FILE_FLAG_OVERLAPPED");
+    refused(mutex(), ErrorKind::Unsupported, "mutex");
+    refused(port(), ErrorKind::Unsupported, "no driver can wait");
+}
+
+#[test]
+fn what_is_never_signalled_is_refused_with_what_to_do_instead() {
+    let driver = driver();
+    let handle = driver.handle();
+    let refused = |source: OwnedHandle, words: &str| {
+        let error = Waitable::with_handle(&handle, source).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    };
+    let path = std::env::current_exe().unwrap();
+    refused(socket(), "Async");
+    refused(File::open(&path).unwrap().into(), "pool");
+    let mut options = File::options();
+    let overlapped = options.read(true).custom_flags(FILE_FLAG_OVERLAPPED).open(&path).unwrap();
+    refused(overlapped.into(), "OverlappedHandle");
+    refused(mutex(), "mutex");
+    refused(port(), "no driver can wait");
+    let thread = std::thread::spawn(|| {});
+    let error = ConsoleInput::with_handle(&handle, thread.into()).unwrap_err();
+    assert!(error.to_string().contains("no console's input"), "{error}");
+    assert_eq!(handle.metrics().sources_now, 0, "nothing is left of the attempts");
 }
 
 #[test]

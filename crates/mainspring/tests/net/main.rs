@@ -36,3 +36,5 @@ mod unix_descriptors;
 mod unix_limits;
 #[cfg(unix)]
 mod unix_stream;
+#[cfg(windows)]
+mod waitables;

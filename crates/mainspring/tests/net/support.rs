@@ -10,7 +10,7 @@ use mainspring::net::{TcpListener, TcpStream};
 use mainspring::{Builder, Driver, Handle, Kind};
 
 /// Longer than any test takes on a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Unparker(Handle);
 

@@ -3,6 +3,8 @@
 //! The tests of time take a `World` and run in the real one and in a simulated one, where time
 //! stands still until somebody waits: what is "not before" in the first is "exactly" in the second.
 
+#[cfg(windows)]
+mod console;
 mod local;
 mod per_core;
 #[cfg(unix)]

@@ -16,77 +16,110 @@ use crate::servers::{Contender, Server};
 const THREADS: usize = 2;
 const MESSAGE: [u8; 64] = [7; 64];
 
-/// Measures with waits for reading, and with waits for both directions, and prints a line each.
-pub(crate) fn run(
-    connections: usize,
+/// What is measured, for each number of connections.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Plan {
+    /// How often the servers are started anew.
+    #[arg(long, default_value_t = 3)]
     generations: usize,
+    /// Turns of one generation; in each, both are measured for one slice.
+    #[arg(long, default_value_t = 15)]
     turns: usize,
+    /// Milliseconds of a slice.
+    #[arg(long, default_value_t = 150)]
     slice_ms: u64,
-) -> io::Result<()> {
-    let slice = Duration::from_millis(slice_ms);
+    /// One alone, for a trace of its calls.
+    #[arg(long)]
+    only: Option<Contender>,
+}
+
+/// Measures with waits for reading, and with waits for both directions, and prints a line each.
+pub(crate) fn run(connections: usize, plan: Plan) -> io::Result<()> {
     for both in [false, true] {
-        let (mut ratios, mut rates, mut requests) = (Vec::new(), [vec![], vec![]], Vec::new());
-        for generation in 0..generations {
-            let measured = measure(connections, both, generation, turns, slice)?;
-            ratios.push(measured.iter().map(|turn| turn.rates[1] / turn.rates[0]).collect());
-            for turn in measured {
-                rates[0].push(turn.rates[0]);
-                rates[1].push(turn.rates[1]);
-                requests.push(turn.requests);
-            }
+        let mut spent = Vec::new();
+        for generation in 0..plan.generations {
+            spent.push(measure(connections, both, generation, plan)?);
         }
-        let (low, middle, high) = interval(&ratios);
-        println!(
-            "{connections:>4} connections, {}: mio {:>8.0} messages/s, mainspring {:>8.0}, \
-             ratio {middle:.3} ({low:.3} to {high:.3}); {:.2} requests a message",
-            if both { "read and write" } else { "read only     " },
-            median(&mut rates[0]),
-            median(&mut rates[1]),
-            median(&mut requests),
-        );
+        let interest = if both { "read and write" } else { "read only     " };
+        println!("{connections:>4} connections, {interest}: {}", tell(&spent, plan.only));
     }
     Ok(())
 }
 
-struct Turn {
-    /// Messages a second, a value a contender.
-    rates: [f64; 2],
-    /// What Mainspring asked the kernel for each message.
-    requests: f64,
+/// What a server did in a slice.
+#[derive(Clone, Copy, Default)]
+struct Slice {
+    messages: u64,
+    seconds: f64,
+    /// Requests and waits.
+    calls: [u64; 2],
 }
 
-fn measure(
-    connections: usize,
-    both: bool,
-    generation: usize,
-    turns: usize,
-    slice: Duration,
-) -> io::Result<Vec<Turn>> {
+impl Slice {
+    fn rate(&self) -> f64 {
+        self.messages as f64 / self.seconds
+    }
+}
+
+/// Slices of a turn, one a contender; nothing of one that was left out.
+type Turn = [Slice; 2];
+
+fn tell(generations: &[Vec<Turn>], only: Option<Contender>) -> String {
+    let turns = || generations.iter().flatten();
+    let each = Contender::BOTH.map(|contender| {
+        let which = contender as usize;
+        let messages: u64 = turns().map(|turn| turn[which].messages).sum();
+        let calls = [0, 1].map(|call| {
+            let count: u64 = turns().map(|turn| turn[which].calls[call]).sum();
+            count as f64 / messages as f64
+        });
+        let rate = median(&mut turns().map(|turn| turn[which].rate()).collect::<Vec<_>>());
+        let asked = match contender {
+            Contender::Mio => String::new(),
+            Contender::Mainspring => format!("{:.2} requests and ", calls[0]),
+        };
+        let name = format!("{contender:?}").to_lowercase();
+        format!("{name} {rate:.0} messages/s ({messages}, {asked}{:.2} waits each)", calls[1])
+    });
+    if let Some(only) = only {
+        return each[only as usize].clone();
+    }
+    let ratios: Vec<Vec<f64>> = generations
+        .iter()
+        .map(|turns| turns.iter().map(|turn| turn[1].rate() / turn[0].rate()).collect())
+        .collect();
+    let (low, middle, high) = interval(&ratios);
+    format!("ratio {middle:.3} ({low:.3} to {high:.3}): {}, {}", each[0], each[1])
+}
+
+fn measure(connections: usize, both: bool, generation: usize, plan: Plan) -> io::Result<Vec<Turn>> {
+    let slice = Duration::from_millis(plan.slice_ms);
     let mut pairs = Vec::new();
     for contender in Contender::BOTH {
+        if plan.only.is_some_and(|only| only != contender) {
+            continue;
+        }
         let server = Server::start(contender, connections, both)?;
         let mut load = Load::connect(server.address, connections)?;
         load.run(slice / 2)?;
-        pairs.push((server, load));
+        pairs.push((contender, server, load));
     }
     let mut measured = Vec::new();
-    for turn in 0..turns {
-        let mut this = Turn { rates: [0.0; 2], requests: 0.0 };
-        for place in 0..2 {
-            let which = (generation + turn + place) % 2;
-            let (server, load) = &mut pairs[which];
+    for turn in 0..plan.turns {
+        let mut this = Turn::default();
+        for place in 0..pairs.len() {
+            let which = (generation + turn + place) % pairs.len();
+            let (contender, server, load) = &mut pairs[which];
             load.run(slice / 8)?;
-            let (begin, before) = (Instant::now(), server.requests.load(Ordering::Relaxed));
+            let (begin, before) = (Instant::now(), server.counts.read());
             let messages = load.run(slice)?;
-            this.rates[which] = messages as f64 / begin.elapsed().as_secs_f64();
-            let asked = server.requests.load(Ordering::Relaxed) - before;
-            if Contender::BOTH[which] == Contender::Mainspring {
-                this.requests = asked as f64 / messages as f64;
-            }
+            let (seconds, after) = (begin.elapsed().as_secs_f64(), server.counts.read());
+            let calls = [0, 1].map(|call| after[call] - before[call]);
+            this[*contender as usize] = Slice { messages, seconds, calls };
         }
         measured.push(this);
     }
-    for (server, load) in pairs {
+    for (_, server, load) in pairs {
         drop(load);
         server.end()?;
     }

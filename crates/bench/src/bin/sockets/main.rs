@@ -53,15 +53,8 @@ enum Command {
         /// Connections, a list.
         #[arg(long, value_delimiter = ',', default_values_t = [1, 50, 500])]
         connections: Vec<usize>,
-        /// How often the servers are started anew.
-        #[arg(long, default_value_t = 3)]
-        generations: usize,
-        /// Turns of one generation; in each, both are measured for one slice.
-        #[arg(long, default_value_t = 15)]
-        turns: usize,
-        /// Milliseconds of a slice.
-        #[arg(long, default_value_t = 150)]
-        slice_ms: u64,
+        #[command(flatten)]
+        plan: echo::Plan,
     },
     /// Registering and deregistering beside mio.
     Register {
@@ -79,11 +72,8 @@ fn main() -> io::Result<()> {
         Command::Many { sockets } => many::run(sockets),
         Command::Churn { cycles } => churn::run(cycles),
         Command::Cancel { sockets, rounds } => cancel::run(sockets, rounds),
-        Command::Echo { connections, generations, turns, slice_ms } => {
-            for connections in connections {
-                echo::run(connections, generations, turns, slice_ms)?;
-            }
-            Ok(())
+        Command::Echo { connections, plan } => {
+            connections.into_iter().try_for_each(|connections| echo::run(connections, plan))
         }
         Command::Register { sockets, turns } => register::run(sockets, turns),
     }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
+use clap::ValueEnum;
 use mainspring::{Events, Interest, Poller, SystemCall, Token, Trigger};
 
 /// Bytes a read may bring.
 const BUFFER: usize = 4096;
 
 /// Which loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Contender {
     Mio,
     Mainspring,
@@ -22,11 +23,26 @@ impl Contender {
     pub(crate) const BOTH: [Contender; 2] = [Contender::Mio, Contender::Mainspring];
 }
 
+/// What a server asked of the system so far.
+#[derive(Default)]
+pub(crate) struct Counts {
+    /// Requests about readiness, of Mainspring's alone: mio does not count.
+    pub(crate) requests: AtomicU64,
+    /// Waits for readiness.
+    pub(crate) waits: AtomicU64,
+}
+
+impl Counts {
+    /// Requests and waits.
+    pub(crate) fn read(&self) -> [u64; 2] {
+        [self.requests.load(Ordering::Relaxed), self.waits.load(Ordering::Relaxed)]
+    }
+}
+
 /// A server on a thread of its own, until it is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    /// Requests to the kernel about readiness, of Mainspring's alone.
-    pub(crate) requests: Arc<AtomicU64>,
+    pub(crate) counts: Arc<Counts>,
     ends: Arc<AtomicBool>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -40,13 +56,13 @@ impl Server {
     ) -> io::Result<Server> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let (requests, ends) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
-        let (counted, ended) = (Arc::clone(&requests), Arc::clone(&ends));
+        let (counts, ends) = (Arc::<Counts>::default(), Arc::<AtomicBool>::default());
+        let (counted, ended) = (Arc::clone(&counts), Arc::clone(&ends));
         let thread = thread::spawn(move || match contender {
-            Contender::Mio => on_mio(&listener, connections, both, &ended),
+            Contender::Mio => on_mio(&listener, connections, both, &ended, &counted),
             Contender::Mainspring => on_mainspring(&listener, connections, both, &ended, &counted),
         });
-        Ok(Server { address, requests, ends, thread: Some(thread) })
+        Ok(Server { address, counts, ends, thread: Some(thread) })
     }
 
     /// Ends it, once its clients are gone.
@@ -64,7 +80,7 @@ fn on_mainspring(
     connections: usize,
     both: bool,
     ends: &AtomicBool,
-    requests: &AtomicU64,
+    counts: &Counts,
 ) -> io::Result<()> {
     let mut poller = Poller::new()?;
     let interest = if both { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
@@ -94,7 +110,8 @@ fn on_mainspring(
         let metrics = registry.metrics();
         let calls = [SystemCall::Add, SystemCall::Modify, SystemCall::Remove];
         let count = calls.iter().map(|call| metrics.system_calls(*call)).sum();
-        requests.store(count, Ordering::Relaxed);
+        counts.requests.store(count, Ordering::Relaxed);
+        counts.waits.store(metrics.system_calls(SystemCall::Wait), Ordering::Relaxed);
     }
     Ok(())
 }
@@ -104,6 +121,7 @@ fn on_mio(
     connections: usize,
     both: bool,
     ends: &AtomicBool,
+    counts: &Counts,
 ) -> io::Result<()> {
     let mut poll = mio::Poll::new()?;
     let interest = match both {
@@ -131,6 +149,7 @@ fn on_mio(
                 left -= 1;
             }
         }
+        counts.waits.fetch_add(1, Ordering::Relaxed);
     }
     Ok(())
 }

@@ -14,8 +14,11 @@
 //! of a handle when a packet comes: a handle that is closed may name something else by then.
 //! Whether an answer is for the present registration is told by its serial number (clause C5).
 //!
-//! A new socket is asked about at once. What is to be asked anew stands in `updates`, each slot at
-//! most once, and is asked before the next wait; while somebody waits, at once.
+//! A new socket is asked about at once. What is to be asked anew, or to be cancelled, stands in
+//! `updates`, each slot at most once, and is done before the next wait; while somebody waits, at
+//! once. So a socket that is removed and closed in one turn costs no cancellation: its closing ends
+//! the request. And one that is removed and added again finds a request that asks for enough; its
+//! answer only says that it is time to ask anew, since the number may have changed hands.
 
 use std::collections::HashMap;
 use std::io;
@@ -31,7 +34,7 @@ use crate::metrics::{Counters, SystemCall};
 use crate::ready::Ready;
 use crate::source::RawSource;
 use crate::sync::Arc;
-use crate::sys::afd::{self, Answer, BaseSocket, Request};
+use crate::sys::afd::{self, Afd, Answer, BaseSocket, Request};
 use crate::token::Token;
 use crate::trigger::Trigger;
 
@@ -124,7 +127,6 @@ impl Sockets {
         if u32::try_from(source.0).is_err() {
             return Err(of_another_world());
         }
-        let base = afd::base_socket(source).map_err(explain)?;
         let orphan = self.by_source.get(&source).copied();
         if let Some(index) = orphan {
             if self.slots[index].is_alive() {
@@ -139,11 +141,11 @@ impl Sockets {
             // number is asked about again.
             Some(index) => {
                 let slot = &mut self.slots[index];
-                slot.base = base;
+                slot.base = BaseSocket::presumed(source);
                 slot.registered = Some(registered);
                 index
             }
-            None => self.occupy(queue, source, base, registered)?,
+            None => self.occupy(queue, source, registered)?,
         };
         // At once, and not before the next wait: from here on its closing is noticed, and what
         // comes under its number afterwards is not taken for it (clause C5).
@@ -154,10 +156,10 @@ impl Sockets {
         &mut self,
         queue: &Queue,
         source: RawSource,
-        base: BaseSocket,
         registered: Registered,
     ) -> io::Result<usize> {
         let group = self.groups.join(queue)?;
+        let base = BaseSocket::presumed(source);
         let registered = Some(registered);
         let index = match self.free.pop() {
             Some(index) => {
@@ -220,9 +222,8 @@ impl Sockets {
             return Ok(());
         };
         self.slots[index].registered = None;
-        let cancelled = self.cancel(index);
         self.release_if_done(index);
-        cancelled
+        if self.slots[index].request.is_lent() { self.touch(index) } else { Ok(()) }
     }
 
     fn find(&mut self, source: RawSource, token: Token) -> io::Result<usize> {
@@ -275,12 +276,14 @@ impl Sockets {
     /// Makes the request of a slot what its registration wants.
     fn ask(&mut self, index: usize) -> io::Result<()> {
         let slot = &self.slots[index];
-        let Some(registered) = &slot.registered else { return Ok(()) };
+        let Some(registered) = &slot.registered else { return self.cancel(index) };
         let (serial, events) = (registered.serial, registered.wanted | afd::LOCAL_CLOSE);
         match slot.phase {
             // The answer is on its way, and the slot is looked at again when it comes.
             Phase::Cancelled => Ok(()),
-            Phase::Pending if events & !slot.asked == 0 && serial == slot.asked_for => Ok(()),
+            // Also if it was made for a registration that is gone: should it be about a socket that
+            // was closed meanwhile, then its answer is on its way, and not believed when it comes.
+            Phase::Pending if events & !slot.asked == 0 => Ok(()),
             Phase::Pending => self.cancel(index),
             Phase::Idle => self.submit(index, events, serial),
         }
@@ -291,8 +294,8 @@ impl Sockets {
         let first = slot.asked_for != serial;
         self.counters.system_call(if first { SystemCall::Add } else { SystemCall::Modify });
         let tag = NonZeroUsize::new(index + 1).unwrap_or(NonZeroUsize::MAX);
-        let asked = self.groups.afd(slot.group);
-        match asked.and_then(|afd| slot.request.submit(afd, slot.base, events, tag)) {
+        let afd = self.groups.afd(slot.group);
+        match afd.and_then(|afd| slot.submit(afd, events, tag, first)) {
             Ok(()) => {
                 (slot.asked, slot.asked_for, slot.phase) = (events, serial, Phase::Pending);
                 self.in_flight += 1;
@@ -312,8 +315,11 @@ impl Sockets {
         if slot.phase != Phase::Pending {
             return Ok(());
         }
-        self.counters.system_call(SystemCall::Remove);
-        self.groups.afd(slot.group).and_then(|afd| slot.request.cancel(afd))?;
+        // What has ended is not cancelled; its packet is on its way.
+        if slot.request.glance().is_none() {
+            self.counters.system_call(SystemCall::Remove);
+            self.groups.afd(slot.group).and_then(|afd| slot.request.cancel(afd))?;
+        }
         slot.phase = Phase::Cancelled;
         Ok(())
     }
@@ -395,9 +401,30 @@ impl Slot {
     /// Whether a registration holds the socket: one whose socket was closed does not, although
     /// the packet that says so may not have been taken yet.
     fn is_alive(&self) -> bool {
+        let Some(registered) = &self.registered else { return false };
         let closed =
             |answer| matches!(answer, Answer::Ready(events) if events & afd::LOCAL_CLOSE != 0);
-        self.registered.is_some() && !self.request.glance().is_some_and(closed)
+        // What the request of an earlier registration says is about a socket of that time.
+        registered.serial != self.asked_for || !self.request.glance().is_some_and(closed)
+    }
+
+    /// Asks the driver. Almost every socket is its own base; only one that the driver does not
+    /// know, asked about for the first time, is looked for below the layers over it. Later its
+    /// number may name something else.
+    fn submit(&mut self, afd: &Afd, events: u32, tag: NonZeroUsize, first: bool) -> io::Result<()> {
+        let refused = match self.request.submit(afd, self.base, events, tag) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if !first {
+            return Err(refused);
+        }
+        let base = afd::base_socket(self.source)?;
+        if base == self.base {
+            return Err(refused);
+        }
+        self.base = base;
+        self.request.submit(afd, base, events, tag)
     }
 }
 
@@ -499,3 +526,6 @@ fn is_closed(error: &io::Error) -> bool {
     const INVALID_HANDLE: i32 = ERROR_INVALID_HANDLE as i32;
     matches!(error.raw_os_error(), Some(INVALID_HANDLE | WSAENOTSOCK))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,10 @@
 //!
 //! To cancel a request the kernel walks through the requests of its handle: the more sockets on a
 //! handle, the slower (ten times at 10,000, trio found). One handle a socket would cost a kernel
-//! object and a call more for each. So sockets sit in groups. A seat that was given up is taken by
-//! the next socket, and a group without sockets gives its handle back.
+//! object and three calls more for each. So sockets sit in groups. A seat that was given up is
+//! taken by the next socket, before a new handle is opened, and a group without sockets gives its
+//! handle back. One such handle is kept for the next socket: else one that comes and goes where
+//! all groups are full would open and close a handle each time.
 
 use std::io;
 
@@ -11,8 +13,7 @@ use crate::sys::afd::Afd;
 
 use super::port::Queue;
 
-/// Sockets on one handle: the number of wepoll, libuv's ancestor and mio, all of which have been in
-/// wide use with it.
+/// Sockets on one handle.
 const SEATS: usize = 32;
 
 /// A group, by its place in the list.
@@ -23,46 +24,97 @@ pub(super) struct Group(usize);
 #[derive(Default)]
 pub(super) struct Groups {
     groups: Vec<Option<Members>>,
-    /// Places in `groups` that have a seat, or no handle; each at most once.
+    /// Groups that have members, and a seat.
     vacant: Vec<usize>,
+    /// A group without members, whose handle is kept.
+    spare: Option<usize>,
+    /// Places in `groups` without a handle.
+    unused: Vec<usize>,
 }
 
 struct Members {
     afd: Afd,
     taken: usize,
+    /// Where the group stands in `vacant`; beyond its end if it does not.
+    vacancy: usize,
 }
+
+/// Stands in no list.
+const NOWHERE: usize = usize::MAX;
 
 impl Groups {
     /// Takes a seat, in a group with a free one or a new group.
     pub(super) fn join(&mut self, queue: &Queue) -> io::Result<Group> {
         let place = match self.vacant.last() {
             Some(&place) => place,
-            None => {
-                self.groups.push(None);
-                self.vacant.push(self.groups.len() - 1);
-                self.groups.len() - 1
+            None => self.begin(queue)?,
+        };
+        if let Some(members) = &mut self.groups[place] {
+            members.taken += 1;
+            if members.taken == SEATS {
+                self.withdraw(place);
             }
-        };
-        let members = match &mut self.groups[place] {
-            Some(members) => members,
-            none => none.insert(Members { afd: queue.open_afd()?, taken: 0 }),
-        };
-        members.taken += 1;
-        if members.taken == SEATS {
-            self.vacant.pop();
         }
         Ok(Group(place))
     }
 
-    /// Gives a seat back; the last one closes the handle. No request of the seat is in flight.
+    /// A group without members, which has a seat from here on.
+    fn begin(&mut self, queue: &Queue) -> io::Result<usize> {
+        let place = match self.spare.take() {
+            Some(place) => place,
+            None => {
+                let members = Members { afd: queue.open_afd()?, taken: 0, vacancy: NOWHERE };
+                let place = self.unused.pop().unwrap_or(self.groups.len());
+                if place == self.groups.len() {
+                    self.groups.push(None);
+                }
+                self.groups[place] = Some(members);
+                place
+            }
+        };
+        self.offer(place);
+        Ok(place)
+    }
+
+    /// Gives a seat back; the last one closes the handle, if another is kept already. No request of
+    /// the seat is in flight.
     pub(super) fn leave(&mut self, group: Group) {
-        let Some(members) = &mut self.groups[group.0] else { return };
-        if members.taken == SEATS {
-            self.vacant.push(group.0);
-        }
+        let place = group.0;
+        let Some(members) = &mut self.groups[place] else { return };
         members.taken -= 1;
-        if members.taken == 0 {
-            self.groups[group.0] = None;
+        let (taken, vacancy) = (members.taken, members.vacancy);
+        if taken > 0 {
+            if vacancy == NOWHERE {
+                self.offer(place);
+            }
+            return;
+        }
+        if vacancy != NOWHERE {
+            self.withdraw(place);
+        }
+        if self.spare.is_none() {
+            self.spare = Some(place);
+        } else {
+            self.groups[place] = None;
+            self.unused.push(place);
+        }
+    }
+
+    fn offer(&mut self, place: usize) {
+        if let Some(members) = &mut self.groups[place] {
+            members.vacancy = self.vacant.len();
+            self.vacant.push(place);
+        }
+    }
+
+    fn withdraw(&mut self, place: usize) {
+        let Some(members) = &mut self.groups[place] else { return };
+        let vacancy = std::mem::replace(&mut members.vacancy, NOWHERE);
+        self.vacant.swap_remove(vacancy);
+        // Another stands where it stood.
+        let moved = self.vacant.get(vacancy).copied();
+        if let Some(members) = moved.and_then(|moved| self.groups[moved].as_mut()) {
+            members.vacancy = vacancy;
         }
     }
 
@@ -71,4 +123,13 @@ impl Groups {
         let members = self.groups[group.0].as_ref();
         members.map(|members| &members.afd).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
+
+    /// How many handles are open.
+    #[cfg(test)]
+    fn handles(&self) -> usize {
+        self.groups.iter().flatten().count()
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,7 @@
 
 mod afd;
 mod groups;
+mod masks;
 mod overlapped;
 mod port;
 
@@ -88,8 +89,8 @@ impl Selector for IocpSelector {
 
     fn open(config: Config) -> io::Result<(IocpSelector, IocpRegistrar)> {
         let sockets = Mutex::new(Sockets::new(config.counters.clone()));
-        let shared =
-            Arc::new(Shared { queue: Queue::open()?, sockets, operations: Operations::new() });
+        let operations = Operations::new(masks::wait_packets()?);
+        let shared = Arc::new(Shared { queue: Queue::open()?, sockets, operations });
         let selector = IocpSelector {
             shared: shared.clone(),
             packets: port::Packets::new(config.event_capacity),
@@ -100,9 +101,13 @@ impl Selector for IocpSelector {
     }
 
     fn in_force(&self) -> InForce {
+        let mut features = vec!["AFD", "overlapped operations"];
+        if self.shared.operations.has_wait_packets() {
+            features.push("wait packets");
+        }
         InForce {
             setup: "a completion port and the driver behind all sockets",
-            features: vec!["AFD", "overlapped operations"],
+            features,
             operations: vec![
                 "nop",
                 "accept",
@@ -152,14 +157,14 @@ impl IocpSelector {
     /// Takes packets until `is_drained` or none has come for a long time.
     fn drain_until(&mut self, events: &mut Events, is_drained: impl Fn(&Shared) -> bool) {
         let mut patience = DRAIN_WAITS_MAX;
-        self.shared.operations.end();
+        self.shared.operations.end(&self.shared.queue);
         while patience > 0 && !is_drained(&self.shared) {
             if self.shared.queue.wait(&mut self.packets, DRAIN_WAIT_MS).is_err() {
                 break;
             }
             patience -= 1;
             if self.packets.taken().next().is_none() {
-                self.shared.operations.end();
+                self.shared.operations.end(&self.shared.queue);
             }
             let mut sockets = self.shared.sockets.lock();
             for packet in self.packets.taken() {
@@ -245,7 +250,7 @@ impl Completer for IocpRegistrar {
     }
 
     fn cancel(&self, token: Token) -> Cancel {
-        self.shared.operations.cancel(token)
+        self.shared.operations.cancel(&self.shared.queue, token)
     }
 }
 

@@ -32,6 +32,15 @@
 //! What ends as cancelled without having been asked to (the thread that began it has ended, a
 //! filter driver) is left to readiness, which begins anew.
 //!
+//! # Objects that are signalled
+//!
+//! A wait for one has no call that would write to our memory: a packet of its own is associated
+//! with the object and the port (`sys/windows/wait_packet.rs`) and comes under the address of the
+//! record's memory, like all others. A cancel in time leaves no packet, so that one is posted; one
+//! too late leaves it to the packet that is queued, which is a success: the signal was taken, and
+//! the operation gives it back if nobody wants it. Where the system has no such packets, or does not
+//! associate one with this object, the wait is left to the thread pool.
+//!
 //! # The end
 //!
 //! A drain asks for the end of everything and takes packets until none is missing (clause C12). It
@@ -52,6 +61,7 @@ use crate::source::RawSource;
 use crate::sync::Mutex;
 use crate::sys::overlapped::{self as calls, End, Lent};
 use crate::sys::socket::{AcceptFailure, accept_failure, broken};
+use crate::sys::wait_packet::{Calls, WaitPacket};
 use crate::token::Token;
 
 use super::port::Queue;
@@ -67,6 +77,8 @@ const NONE: u32 = u32::MAX;
 /// The operations of one queue.
 pub(super) struct Operations {
     table: Mutex<Table>,
+    /// How waits for objects become packets, if they may.
+    packets: Option<Calls>,
 }
 
 struct Table {
@@ -112,6 +124,10 @@ enum Kind {
     Listen,
     /// A read that has found the end.
     Ended,
+    /// The packet that comes when the object is signalled.
+    Wait(WaitPacket),
+    /// A wait that was cancelled in time.
+    WaitCancelled,
 }
 
 // SAFETY: the pointer in it is followed at the end of its operation alone, whose memory it is.
@@ -142,8 +158,9 @@ impl Kind {
 }
 
 impl Operations {
-    pub(super) fn new() -> Operations {
+    pub(super) fn new(packets: Option<Calls>) -> Operations {
         Operations {
+            packets,
             table: Mutex::new(Table {
                 pages: Vec::new(),
                 records: Vec::new(),
@@ -170,6 +187,9 @@ impl Operations {
         token: Token,
         operation: RawOperation,
     ) -> io::Result<()> {
+        if let RawOperation::WaitObject { source } = operation {
+            return self.submit_wait(queue, token, source);
+        }
         let (source, kind) = Kind::of(&operation)?;
         let connection = match &kind {
             Kind::Accept(socket) => Some(calls::Connection::of(socket)),
@@ -183,6 +203,29 @@ impl Operations {
             Ok(()) => Ok(()),
             Err(error) => self.fail(queue, index, token, error),
         }
+    }
+
+    /// Whether waits for objects are packets.
+    pub(super) fn has_wait_packets(&self) -> bool {
+        self.packets.is_some()
+    }
+
+    /// Waits for an object. Whatever is in the way, an attempt finds it again, or another way.
+    fn submit_wait(&self, queue: &Queue, token: Token, object: RawSource) -> io::Result<()> {
+        let unsupported = || io::Error::from(io::ErrorKind::Unsupported);
+        let calls = self.packets.ok_or_else(unsupported)?;
+        let packet = WaitPacket::new(calls).map_err(|_| unsupported())?;
+        // Under the lock: a cancel finds an association, or no record.
+        let mut table = self.table.lock();
+        let (index, lent) = table.occupy(token, object, Kind::Wait(packet))?;
+        let associated = match &table.records[index].kind {
+            Kind::Wait(packet) => queue.associate(packet, object, calls::name(lent) as usize),
+            _ => Ok(()),
+        };
+        associated.map_err(|_| {
+            table.release(index);
+            unsupported()
+        })
     }
 
     /// A call has said that it failed.
@@ -225,10 +268,10 @@ impl Operations {
 
     /// Asks for the end of an operation. One that is not here has ended, and its completion is on
     /// its way.
-    pub(super) fn cancel(&self, token: Token) -> Cancel {
+    pub(super) fn cancel(&self, queue: &Queue, token: Token) -> Cancel {
         let mut table = self.table.lock();
         if let Some(index) = table.find(token) {
-            table.cancel(index);
+            table.cancel(queue, index);
         }
         Cancel::Requested
     }
@@ -249,12 +292,12 @@ impl Operations {
     }
 
     /// Asks for the end of everything, and begins nothing more.
-    pub(super) fn end(&self) {
+    pub(super) fn end(&self, queue: &Queue) {
         let mut table = self.table.lock();
         table.ended = true;
         for index in 0..table.records.len() {
             if !matches!(table.records[index].kind, Kind::Free) {
-                table.cancel(index);
+                table.cancel(queue, index);
             }
         }
     }
@@ -339,6 +382,8 @@ impl Kind {
         match (self, status) {
             (Kind::Nop | Kind::Free, _) => Ok(0),
             (Kind::Ended, _) => Ok(AT_END),
+            (Kind::Wait(_), _) => Ok(0),
+            (Kind::WaitCancelled, _) => Err(error::cancelled()),
             // A part that was moved cannot be taken back.
             (Kind::Send | Kind::Write, codes::STATUS_CANCELLED) if bytes != 0 => Ok(bytes),
             (_, codes::STATUS_CANCELLED) if asked => Err(error::cancelled()),
@@ -512,12 +557,19 @@ impl Table {
         None
     }
 
-    fn cancel(&mut self, index: usize) {
+    fn cancel(&mut self, queue: &Queue, index: usize) {
         let lent = self.lent(index);
         let record = &mut self.records[index];
         record.cancelled = true;
-        if !matches!(record.kind, Kind::Nop | Kind::Ended) {
-            calls::cancel(record.source, lent);
+        match &record.kind {
+            Kind::Nop | Kind::Ended | Kind::WaitCancelled => {}
+            // Without memory for a packet the drain finds it missing, and says so.
+            Kind::Wait(packet) => {
+                if packet.cancel() && queue.post(calls::name(lent) as usize).is_ok() {
+                    record.kind = Kind::WaitCancelled;
+                }
+            }
+            _ => calls::cancel(record.source, lent),
         }
     }
 }
@@ -538,3 +590,5 @@ impl Drop for Table {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wait_tests;

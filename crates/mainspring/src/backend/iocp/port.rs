@@ -7,6 +7,7 @@ use crate::source::RawSource;
 use crate::sys::afd::Afd;
 use crate::sys::overlapped;
 use crate::sys::port::{ENDLESS, Packet as RawPacket, Port};
+use crate::sys::wait_packet::WaitPacket;
 
 /// The key of the packet that a wake posts.
 const WAKE: usize = 1;
@@ -50,6 +51,18 @@ impl Queue {
     /// Posts the packet of an operation.
     pub(super) fn post(&self, tag: usize) -> io::Result<()> {
         self.port.post(OPERATION, tag)
+    }
+
+    /// Makes a packet come when an object is signalled.
+    pub(super) fn associate(
+        &self,
+        packet: &WaitPacket,
+        object: RawSource,
+        tag: usize,
+    ) -> io::Result<()> {
+        // SAFETY: the number of a handle that the operation keeps open.
+        let object = unsafe { overlapped::borrow(object) };
+        packet.associate(self.port.as_handle(), object, OPERATION, tag)
     }
 
     pub(super) fn wait(&self, packets: &mut Packets, timeout_ms: u32) -> io::Result<()> {
@@ -113,3 +126,6 @@ pub(super) fn milliseconds(timeout: Option<Duration>) -> u32 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

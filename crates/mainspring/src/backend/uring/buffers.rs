@@ -27,10 +27,10 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::io;
 use std::mem::offset_of;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use crate::completion::buffer_group::Buffers;
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex};
 
 use super::ring::Ring;
 
@@ -124,6 +124,37 @@ pub(super) enum Change {
     Remove(u16),
 }
 
+/// The changes that are to be made.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Whether there are any: looked at without the lock.
+    any: AtomicBool,
+    list: Mutex<Vec<Change>>,
+}
+
+impl Changes {
+    /// Leaves one to the turn.
+    pub(super) fn push(&self, change: Change) {
+        self.list.lock().push(change);
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Takes them over.
+    #[inline]
+    pub(super) fn take(&self) -> Vec<Change> {
+        if !self.any.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        self.take_some()
+    }
+
+    #[cold]
+    fn take_some(&self) -> Vec<Change> {
+        self.any.store(false, Ordering::Relaxed);
+        std::mem::take(&mut *self.list.lock())
+    }
+}
+
 /// All groups of a ring.
 #[derive(Default)]
 pub(super) struct Groups {
@@ -133,6 +164,7 @@ pub(super) struct Groups {
 impl Groups {
     /// Makes the changes. A group that the kernel refuses, for want of memory, has no buffers: what
     /// names it ends with the error that says so.
+    #[inline]
     pub(super) fn change(&mut self, ring: &Ring, changes: Vec<Change>) {
         for change in changes {
             match change {
@@ -162,6 +194,7 @@ impl Groups {
     }
 
     /// Lends the free buffers of every group.
+    #[inline]
     pub(super) fn lend(&mut self) {
         for Group { buffers, array, .. } in &mut self.groups {
             let mut any = false;

@@ -18,6 +18,12 @@
 //! descriptor up, so a cancel by another thread rings the bell and waits for the entry to return;
 //! afterwards the operation holds its file. The turning thread itself is never there then.
 //!
+//! The owner takes a lock only if there is mail: a flag says so. It and the flag that says that
+//! operations are in transit are the two sides of one handshake, and sequentially consistent. The
+//! turn says "in transit" and then looks for mail; a cancel leaves its mail and then asks whether
+//! operations are in transit. One of the two sees the other: the turn withdraws what it has not
+//! begun, or the cancel waits.
+//!
 //! Cancels that find nothing (the operation has just ended: `ENOENT`) or find it at work already
 //! (`EALREADY`) need no answer: the terminal completion comes in each case.
 
@@ -27,7 +33,9 @@ use std::time::Duration;
 
 use io_uring::squeue;
 
-use crate::sync::{Arc, Condvar, Mutex, OwnedCell, Owner};
+use crate::sync::atomic::Ordering::SeqCst;
+use crate::sync::atomic::{AtomicBool, AtomicUsize};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, OwnedCell, Owner};
 use crate::token::Token;
 
 use super::key::Key;
@@ -53,6 +61,8 @@ struct Request {
 #[derive(Default)]
 struct Queue {
     requests: VecDeque<Request>,
+    /// Whether chains may be among them.
+    chains: bool,
 }
 
 /// What is noted of operations that go to the kernel.
@@ -92,6 +102,20 @@ impl Queue {
         true
     }
 
+    /// Puts operations at the end.
+    #[inline]
+    fn extend(&mut self, requests: impl ExactSizeIterator<Item = Request>) {
+        self.chains |= requests.len() > 1;
+        self.requests.extend(requests);
+    }
+
+    /// Puts all of another queue at the end.
+    fn append(&mut self, other: &mut Queue) {
+        self.chains |= other.chains;
+        self.requests.append(&mut other.requests);
+        other.requests.shrink_to(KEPT);
+    }
+
     /// The length of the chain that begins the queue.
     fn chain(&self) -> usize {
         let linked = self.requests.iter().take_while(|request| request.linked).count();
@@ -103,28 +127,70 @@ impl Queue {
     /// # Safety
     ///
     /// The memory that the operations name is theirs until their terminal completions.
+    #[inline]
     unsafe fn move_into(&mut self, ring: &mut Ring, moved: &mut Moved<'_>) -> bool {
+        if !self.chains {
+            // SAFETY: the caller vouches for the memory.
+            return unsafe { self.move_each(ring, moved) };
+        }
+        let mut room = ring.room();
         while !self.requests.is_empty() {
             let chain = self.chain();
-            if ring.room() < chain {
+            if room < chain {
                 return false;
             }
-            for Request { token, entry, linked } in self.requests.drain(..chain) {
-                let link = if linked { squeue::Flags::IO_LINK } else { squeue::Flags::empty() };
-                let entry = entry.flags(link).user_data(Key::Operation(token).pack());
+            room -= chain;
+            for _ in 0..chain {
+                let Some(Request { token, entry, linked }) = self.requests.front_mut() else {
+                    break;
+                };
+                if *linked {
+                    *entry = entry.clone().flags(squeue::Flags::IO_LINK);
+                }
                 // SAFETY: the caller vouches for the memory.
-                let pushed = unsafe { ring.push_operation(&entry) };
+                let pushed = unsafe { ring.push_operation(entry) };
                 debug_assert!(pushed, "there was room");
                 *moved.count += 1;
                 if let Some(named) = moved.named {
-                    named.insert(token);
+                    named.insert(*token);
                 }
+                self.requests.pop_front();
             }
         }
+        self.chains = false;
+        self.shrink();
+        true
+    }
+
+    /// The same where none is linked to another.
+    ///
+    /// # Safety
+    ///
+    /// The same.
+    #[inline]
+    unsafe fn move_each(&mut self, ring: &mut Ring, moved: &mut Moved<'_>) -> bool {
+        let entries = self.requests.iter().map(|request| &request.entry);
+        // SAFETY: the caller vouches for the memory.
+        let count = unsafe { ring.push_operations(entries) };
+        *moved.count += count;
+        if let Some(named) = moved.named {
+            named.extend(self.requests.iter().take(count).map(|request| request.token));
+        }
+        if count < self.requests.len() {
+            self.requests.drain(..count);
+            return false;
+        }
+        self.requests.clear();
+        self.shrink();
+        true
+    }
+
+    /// Gives back what a burst has taken.
+    #[inline]
+    fn shrink(&mut self) {
         if self.requests.capacity() > KEPT {
             self.requests.shrink_to(KEPT);
         }
-        true
     }
 }
 
@@ -135,15 +201,18 @@ struct Inbox {
     cancels: Vec<Token>,
     /// Operations that end because one before them in a chain was withdrawn.
     severed: Vec<Token>,
-    /// The turn has operations that it took out of a queue, and has not come back from the kernel.
-    in_transit: bool,
-    waiting: usize,
 }
 
 /// All that is on its way.
 pub(super) struct Operations {
     local: Option<OwnedCell<Queue>>,
     inbox: Mutex<Inbox>,
+    /// Whether there may be something in the inbox: changed under its lock, looked at without.
+    mail: AtomicBool,
+    /// The turn has operations that it took out of a queue, and has not come back from the kernel.
+    in_transit: AtomicBool,
+    /// Threads that wait for it to come back.
+    waiting: AtomicUsize,
     returned: Condvar,
 }
 
@@ -164,6 +233,9 @@ impl Operations {
         Operations {
             local: owner.map(|owner| OwnedCell::new(owner, Queue::default())),
             inbox: Mutex::new(Inbox::default()),
+            mail: AtomicBool::new(false),
+            in_transit: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
             returned: Condvar::default(),
         }
     }
@@ -173,38 +245,70 @@ impl Operations {
         self.local.as_ref().and_then(|local| local.with(act))
     }
 
+    /// Opens the inbox to put something in, which the next turn is to find.
+    fn post(&self) -> MutexGuard<'_, Inbox> {
+        let inbox = self.inbox.lock();
+        self.mail.store(true, SeqCst);
+        inbox
+    }
+
+    /// Whether operations of the owner's wait for its turn.
+    #[inline]
+    pub(super) fn is_waiting_here(&self) -> bool {
+        self.with_local(|queue| !queue.requests.is_empty()) == Some(true)
+    }
+
     /// Takes on a chain of operations, of which each begins when the one before has succeeded; true
     /// if the turn has to be told of it.
     ///
     /// # Errors
     ///
     /// `QuotaExceeded` if the inbox is full; then none was taken.
+    #[inline]
     pub(super) fn submit(
         &self,
         chain: impl ExactSizeIterator<Item = (Token, squeue::Entry)>,
     ) -> io::Result<bool> {
         let last = chain.len().saturating_sub(1);
-        let mut requests = chain.enumerate().map(|(at, (token, entry))| Request {
+        let mut chain = Some(chain.enumerate().map(|(at, (token, entry))| Request {
             token,
-            entry,
+            entry: entry.user_data(Key::Operation(token).pack()),
             linked: at < last,
-        });
-        if self.with_local(|queue| queue.requests.extend(requests.by_ref())).is_some() {
+        }));
+        let here = self.with_local(|queue| chain.take().map(|chain| queue.extend(chain)));
+        if here.is_some() {
             return Ok(false);
         }
-        let mut inbox = self.inbox.lock();
+        let mut inbox = self.post();
         if inbox.queue.requests.len() + last >= INBOX_MAX {
             return Err(inbox_full());
         }
-        inbox.queue.requests.extend(requests);
+        chain.into_iter().for_each(|chain| inbox.queue.extend(chain));
         Ok(true)
+    }
+
+    /// Takes on one operation, if this is the owner's thread.
+    #[inline]
+    pub(super) fn submit_here(
+        &self,
+        token: Token,
+        entry: squeue::Entry,
+    ) -> Result<(), squeue::Entry> {
+        let mut entry = Some(entry);
+        self.with_local(|queue| {
+            if let Some(entry) = entry.take() {
+                let entry = entry.user_data(Key::Operation(token).pack());
+                queue.requests.push_back(Request { token, entry, linked: false });
+            }
+        });
+        entry.map_or(Ok(()), Err)
     }
 
     /// Ends an operation early.
     pub(super) fn cancel(&self, token: Token) -> Asked {
         let mut severed = Vec::new();
         let here = self.with_local(|queue| queue.withdraw(token, &mut severed));
-        let mut inbox = self.inbox.lock();
+        let mut inbox = self.post();
         inbox.severed.append(&mut severed);
         let Inbox { queue, severed, .. } = &mut *inbox;
         if here == Some(true) || queue.withdraw(token, severed) {
@@ -215,35 +319,49 @@ impl Operations {
             severed.swap_remove(at);
             return Asked::Withdrawn;
         }
-        let in_transit = inbox.in_transit;
+        if self.local.is_some() {
+            inbox.cancels.push(token);
+        }
+        // After the mail was announced, as the turn looks for mail after it has said this.
+        let in_transit = self.in_transit.load(SeqCst);
         if self.local.is_none() {
             return Asked::Nothing { in_transit };
         }
-        inbox.cancels.push(token);
         Asked::ByTheTurn { in_transit }
     }
 
     /// Leaves a cancel to the turn.
     pub(super) fn push_cancel(&self, token: Token) {
-        self.inbox.lock().cancels.push(token);
+        self.post().cancels.push(token);
     }
 
     /// Waits until the turn has come back from the kernel.
     pub(super) fn wait_for_return(&self) {
-        let mut inbox = self.inbox.lock();
-        inbox.waiting += 1;
-        let in_transit = |inbox: &mut Inbox| inbox.in_transit;
-        let mut inbox = self.returned.wait_while(inbox, RETURN_MAX, in_transit);
-        inbox.waiting -= 1;
+        let inbox = self.inbox.lock();
+        self.waiting.fetch_add(1, SeqCst);
+        let in_transit = |_: &mut Inbox| self.in_transit.load(SeqCst);
+        drop(self.returned.wait_while(inbox, RETURN_MAX, in_transit));
+        self.waiting.fetch_sub(1, SeqCst);
     }
 
     /// The turn begins to move: takes the inbox over into `batch`.
+    #[inline]
     pub(super) fn begin(&self, batch: &mut Batch) {
+        batch.in_transit |= self.is_waiting_here() || !batch.queue.requests.is_empty();
+        if batch.in_transit {
+            self.in_transit.store(true, SeqCst);
+        }
+        if self.mail.load(SeqCst) {
+            self.take_mail(batch);
+        }
+    }
+
+    fn take_mail(&self, batch: &mut Batch) {
         let mut inbox = self.inbox.lock();
+        self.mail.store(false, SeqCst);
         batch.cancels.append(&mut inbox.cancels);
         batch.cancelled.append(&mut inbox.severed);
-        batch.queue.requests.append(&mut inbox.queue.requests);
-        inbox.queue.requests.shrink_to(KEPT);
+        batch.queue.append(&mut inbox.queue);
         let cancels = &mut batch.cancels;
         let Batch { queue, cancelled, .. } = batch;
         let waits = self.with_local(|local| {
@@ -257,19 +375,22 @@ impl Operations {
             });
             !local.requests.is_empty()
         });
-        inbox.in_transit = waits == Some(true) || !queue.requests.is_empty();
-        batch.in_transit = inbox.in_transit;
+        batch.in_transit |= waits == Some(true) || !queue.requests.is_empty();
+        // Under the lock: whoever misses an operation in the inbox learns where it is.
+        self.in_transit.store(batch.in_transit, SeqCst);
     }
 
     /// The turn has come back from the kernel, which has all that it took out of a queue, or it
     /// goes on without the kernel.
+    #[inline]
     pub(super) fn end(&self, batch: &mut Batch) {
         if !std::mem::take(&mut batch.in_transit) {
             return;
         }
-        let mut inbox = self.inbox.lock();
-        inbox.in_transit = false;
-        if inbox.waiting != 0 {
+        self.in_transit.store(false, SeqCst);
+        if self.waiting.load(SeqCst) != 0 {
+            // Who has counted itself and has seen the flag before holds the lock until it waits.
+            let _inbox = self.inbox.lock();
             self.returned.notify_all();
         }
     }
@@ -280,6 +401,7 @@ impl Operations {
     /// # Safety
     ///
     /// The memory that the operations name is theirs until their terminal completions.
+    #[inline]
     pub(super) unsafe fn move_into(
         &self,
         ring: &mut Ring,

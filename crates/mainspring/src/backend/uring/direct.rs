@@ -71,10 +71,12 @@ impl Direct {
 impl Closing {
     /// Takes over what was asked, and makes the table if it is to be. Called when the turn has
     /// taken the operations over that it is about to begin.
+    #[inline]
     pub(super) fn take(&mut self, direct: &Direct, ring: &Ring) {
-        if !direct.asked.swap(false, Ordering::AcqRel) {
+        if !direct.asked.load(Ordering::Acquire) {
             return;
         }
+        direct.asked.swap(false, Ordering::AcqRel);
         let table = {
             let mut asks = direct.asks.lock();
             self.slots.append(&mut asks.closes);
@@ -87,6 +89,7 @@ impl Closing {
     }
 
     /// Puts the closes into the ring; true if all found room.
+    #[inline]
     pub(super) fn move_into(&mut self, ring: &mut Ring) -> bool {
         while let Some(&slot) = self.slots.last() {
             if !ring.push_close(slot) {

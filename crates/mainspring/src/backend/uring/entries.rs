@@ -41,6 +41,7 @@ impl Known {
     ///
     /// `Unsupported` if the kernel does not know it; `InvalidInput` for a source that is not the
     /// system's.
+    #[inline]
     pub(super) fn entry(&self, operation: &RawOperation) -> io::Result<squeue::Entry> {
         let mut operation = *operation;
         if let RawOperation::RecvMulti { bundle, .. } = &mut operation {

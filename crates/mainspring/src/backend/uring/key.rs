@@ -46,6 +46,7 @@ pub(super) enum Key {
 
 impl Key {
     /// The 64 bits.
+    #[inline]
     pub(super) fn pack(self) -> u64 {
         match self {
             Key::Watch { descriptor, arm } => {
@@ -59,6 +60,7 @@ impl Key {
     }
 
     /// What [`pack`](Self::pack) made of it.
+    #[inline]
     pub(super) fn unpack(bits: u64) -> Key {
         match bits >> TAG_SHIFT {
             TAG_OPERATION => Key::Operation(Token(bits & PAYLOAD)),

@@ -33,6 +33,7 @@ mod entries;
 mod features;
 mod key;
 mod probe;
+mod prompt;
 mod readiness;
 mod ring;
 mod watch;
@@ -61,14 +62,15 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
-use buffers::{Change, Groups};
+use buffers::{Change, Changes, Groups};
 use completion::{Asked, Batch, Moved, Operations};
 use direct::{Closing, Direct};
 use entries::Known;
 use features::Features;
 use key::Key;
+use prompt::Prompt;
 use readiness::Watches;
-use ring::{CHAIN_MAX, DirectCancel, Done, Entered, Found, Ring, Wait};
+use ring::{CHAIN_MAX, DirectCancel, Done, Entered, Found, Place, Ring, Wait};
 
 /// Looks after the one that brought something, while the kernel keeps completions that found no
 /// room: the tasks are to have their turn too.
@@ -83,12 +85,17 @@ const DRAIN_STEP: Duration = Duration::from_millis(100);
 /// The half that waits.
 pub(crate) struct UringSelector {
     shared: Arc<Shared>,
+    /// The same once more, for the turn: to count a reference in each would cost more than to move
+    /// one.
+    for_turn: Option<Arc<Shared>>,
+    in_force: InForce,
     clock: Clock,
     /// Whether the bell is watched.
     hears_bell: bool,
     batch: Batch,
     groups: Groups,
     closing: Closing,
+    prompt: Prompt,
     /// Operations that the kernel has.
     running: usize,
     /// Their tokens, where the kernel cannot be asked to end them all.
@@ -101,16 +108,16 @@ pub(crate) struct UringRegistrar {
 }
 
 struct Shared {
-    /// The lock is the turning thread's for as long as it turns, so nobody waits for it but a
-    /// thread that wants to turn too.
-    ring: Mutex<Ring>,
+    ring: Place,
     watches: Mutex<Watches>,
+    /// Whether the turn has something to do there: changed under the lock, looked at without.
+    watches_changed: AtomicBool,
     operations: Operations,
     cancel: DirectCancel,
     known: Known,
     /// Whether the kernel fills groups of buffers.
     fills_groups: bool,
-    group_changes: Mutex<Vec<Change>>,
+    group_changes: Changes,
     /// Whether there may be a table of direct descriptors.
     has_direct: bool,
     direct: Direct,
@@ -135,6 +142,7 @@ impl Selector for UringSelector {
     fn open(config: Config) -> io::Result<(UringSelector, UringRegistrar)> {
         let owner = config.owner;
         let ring = Ring::open(owner.clone(), Features::allowed()?)?;
+        let in_force = in_force(&ring)?;
         probe::has_multishot_poll()?;
         let counters = config.counters;
         let watches = Watches::new(ring.direct_cancel(), owner.is_some(), counters.clone());
@@ -143,12 +151,13 @@ impl Selector for UringSelector {
             known: ring.known()?,
             cancel: ring.direct_cancel(),
             fills_groups: features.buffer_groups,
-            group_changes: Mutex::new(Vec::new()),
+            group_changes: Changes::default(),
             has_direct: features.direct,
             direct: Direct::default(),
             operations: Operations::new(owner.clone()),
-            ring: Mutex::new(ring),
+            ring: Place::of(ring, owner.clone()),
             watches: Mutex::new(watches),
+            watches_changed: AtomicBool::new(false),
             bell: WakeCounter::new()?,
             sleep: Park::new(),
             woken: AtomicBool::new(false),
@@ -158,11 +167,14 @@ impl Selector for UringSelector {
         let registrar = UringRegistrar { shared: shared.clone() };
         let selector = UringSelector {
             shared,
+            for_turn: None,
+            in_force,
             clock: config.clock,
             hears_bell: false,
             batch: Batch::default(),
             groups: Groups::default(),
             closing: Closing::default(),
+            prompt: Prompt::default(),
             running: 0,
             named: (!features.direct_cancel).then(HashSet::new),
         };
@@ -170,40 +182,34 @@ impl Selector for UringSelector {
     }
 
     fn in_force(&self) -> InForce {
-        let ring = self.shared.ring.lock();
-        let (setup, features) = (ring.rung().name(), ring.features().names());
-        let mut operations = self.shared.known.names();
-        // Without groups that the kernel fills, streams receive by readiness.
-        operations.retain(|&name| name != "recv_multi" || self.shared.fills_groups);
-        InForce { setup, features, operations }
+        self.in_force.clone()
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        let shared = self.shared.clone();
-        let mut ring = shared.ring.lock();
-        let result = self.select_with(&mut ring, events, timeout);
-        shared.operations.end(&mut self.batch);
-        shared.sleep.finish();
-        result
+        let shared = self.for_turn.take().unwrap_or_else(|| self.shared.clone());
+        let turned = shared.ring.with(|ring| {
+            let result = self.select_with(&shared, ring, events, timeout);
+            shared.operations.end(&mut self.batch);
+            shared.sleep.take_note();
+            result
+        });
+        self.for_turn = Some(shared);
+        turned.unwrap_or_else(|| Err(error::wrong_thread()))
+    }
+
+    fn expects(&self) -> bool {
+        self.prompt.is_likely() && self.shared.operations.is_waiting_here()
     }
 
     fn drain(&mut self, events: &mut Events) -> usize {
         let shared = self.shared.clone();
-        let mut ring = shared.ring.lock();
         self.withdraw_all(events);
-        if !ring.is_usable_here() {
+        let drained =
+            shared.ring.with(|ring| ring.is_usable_here() && self.drain_with(ring, events));
+        if drained != Some(true) {
             // Another thread's, or the parent's: the kernel may fill what it was lent for ever.
             self.groups.forget_all();
-            return std::mem::take(&mut self.running);
         }
-        // An error here leaves nothing to be done: what the kernel has by then is leaked.
-        let _ = self.end_all(&mut ring, events);
-        self.groups.remove_all(&ring);
-        if self.running == 0 {
-            // What runs would be waited for.
-            self.closing.end(&ring);
-        }
-        events.list.clear();
         std::mem::take(&mut self.running)
     }
 }
@@ -211,19 +217,19 @@ impl Selector for UringSelector {
 impl UringSelector {
     fn select_with(
         &mut self,
+        shared: &Shared,
         ring: &mut Ring,
         events: &mut Events,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        let shared = self.shared.clone();
         let waits = timeout != Some(Duration::ZERO);
         let deadline = timeout.filter(|_| waits).map(|left| self.clock.deadline_after_ns(left));
         let mut left = timeout;
         loop {
             // What is changed from here on leaves a note, or rings.
-            shared.sleep.finish();
-            let coming = self.submit_changes(ring, events)?;
-            let nothing = !has_come(events);
+            shared.sleep.take_note();
+            let coming = self.submit_changes(shared, ring, events)?;
+            let nothing = !events.has_come();
             if waits && nothing && !shared.sleep.prepare() {
                 continue;
             }
@@ -231,9 +237,13 @@ impl UringSelector {
                 true => Wait::For { completions: 1 + coming, timeout: left },
                 false => Wait::Look,
             };
+            let submits = ring.pushed() != 0;
             let entered = self.enter(ring, wait, events)?;
             self.look_again(ring, events)?;
-            if has_come(events) || !waits {
+            if submits {
+                self.prompt.learn(wait, events.has_come());
+            }
+            if events.has_come() || !waits {
                 return Ok(());
             }
             if let Some(deadline) = deadline {
@@ -247,6 +257,19 @@ impl UringSelector {
                 self.rest(ring, events)?;
             }
         }
+    }
+
+    /// Ends all that the kernel has, as far as it lets itself be ended in time.
+    fn drain_with(&mut self, ring: &mut Ring, events: &mut Events) -> bool {
+        // An error here leaves nothing to be done: what the kernel has by then is leaked.
+        let _ = self.end_all(ring, events);
+        self.groups.remove_all(ring);
+        if self.running == 0 {
+            // What runs would be waited for.
+            self.closing.end(ring);
+        }
+        events.list.clear();
+        true
     }
 
     /// What the kernel has not seen ends here.
@@ -307,26 +330,36 @@ impl UringSelector {
 
     /// Puts all changes into the ring, handing over what is more than it holds. Returns how many
     /// completions of our own the next entry is known to bring.
-    fn submit_changes(&mut self, ring: &mut Ring, events: &mut Events) -> io::Result<u32> {
-        let shared = self.shared.clone();
+    fn submit_changes(
+        &mut self,
+        shared: &Shared,
+        ring: &mut Ring,
+        events: &mut Events,
+    ) -> io::Result<u32> {
         if !self.hears_bell {
             let key = Key::Wake;
             self.hears_bell = ring.push_poll(key, shared.bell.descriptor(), POLLIN, true);
         }
-        shared.watches.lock().begin_look();
+        let mut changed = shared.watches_changed.load(Ordering::Acquire);
+        if changed {
+            shared.watches.lock().begin_look();
+        }
         shared.operations.begin(&mut self.batch);
         self.tell_cancelled(events);
         // After the operations were taken over: what one of them needs was asked for before it.
-        let changes = std::mem::take(&mut *shared.group_changes.lock());
-        self.groups.change(ring, changes);
+        self.groups.change(ring, shared.group_changes.take());
         self.groups.lend();
         self.closing.take(&shared.direct, ring);
         loop {
-            let mut watches = shared.watches.lock();
-            let (filled, ends) = watches.fill(ring);
-            watches.tell_refused(events);
-            watches.end_look();
-            drop(watches);
+            let (mut filled, mut ends) = (true, 0);
+            if changed {
+                let mut watches = shared.watches.lock();
+                (filled, ends) = watches.fill(ring);
+                watches.tell_refused(events);
+                watches.end_look();
+                changed = watches.is_pending();
+                shared.watches_changed.store(changed, Ordering::Release);
+            }
             if filled && self.closing.move_into(ring) && self.move_operations(ring) {
                 return Ok(if ring.is_pinned() { ends } else { 0 });
             }
@@ -337,6 +370,7 @@ impl UringSelector {
     }
 
     /// Puts operations into the ring; true if all found room.
+    #[inline]
     fn move_operations(&mut self, ring: &mut Ring) -> bool {
         let Self { shared, batch, running, named, .. } = self;
         let mut moved = Moved { count: running, named };
@@ -347,6 +381,7 @@ impl UringSelector {
 
     /// Operations that the kernel never saw, because they were cancelled on another thread than
     /// that whose queue they lay in, or because one before them in a chain was.
+    #[inline]
     fn tell_cancelled(&mut self, events: &mut Events) {
         let ended = self.batch.cancelled.drain(..).map(|token| Completion {
             token,
@@ -358,6 +393,7 @@ impl UringSelector {
     }
 
     /// One entry, and what it brings.
+    #[inline]
     fn enter(&mut self, ring: &mut Ring, wait: Wait, events: &mut Events) -> io::Result<Entered> {
         let requests = ring.pushed() as u64;
         self.shared.counters.system_call(SystemCall::Wait);
@@ -371,6 +407,7 @@ impl UringSelector {
     }
 
     /// Looks after completions for which there was no room.
+    #[inline]
     fn look_again(&mut self, ring: &mut Ring, events: &mut Events) -> io::Result<()> {
         for _ in 0..LOOKS_MAX {
             if !ring.has_overflowed() {
@@ -391,11 +428,15 @@ impl UringSelector {
     }
 
     /// Turns completions into events, and says how many there were.
+    #[inline]
     fn collect(&mut self, ring: &mut Ring, events: &mut Events) -> usize {
         let Self { shared, hears_bell, running, named, .. } = self;
-        let mut watches = shared.watches.lock();
+        let mut told = None;
         let count = ring.reap(|done| match done.key {
-            Key::Watch { descriptor, arm } => watches.tell(done, descriptor, arm, events),
+            Key::Watch { descriptor, arm } => {
+                let watches = told.get_or_insert_with(|| shared.watches.lock());
+                watches.tell(done, descriptor, arm, events);
+            }
             Key::Wake => {
                 *hears_bell = done.has_more();
                 events.woken |= shared.woken.swap(false, Ordering::AcqRel);
@@ -413,13 +454,28 @@ impl UringSelector {
                 _ => {}
             },
         });
-        watches.settle_doubts(events);
-        watches.tell_refused(events);
+        if let Some(mut watches) = told {
+            watches.settle_doubts(events);
+            watches.tell_refused(events);
+            if watches.is_pending() {
+                shared.watches_changed.store(true, Ordering::Release);
+            }
+        }
         count
     }
 }
 
+/// What of the kernel is used, in words.
+fn in_force(ring: &Ring) -> io::Result<InForce> {
+    let features = ring.features();
+    let mut operations = ring.known()?.names();
+    // Without groups that the kernel fills, streams receive by readiness.
+    operations.retain(|&name| name != "recv_multi" || features.buffer_groups);
+    Ok(InForce { setup: ring.rung().name(), features: features.names(), operations })
+}
+
 /// The completion of an operation, in the words of the layer above.
+#[inline]
 fn completion(counters: &Counters, done: Done, token: Token) -> Completion {
     let result = match -done.result {
         // A timer that has run to its end.
@@ -443,18 +499,14 @@ impl Drop for UringSelector {
 
 const POLLIN: u32 = libc::POLLIN as u32;
 
-/// Whether there is something to end a wait for.
-fn has_come(events: &Events) -> bool {
-    events.woken
-        || !events.list.is_empty()
-        || !events.completions.is_empty()
-        || !events.refused.is_empty()
-}
-
 impl Completer for UringRegistrar {
+    #[inline]
     unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
-        // SAFETY: the caller's part, for each operation of the chain.
-        unsafe { self.submit_chain(&[(token, operation)]) }
+        let entry = self.shared.known.entry(&operation)?;
+        match self.shared.operations.submit_here(token, entry) {
+            Ok(()) => Ok(()),
+            Err(entry) => self.hand_over(std::iter::once((token, entry))),
+        }
     }
 
     unsafe fn submit_chain(&self, chain: &[(Token, RawOperation)]) -> io::Result<()> {
@@ -489,12 +541,12 @@ impl Completer for UringRegistrar {
             return Err(io::ErrorKind::Unsupported.into());
         }
         // Before the operation that names it, which is told after this and moved after that.
-        self.shared.group_changes.lock().push(Change::Add(group, buffers.clone()));
+        self.shared.group_changes.push(Change::Add(group, buffers.clone()));
         Ok(())
     }
 
     fn remove_group(&self, group: u16) {
-        self.shared.group_changes.lock().push(Change::Remove(group));
+        self.shared.group_changes.push(Change::Remove(group));
     }
 
     fn make_direct(&self, places: usize) -> io::Result<()> {
@@ -598,17 +650,8 @@ impl Registrar for UringRegistrar {
         if !here || !self.shared.watches.lock().is_pending() {
             return Ok(());
         }
-        // Only this thread turns, and it is not turning now: the lock is free.
-        let mut ring = self.shared.ring.lock();
-        loop {
-            let (filled, _) = self.shared.watches.lock().fill(&mut ring);
-            self.shared.counters.system_call(SystemCall::Wait);
-            // The completions lie in their queue until the next turn.
-            let entered = ring.enter(Wait::Look)?;
-            if filled || entered == Entered::Busy {
-                return Ok(());
-            }
-        }
+        // Only this thread turns, and it is not turning now.
+        self.shared.ring.with(|ring| self.shared.flush(ring)).unwrap_or(Ok(()))
     }
 
     fn wake(&self) -> io::Result<()> {
@@ -631,6 +674,9 @@ impl UringRegistrar {
         let mut watches = self.shared.watches.lock();
         let changed = change(&mut watches, descriptor);
         let pending = watches.is_pending();
+        if pending {
+            self.shared.watches_changed.store(true, Ordering::Release);
+        }
         drop(watches);
         if pending && self.shared.sleep.unpark() {
             self.shared.ring_bell()?;
@@ -640,6 +686,18 @@ impl UringRegistrar {
 }
 
 impl Shared {
+    /// Hands over what is to be ended; the completions lie in their queue until the next turn.
+    fn flush(&self, ring: &mut Ring) -> io::Result<()> {
+        loop {
+            let (filled, _) = self.watches.lock().fill(ring);
+            self.counters.system_call(SystemCall::Wait);
+            let entered = ring.enter(Wait::Look)?;
+            if filled || entered == Entered::Busy {
+                return Ok(());
+            }
+        }
+    }
+
     fn ring_bell(&self) -> io::Result<()> {
         self.counters.system_call(SystemCall::Wake);
         self.bell.raise()

@@ -40,7 +40,7 @@ use std::time::Duration;
 
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
-use crate::sync::{Arc, Owner};
+use crate::sync::{Arc, Mutex, OwnedCell, Owner};
 use crate::sys::{fork, uring as sys};
 
 use super::buffers;
@@ -117,11 +117,13 @@ pub(super) struct Done {
 
 impl Done {
     /// Whether more of this request follow.
+    #[inline]
     pub(super) fn has_more(&self) -> bool {
         cqueue::more(self.flags)
     }
 
     /// The number of the buffer that was chosen.
+    #[inline]
     pub(super) fn buffer(&self) -> Option<u16> {
         cqueue::buffer_select(self.flags)
     }
@@ -135,6 +137,8 @@ pub(super) struct Ring {
     /// The thread it belongs to, if to one.
     owner: Option<Arc<Owner>>,
     enabled: bool,
+    /// Nothing is left to be done at the first entry.
+    ready: bool,
     /// What the kernel knows the ring by: its descriptor, or the index beside.
     target: i32,
     index: Option<u32>,
@@ -173,6 +177,7 @@ impl Ring {
             features,
             owner,
             enabled: !rung.is_single(),
+            ready: false,
             index: None,
             enter_flags: sys::ENTER_GETEVENTS | iowait,
             forks: fork::forks(),
@@ -237,6 +242,7 @@ impl Ring {
     ///
     /// If the ring is unusable: in a child after `fork`, on another thread than its owner's, or
     /// because the kernel lost a completion.
+    #[inline]
     pub(super) fn enter(&mut self, wait: Wait) -> io::Result<Entered> {
         if self.forks != fork::forks() {
             return Err(of_the_parent());
@@ -244,10 +250,9 @@ impl Ring {
         if self.owner.as_ref().is_some_and(|owner| !owner.is_here()) {
             return Err(crate::error::wrong_thread());
         }
-        if !self.enabled {
-            self.enable()?;
+        if !self.ready {
+            self.make_ready()?;
         }
-        self.name_by_index();
         let submissions = self.ring.submission().len() as u32;
         let (completions, timeout) = match wait {
             Wait::Look => (0, None),
@@ -256,14 +261,19 @@ impl Ring {
         let result = sys::enter(self.target, submissions, completions, self.enter_flags, timeout);
         match result {
             Ok(_) => Ok(Entered::Done),
-            Err(error) => match error.raw_os_error() {
-                Some(libc::ETIME) => Ok(Entered::TimedOut),
-                Some(libc::EINTR) => Ok(Entered::Interrupted),
-                Some(libc::EBUSY | libc::EAGAIN) => Ok(Entered::Busy),
-                Some(libc::EBADR) => Err(lost_a_completion()),
-                _ => Err(error),
-            },
+            Err(error) => refused(error),
         }
+    }
+
+    /// What is done at the first entry.
+    #[cold]
+    fn make_ready(&mut self) -> io::Result<()> {
+        if !self.enabled {
+            self.enable()?;
+        }
+        self.name_by_index();
+        self.ready = true;
+        Ok(())
     }
 
     /// Waits for a completion without submitting anything.
@@ -279,22 +289,26 @@ impl Ring {
     }
 
     /// Whether one thread turns it.
+    #[inline]
     pub(super) fn is_pinned(&self) -> bool {
         self.owner.is_some()
     }
 
     /// Requests that still find room.
+    #[inline]
     pub(super) fn room(&mut self) -> usize {
         let queue = self.ring.submission();
         queue.capacity() - queue.len()
     }
 
     /// Requests that were pushed and not taken by the kernel.
+    #[inline]
     pub(super) fn pushed(&mut self) -> usize {
         self.ring.submission().len()
     }
 
     /// Whether the kernel keeps completions for which there was no room.
+    #[inline]
     pub(super) fn has_overflowed(&mut self) -> bool {
         self.ring.submission().cq_overflow()
     }
@@ -350,9 +364,26 @@ impl Ring {
     /// # Safety
     ///
     /// The memory that the entry names is its own until its terminal completion.
+    #[inline]
     pub(super) unsafe fn push_operation(&mut self, entry: &squeue::Entry) -> bool {
         // SAFETY: the caller's part.
         unsafe { self.ring.submission().push(entry) }.is_ok()
+    }
+
+    /// Hands operations over, as many as there is room for, and says how many.
+    ///
+    /// # Safety
+    ///
+    /// The memory that the entries name is their own until their terminal completions.
+    #[inline]
+    pub(super) unsafe fn push_operations<'a>(
+        &mut self,
+        mut entries: impl Iterator<Item = &'a squeue::Entry>,
+    ) -> usize {
+        let mut queue = self.ring.submission();
+        // SAFETY: the caller's part.
+        let push = |entry| unsafe { queue.push(entry) }.is_ok();
+        entries.by_ref().map(push).take_while(|&pushed| pushed).count()
     }
 
     /// The operations that this kernel knows.
@@ -398,6 +429,7 @@ impl Ring {
     }
 
     /// Shows every completion that has come to `tell`, and gives their room back.
+    #[inline]
     pub(super) fn reap(&mut self, mut tell: impl FnMut(Done)) -> usize {
         let mut count = 0;
         for entry in self.ring.completion() {
@@ -430,6 +462,46 @@ impl Ring {
     /// Asks for nothing; false if there is no room.
     pub(super) fn push_nop(&mut self, key: Key) -> bool {
         self.push(&opcode::Nop::new().build().user_data(key.pack()))
+    }
+}
+
+/// Where the ring is: with the thread it belongs to, which takes no lock, or under one.
+pub(super) enum Place {
+    /// A pinned driver's.
+    Owned(OwnedCell<Ring>),
+    /// Any thread may turn it. The lock is the turning thread's for as long as it turns, so nobody waits for it but a
+    /// thread that wants to turn too.
+    Shared(Mutex<Ring>),
+}
+
+impl Place {
+    /// The place of a ring.
+    pub(super) fn of(ring: Ring, owner: Option<Arc<Owner>>) -> Place {
+        match owner {
+            Some(owner) => Place::Owned(OwnedCell::new(owner, ring)),
+            None => Place::Shared(Mutex::new(ring)),
+        }
+    }
+
+    /// Shows the ring to `act`; `None` on another thread than its owner's.
+    #[inline]
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut Ring) -> R) -> Option<R> {
+        match self {
+            Place::Owned(cell) => cell.with(act),
+            Place::Shared(lock) => Some(act(&mut lock.lock())),
+        }
+    }
+}
+
+/// How an entry ended that the kernel answered with an error.
+#[cold]
+fn refused(error: io::Error) -> io::Result<Entered> {
+    match error.raw_os_error() {
+        Some(libc::ETIME) => Ok(Entered::TimedOut),
+        Some(libc::EINTR) => Ok(Entered::Interrupted),
+        Some(libc::EBUSY | libc::EAGAIN) => Ok(Entered::Busy),
+        Some(libc::EBADR) => Err(lost_a_completion()),
+        _ => Err(error),
     }
 }
 

@@ -60,13 +60,13 @@ impl Queue {
     /// The first events, which have to come.
     fn events(&mut self) -> Events {
         let events = self.select(SOON);
-        assert!(has_come(&events), "nothing came");
+        assert!(events.has_come(), "nothing came");
         events
     }
 
     fn silence(&mut self) {
         let events = self.select(MOMENT);
-        assert!(!has_come(&events), "silence was expected: {events:?}");
+        assert!(!events.has_come(), "silence was expected: {events:?}");
     }
 
     fn add(&self, source: &impl AsRawFd, token: u64) {

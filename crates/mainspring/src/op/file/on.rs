@@ -18,6 +18,7 @@ pub(super) enum On {
 }
 
 impl On {
+    #[inline]
     pub(super) fn source(&self) -> RawSource {
         match self {
             On::Open(file) => file.source(),
@@ -26,6 +27,7 @@ impl On {
     }
 
     /// Whether an operation at this offset may be handed to the driver's kernel queue.
+    #[inline]
     pub(super) fn is_adopted(&self, handle: &Handle, offset: Option<u64>) -> bool {
         match self {
             // Simulated kernels have no files.

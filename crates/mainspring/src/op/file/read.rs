@@ -54,6 +54,7 @@ impl ReadAt<Vec<u8>> {
 
 impl<B: IoBufMut> ReadAt<B> {
     /// At an offset.
+    #[inline]
     pub(crate) fn at(file: &Arc<OpenFile>, buffer: B, offset: u64) -> Prepared<'static, ReadAt<B>> {
         ReadAt::prepare(file, Filling::new(buffer), Some(offset), TRANSFER_MAX)
     }
@@ -67,6 +68,7 @@ impl<B: IoBufMut> ReadAt<B> {
         ReadAt::prepare(file, Filling::new(buffer), None, limit.min(TRANSFER_MAX))
     }
 
+    #[inline]
     fn prepare(
         file: &Arc<OpenFile>,
         buffer: Filling<B>,
@@ -84,6 +86,7 @@ impl<B: IoBufMut> ReadAt<B> {
         Prepared::on_direct(slot, operation).unless(beyond(offset))
     }
 
+    #[inline]
     fn memory(&mut self) -> RawMemory {
         let memory = self.buffer.raw();
         RawMemory { len: memory.len.min(self.limit), ..memory }
@@ -94,15 +97,28 @@ impl<B: IoBufMut> Operation for ReadAt<B> {
     type Output = (io::Result<usize>, B);
     type Kept = B;
 
+    #[inline]
     fn raw(&mut self) -> RawOperation {
         let (source, memory) = (self.file.source(), self.memory());
         RawOperation::Read { source, memory, offset: self.offset.unwrap_or(OWN_POSITION) }
     }
 
+    #[inline]
     fn result(&mut self, last: io::Result<u64>) -> io::Result<u64> {
         last.map(bytes_read)
     }
 
+    const MAY_END_AT_ONCE: bool = true;
+
+    #[inline]
+    fn at_once(&mut self) -> Option<u64> {
+        let On::Open(file) = &self.file else { return None };
+        let memory = self.buffer.memory();
+        let len = memory.len().min(self.limit);
+        file.read_promptly(&mut memory[..len], self.offset).map(|count| count as u64)
+    }
+
+    #[inline]
     fn finish(mut self, result: io::Result<u64>) -> (io::Result<usize>, B) {
         let result = result.map_err(|error| {
             let RawMemory { start, len } = self.memory();
@@ -119,6 +135,7 @@ impl<B: IoBufMut> Operation for ReadAt<B> {
 }
 
 impl<B: IoBufMut> Emulation for ReadAt<B> {
+    #[inline]
     fn is_adopted(&self, handle: &Handle) -> bool {
         self.file.is_adopted(handle, self.offset)
     }

@@ -108,6 +108,7 @@ impl<B: IoBuf> Operation for WriteAt<B> {
 }
 
 impl<B: IoBuf> Emulation for WriteAt<B> {
+    #[inline]
     fn is_adopted(&self, handle: &Handle) -> bool {
         self.file.is_adopted(handle, self.offset)
     }

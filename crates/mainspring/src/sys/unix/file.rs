@@ -22,7 +22,7 @@ use std::fs::File;
 use std::io::{self, IoSlice, Seek, SeekFrom};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rustix::fs::OFlags;
@@ -44,6 +44,10 @@ pub(crate) const OFFSET_MAX: u64 = i64::MAX as u64;
 /// than ten microseconds, and wait for a thread that has time.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const CACHED_MAX: usize = 128 * 1024;
+
+/// Reads that are not tried after many were in vain, as a power of two: a file that is read from
+/// the disk pays for one call in vain in so many.
+const PAUSE_MAX_LOG2: u32 = 7;
 
 /// `O_DIRECT`, where there is such a flag.
 #[cfg(any(
@@ -80,6 +84,10 @@ pub(crate) struct OpenFile {
     direct: bool,
     /// Whether reading what is cached is worth a try.
     cached: AtomicBool,
+    /// Prompt reads in vain since the last that was not.
+    misses: AtomicU32,
+    /// Prompt reads that are not tried.
+    pause: AtomicU32,
     /// Whether it has positions, once somebody has asked.
     seekable: OnceLock<bool>,
 }
@@ -89,7 +97,8 @@ impl OpenFile {
         let flags = rustix::fs::fcntl_getfl(&file).unwrap_or(OFlags::empty());
         let direct = DIRECT.is_some_and(|direct| flags.contains(direct));
         let cached = AtomicBool::new(!direct);
-        OpenFile { file, direct, cached, seekable: OnceLock::new() }
+        let (misses, pause) = (AtomicU32::new(0), AtomicU32::new(0));
+        OpenFile { file, direct, cached, misses, pause, seekable: OnceLock::new() }
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -112,6 +121,7 @@ impl OpenFile {
 
     /// Whether the driver with this number may hand its operations to the kernel: here, whoever it
     /// is and wherever they are in the file.
+    #[inline]
     pub(crate) fn is_queued_by(
         &self,
         _driver: u64,
@@ -128,10 +138,12 @@ impl OpenFile {
 
     /// Whether bytes can be named by an offset. The ring takes no notice of one where there is no
     /// position, in a FIFO or a terminal; `pread` refuses it, and so do we.
+    #[inline]
     pub(crate) fn is_seekable(&self) -> bool {
         *self.seekable.get_or_init(|| (&self.file).stream_position().is_ok())
     }
 
+    #[inline]
     pub(crate) fn source(&self) -> RawSource {
         super::raw_source(&self.file)
     }
@@ -183,6 +195,34 @@ impl OpenFile {
     pub(crate) fn write_vectored(&self, pieces: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
         let some = pieces.len().min(BUFFERS_MAX);
         Ok(retry_on_intr(|| pwritev(self.file.as_fd(), &pieces[..some], offset))?)
+    }
+
+    /// The same as [`read_cached`](Self::read_cached), for who has another way that is nearly as
+    /// good: where a try was in vain, the next ones are left out, the longer the more were in vain.
+    #[inline]
+    pub(crate) fn read_promptly(
+        &self,
+        memory: &mut [MaybeUninit<u8>],
+        offset: Option<u64>,
+    ) -> Option<usize> {
+        // Of threads that count at the same time one may not be noticed: it is a matter of speed.
+        let pause = self.pause.load(Ordering::Relaxed);
+        if pause != 0 {
+            self.pause.store(pause - 1, Ordering::Relaxed);
+            return None;
+        }
+        let read = self.read_cached(memory, offset);
+        let misses = self.misses.load(Ordering::Relaxed);
+        match read {
+            Some(_) if misses == 0 => {}
+            Some(_) => self.misses.store(0, Ordering::Relaxed),
+            None => {
+                let misses = misses.min(PAUSE_MAX_LOG2 - 1) + 1;
+                self.misses.store(misses, Ordering::Relaxed);
+                self.pause.store(1 << misses, Ordering::Relaxed);
+            }
+        }
+        read
     }
 
     /// Reads what is in the cache, without waiting for a disk; `None` if that cannot be said, and

@@ -89,31 +89,48 @@ pub(crate) fn enter(
     flags: u32,
     timeout: Option<Duration>,
 ) -> io::Result<u32> {
-    let timespec = timeout.map(|timeout| {
-        let timeout = timeout.min(TIMEOUT_MAX);
-        Timespec {
-            seconds: timeout.as_secs() as i64,
-            nanoseconds: i64::from(timeout.subsec_nanos()),
-        }
-    });
+    let Some(timeout) = timeout else {
+        // Without the structure the kernel has one thing less to read.
+        return enter_with(ring, to_submit, min_complete, flags, None);
+    };
+    let timeout = timeout.min(TIMEOUT_MAX);
+    let timespec = Timespec {
+        seconds: timeout.as_secs() as i64,
+        nanoseconds: i64::from(timeout.subsec_nanos()),
+    };
     let argument = WaitArgument {
         signal_mask: 0,
         signal_mask_size: 0,
         min_wait_us: 0,
-        timeout: timespec.as_ref().map_or(0, |timespec| std::ptr::from_ref(timespec) as u64),
+        timeout: std::ptr::from_ref(&timespec) as u64,
     };
-    // SAFETY: the kernel checks the ring's number and reads the argument and the time it points
-    // to, which live until the end of this function. What the submitted requests name is the
-    // business of whoever wrote them into the ring.
+    enter_with(ring, to_submit, min_complete, flags | ENTER_EXT_ARG, Some(&argument))
+}
+
+/// The call. The time that the argument points to lives until it has returned: both are the
+/// caller's.
+#[inline]
+fn enter_with(
+    ring: i32,
+    to_submit: u32,
+    min_complete: u32,
+    flags: u32,
+    argument: Option<&WaitArgument>,
+) -> io::Result<u32> {
+    let size = argument.map_or(0, |_| size_of::<WaitArgument>());
+    let argument = argument.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: the kernel checks the ring's number and reads the argument, if there is one, and the
+    // time it points to, which live until the call returns. What the submitted requests name is
+    // the business of whoever wrote them into the ring.
     let taken = unsafe {
         libc::syscall(
             libc::SYS_io_uring_enter,
             ring,
             to_submit,
             min_complete,
-            flags | ENTER_EXT_ARG,
-            &raw const argument,
-            size_of::<WaitArgument>(),
+            flags,
+            argument,
+            size,
         )
     };
     u32::try_from(taken).map_err(|_| io::Error::last_os_error())

@@ -21,7 +21,9 @@
 //! # The base socket
 //!
 //! Other programs (filters, virus scanners) may put a layer between Winsock and the driver. The
-//! driver knows the socket below the layers: [`base_socket`] asks each layer for the next.
+//! driver knows the socket below the layers: [`base_socket`] asks each layer for the next. A socket
+//! without layers is its own base, and the driver refuses a number that is none of its sockets: so
+//! it is asked first, and only who is refused has to look below ([`BaseSocket::presumed`]).
 //!
 //! - <https://learn.microsoft.com/windows/win32/winsock/winsock-ioctls> (`SIO_BASE_HANDLE`)
 
@@ -134,6 +136,14 @@ impl Afd {
 /// A socket as the driver knows it, below all layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BaseSocket(SOCKET);
+
+impl BaseSocket {
+    /// The socket itself, as if no layer lay over it. The driver refuses what it does not know.
+    pub(crate) fn presumed(source: RawSource) -> BaseSocket {
+        // The number of a handle has 32 bits, on every Windows.
+        BaseSocket(source.0 as u32 as SOCKET)
+    }
+}
 
 /// Layers that are looked through at most; a machine has one or two, if any.
 const LAYERS_MAX: usize = 16;

@@ -230,6 +230,15 @@ impl OpenFile {
         }
     }
 
+    /// The same as [`read_cached`](Self::read_cached).
+    pub(crate) fn read_promptly(
+        &self,
+        memory: &mut [MaybeUninit<u8>],
+        offset: Option<u64>,
+    ) -> Option<usize> {
+        self.read_cached(memory, offset)
+    }
+
     /// Reads what is in the cache, without waiting for a disk: here there is no call for it.
     pub(crate) fn read_cached(
         &self,

@@ -9,7 +9,10 @@
 //! - <https://learn.microsoft.com/windows/win32/api/winternl/nf-winternl-ntqueryobject>
 
 use std::io;
-use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle};
+use std::os::windows::io::{
+    AsHandle, AsRawHandle, BorrowedHandle, FromRawSocket, IntoRawHandle, OwnedHandle, OwnedSocket,
+    RawSocket,
+};
 use std::ptr;
 
 use windows_sys::Wdk::Foundation::{NtQueryObject, ObjectTypeInformation};
@@ -18,7 +21,7 @@ use windows_sys::Win32::Networking::WinSock::{SO_TYPE, SOCKET, SOL_SOCKET, getso
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_TYPE_CHAR, FILE_TYPE_DISK, FILE_TYPE_PIPE, FlushFileBuffers, GetFileType,
 };
-use windows_sys::Win32::System::Console::GetConsoleMode;
+use windows_sys::Win32::System::Console::{GetConsoleMode, GetNumberOfConsoleInputEvents};
 use windows_sys::Win32::System::Pipes::GetNamedPipeInfo;
 
 use crate::source::RawSource;
@@ -46,7 +49,8 @@ pub enum SourceKind {
     File,
     /// The input or a screen of a console.
     Console,
-    /// What is or will be signalled: an event, a process, a thread, a timer, a semaphore, a mutex.
+    /// What is or will be signalled: an event, a process, a thread, a timer, a semaphore, a job; or
+    /// a mutex, which a driver cannot wait for, since it belongs to the thread that does.
     Waitable,
     /// Something else.
     Unknown,
@@ -60,10 +64,18 @@ pub enum IoModel {
     Readiness,
     /// The kernel carries operations out, and the driver tells of their ends.
     Overlapped,
-    /// The driver tells when it is signalled.
+    /// The driver tells when it is signalled. Reading what a console's input has then may block all
+    /// the same, and is for a pool of threads.
     Waitable,
     /// Its calls block: it is for a pool of threads.
     Blocking,
+}
+
+/// The socket that a handle is: it is closed in another way.
+pub(crate) fn into_socket(handle: OwnedHandle) -> OwnedSocket {
+    let number = handle.into_raw_handle() as usize as RawSocket;
+    // SAFETY: the caller has asked what it is, and gives it away.
+    unsafe { OwnedSocket::from_raw_socket(number) }
 }
 
 /// What a handle names.
@@ -88,7 +100,10 @@ pub(crate) fn model_of(handle: BorrowedHandle<'_>, kind: SourceKind) -> Option<I
             true => IoModel::Blocking,
             false => IoModel::Overlapped,
         }),
+        // Signalled while there is input; a screen is nothing to wait for.
+        SourceKind::Console if is_console_input(handle) => Some(IoModel::Waitable),
         SourceKind::Console => Some(IoModel::Blocking),
+        SourceKind::Waitable if is_mutex(handle) => None,
         SourceKind::Waitable => Some(IoModel::Waitable),
         SourceKind::Unknown => None,
     }
@@ -116,21 +131,34 @@ fn is_console(handle: BorrowedHandle<'_>) -> bool {
     unsafe { GetConsoleMode(raw(handle), &raw mut mode) != FALSE }
 }
 
+/// Whether a console's handle is that of its input.
+pub(crate) fn is_console_input(handle: BorrowedHandle<'_>) -> bool {
+    let mut count = 0;
+    // SAFETY: the call writes a number to the place for one.
+    unsafe { GetNumberOfConsoleInputEvents(raw(handle), &raw mut count) != FALSE }
+}
+
 /// Whether the handle was opened for calls that wait.
 fn waits(handle: BorrowedHandle<'_>) -> bool {
     mode_of(handle).waits
 }
 
+/// The name of the type of a mutex.
+const MUTEX: &str = "Mutant";
 /// The types whose objects are signalled, by name.
-const WAITABLE: &[&str] =
-    &["Event", "Process", "Thread", "Timer", "Semaphore", "Mutant", "Job", "WaitCompletionPacket"];
+const WAITABLE: &[&str] = &["Event", "Process", "Thread", "Timer", "Semaphore", MUTEX, "Job"];
 
 fn is_waitable(handle: BorrowedHandle<'_>) -> bool {
     type_name(handle).is_ok_and(|name| WAITABLE.contains(&name.as_str()))
 }
 
+/// Whether an object belongs to the thread that has waited for it.
+pub(crate) fn is_mutex(handle: BorrowedHandle<'_>) -> bool {
+    type_name(handle).is_ok_and(|name| name == MUTEX)
+}
+
 /// The name of the type of an object.
-fn type_name(handle: BorrowedHandle<'_>) -> io::Result<String> {
+pub(super) fn type_name(handle: BorrowedHandle<'_>) -> io::Result<String> {
     // It begins with the name, whose letters lie behind the rest.
     let mut room = [0_u64; 128];
     let mut len = 0;

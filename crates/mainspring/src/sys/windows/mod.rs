@@ -3,6 +3,7 @@
 pub(crate) mod afd;
 pub(crate) mod affinity;
 pub(crate) mod console;
+pub(crate) mod console_input;
 pub(crate) mod copy;
 pub(crate) mod file;
 pub(crate) mod file_handle;
@@ -21,6 +22,8 @@ pub(crate) mod reuse_port;
 pub(crate) mod socket;
 mod source;
 pub(crate) mod stat;
+pub(crate) mod wait_packet;
+pub(crate) mod waitable;
 
 pub use source::AsSource;
 pub(crate) use source::{BorrowedSource, raw_source};

@@ -9,7 +9,7 @@
 //! - <https://learn.microsoft.com/windows/win32/fileio/getqueuedcompletionstatusex-func>
 
 use std::io;
-use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
 
 use windows_sys::Win32::Foundation::{FALSE, INVALID_HANDLE_VALUE, WAIT_TIMEOUT};
@@ -71,6 +71,11 @@ impl Port {
         // SAFETY: no pointer is passed, and both handles are borrowed for the call.
         let port = unsafe { CreateIoCompletionPort(handle, self.0.as_raw_handle(), key, 0) };
         if port.is_null() { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// The port's handle.
+    pub(crate) fn as_handle(&self) -> BorrowedHandle<'_> {
+        self.0.as_handle()
     }
 
     /// Adds a packet.

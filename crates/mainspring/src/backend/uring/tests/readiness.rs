@@ -58,7 +58,7 @@ fn an_overflow_of_completions_loses_no_source() {
                 }
             }
             // What was made anew looks once more.
-            while has_come(&queue.select(MOMENT)) {}
+            while queue.select(MOMENT).has_come() {}
         }
         // Deferred completions are made as there is room for them.
         if metrics::COUNTED && queue.owner.is_none() {
