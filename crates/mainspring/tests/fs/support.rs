@@ -21,6 +21,8 @@ impl Place {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("mainspring-fs-test-{}-{number}", std::process::id());
         let path = std::env::temp_dir().join(name);
+        // A process that was ended before may have had the same number, and left its own.
+        let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir(&path).expect("a directory");
         Place(path)
     }
