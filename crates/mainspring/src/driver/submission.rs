@@ -83,11 +83,13 @@ impl<'a, O: Emulation> Prepared<'a, O> {
     }
 
     /// Says that a second source is waited for, too.
+    #[allow(dead_code, reason = "operations that only some systems have say it")]
     pub(crate) fn with_other(self, other: Option<&'a Registration>) -> Prepared<'a, O> {
         Prepared { other, ..self }
     }
 
     /// Says what it is on, if that is not what it was prepared on.
+    #[allow(dead_code, reason = "operations that only some systems have say it")]
     pub(crate) fn about(self, subject: Subject<'a>) -> Prepared<'a, O> {
         Prepared { subject, ..self }
     }

@@ -1,5 +1,6 @@
 //! Windows: sockets, the completion port, and the driver behind all sockets.
 
+pub(crate) mod address;
 pub(crate) mod afd;
 pub(crate) mod affinity;
 pub(crate) mod console;
