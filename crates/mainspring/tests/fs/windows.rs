@@ -234,7 +234,12 @@ fn links_are_followed_or_not_as_asked() {
             eprintln!("skipped: {error}");
             return;
         }
-        let Ok(metadata) = fs::symlink_metadata(&link).await else { return };
+        let asked = fs::symlink_metadata(&link).await;
+        if asked.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            eprintln!("skipped: the system has made no link and says that it has, as Wine does");
+            return;
+        }
+        let metadata = asked.unwrap();
         assert!(metadata.is_symlink() && !metadata.is_file());
         assert!(fs::metadata(&link).await.unwrap().is_file());
         assert_eq!(fs::read(&link).await.unwrap(), b"text");
