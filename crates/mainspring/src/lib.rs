@@ -80,7 +80,7 @@ pub use completion::operation::Operation;
 pub use driver::{
     Async, BufferGroup, Builder, Cancelling, Chain, Chained, DirectDescriptors, Driver, Emulation,
     Entered, Handle, Outcome, Prepared, ReadyEvent, ReadyFuture, RegisteredBuffers, Registration,
-    SourceReport, Submission, Turn, Waiting,
+    SourceReport, Standing, Submission, Turn, Waiting,
 };
 pub use error::{is_cancelled, is_chain_broken, is_shutdown};
 pub use event::{Event, Events};

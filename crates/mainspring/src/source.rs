@@ -23,6 +23,7 @@ impl RawSource {
     }
 
     /// The place in the table, if it is a direct descriptor.
+    #[inline]
     pub(crate) fn slot(self) -> Option<u32> {
         self.0.checked_sub(DIRECT_FIRST).map(|slot| slot as u32)
     }

@@ -24,6 +24,7 @@ const SIM: &[&str] = &["sim/**"];
 const CONTRACT: &[&str] = &["backend/contract"];
 const CHOOSE: &[&str] = &["backend/choose"];
 const EMULATE: &[&str] = &["backend/emulate"];
+const PORT: &[&str] = &["backend/port/**"];
 const MECHANISMS: &[&str] =
     &["backend/epoll", "backend/kqueue", "backend/poll/**", "backend/uring/**", "backend/iocp/**"];
 const SIM_BACKEND: &[&str] = &["backend/sim"];
@@ -58,14 +59,21 @@ pub const HOUSE: &[Floor] = &[
         may_use: &[VOCABULARY, SYNC, CLOCK, SYS, METRICS, READINESS, COMPLETION],
     },
     Floor { rooms: CHOOSE, may_use: &[VOCABULARY, CONTRACT] },
-    // One mechanism a file. They never use each other; `emulate` is what they share.
+    // One mechanism a file. They never use each other; `emulate` is what they share, and `port`
+    // those that have a completion port.
+    Floor {
+        rooms: PORT,
+        may_use: &[VOCABULARY, SYNC, CLOCK, SYS, METRICS, READINESS, COMPLETION, CONTRACT],
+    },
     Floor {
         rooms: EMULATE,
         may_use: &[VOCABULARY, SYNC, CLOCK, SYS, METRICS, READINESS, COMPLETION, CONTRACT],
     },
     Floor {
         rooms: MECHANISMS,
-        may_use: &[VOCABULARY, SYNC, CLOCK, SYS, METRICS, READINESS, COMPLETION, CONTRACT, EMULATE],
+        may_use: &[
+            VOCABULARY, SYNC, CLOCK, SYS, METRICS, READINESS, COMPLETION, CONTRACT, EMULATE, PORT,
+        ],
     },
     // The simulator's backend: `sim` instead of `sys`.
     Floor {

@@ -12,4 +12,5 @@ mod probe;
 mod refusals;
 #[cfg(windows)]
 mod refusals_on_windows;
+#[cfg_attr(windows, allow(dead_code, reason = "some tests are for Unix alone"))]
 mod server;

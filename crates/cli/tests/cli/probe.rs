@@ -17,7 +17,8 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).expect("it prints JSON")
 }
 
-const SET_UP: [mainspring::Kind; 2] = [mainspring::Kind::Uring, mainspring::Kind::Iocp];
+const SET_UP: [mainspring::Kind; 3] =
+    [mainspring::Kind::Uring, mainspring::Kind::Iocp, mainspring::Kind::WsaPoll];
 
 #[test]
 fn the_report_is_json_that_programs_can_rely_on() {

@@ -8,7 +8,7 @@ use std::io;
 
 use crate::kind::{Kind, Unavailable};
 
-use super::contract::{InForce, OPERATIONS};
+use super::contract::{InForce, OF_HANDLES, OPERATIONS};
 
 /// What the caller of a builder asked for.
 ///
@@ -80,7 +80,8 @@ impl Chosen {
     /// # Platforms
     ///
     /// io_uring: who may submit, and when completions are worked on. A driver that is
-    /// [pinned](crate::Builder::pinned) gets more of it than one that is not.
+    /// [pinned](crate::Builder::pinned) gets more of it than one that is not. Windows: what brings
+    /// readiness and what completions, and whether the system would have more.
     #[must_use]
     pub fn setup(&self) -> &str {
         self.in_force.setup
@@ -91,13 +92,15 @@ impl Chosen {
     /// # Platforms
     ///
     /// io_uring: the names that the variable `MAINSPRING_URING_WITHOUT` takes, to do without some.
-    /// Others: none.
+    /// Windows: `AFD` where readiness comes from the driver behind all sockets, and
+    /// `overlapped operations`. Others: none.
     #[must_use]
     pub fn features(&self) -> &[&'static str] {
         &self.in_force.features
     }
 
-    /// The operations of [`op`](crate::op) and of the net types that the kernel carries out.
+    /// The operations of [`op`](crate::op), of the net types and of handles that the kernel carries
+    /// out.
     ///
     /// ```
     /// let handle = mainspring::Driver::new().unwrap().handle();
@@ -106,7 +109,8 @@ impl Chosen {
     /// println!("{native} native, {} emulated", chosen.emulated_operations().count());
     /// ```
     pub fn native_operations(&self) -> impl Iterator<Item = &'static str> + '_ {
-        OPERATIONS.iter().copied().filter(|name| self.in_force.operations.contains(name))
+        let names = OPERATIONS.iter().chain(OF_HANDLES).copied();
+        names.filter(|name| self.in_force.operations.contains(name))
     }
 
     /// The operations that are carried out through readiness or the pool of blocking threads: all

@@ -103,6 +103,9 @@ pub(crate) const OPERATIONS: &[&str] = &[
     "wait_child",
 ];
 
+/// The operations on handles that Windows alone has, by name.
+pub(crate) const OF_HANDLES: &[&str] = &["listen_pipe", "wait_object"];
+
 /// What of a mechanism is in force: found out when it was opened, and for reports only.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InForce {
@@ -110,7 +113,8 @@ pub(crate) struct InForce {
     pub(crate) setup: &'static str,
     /// The names of what it uses of the kernel, beyond what it cannot do without.
     pub(crate) features: Vec<&'static str>,
-    /// The names of the operations it carries out itself; some of [`OPERATIONS`].
+    /// The names of the operations it carries out itself; some of [`OPERATIONS`] and
+    /// [`OF_HANDLES`].
     pub(crate) operations: Vec<&'static str>,
 }
 
@@ -319,7 +323,8 @@ pub(crate) trait Completer: Send + Sync {
     /// on, free numbers are [lent](crate::completion::pool::Pool::lend) to the kernel at each look,
     /// which takes them in that order; the operation notes which were
     /// [filled](crate::completion::pool::Pool::filled). One that finds none ends with
-    /// [`error::no_buffers`](crate::error::no_buffers).
+    /// [`error::no_buffers`](crate::error::no_buffers), or with the system's word for it, which the
+    /// operation knows to take for that.
     ///
     /// The backend keeps the buffers until the group was removed and, if the kernel did not let go
     /// of it in a bounded time, for ever.
@@ -332,10 +337,11 @@ pub(crate) trait Completer: Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Shows memory to the kernel beforehand, from the next look on: operations on it need not have
-    /// it looked up. Which operations are on it is for the backend to see, and it keeps the buffers
-    /// until the memory was taken back. That it comes to nothing, for want of lockable memory, is
-    /// no error: then the memory is like any other.
+    /// Shows memory to the kernel beforehand, now or with the next look: operations on it need not
+    /// have it looked up. The buffers are told their [region](Buffers::set_region) then, from which
+    /// operations know it, and the backend keeps them until the memory was taken back. That this
+    /// comes to nothing, for want of lockable memory, is no error: the memory is like any other,
+    /// and its buffers are told [why](Buffers::refuse).
     ///
     /// # Errors
     ///
@@ -345,8 +351,8 @@ pub(crate) trait Completer: Send + Sync {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Takes memory back from the kernel. Operations on it may be under way, and end as they would
-    /// have.
+    /// Takes memory back from the kernel, as soon as none of its buffers is out: operations on it
+    /// may be under way, and end as they would have. No more buffers are handed out.
     fn unregister_memory(&self, number: u16) {
         let _ = number;
     }

@@ -12,6 +12,8 @@ mod epoll;
 mod iocp;
 #[cfg(any(unix, windows))]
 mod poll;
+#[cfg(windows)]
+mod port;
 #[cfg(feature = "sim")]
 mod sim;
 #[cfg(target_os = "linux")]
@@ -57,6 +59,7 @@ const PREFERRED: &[Kind] = &[
 ];
 
 /// The half that waits, of whichever backend.
+#[allow(clippy::large_enum_variant, reason = "one a driver, and the mechanism in use is the large")]
 pub(crate) enum Backend {
     #[cfg(target_os = "linux")]
     Epoll(epoll::EpollSelector),

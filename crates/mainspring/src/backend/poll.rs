@@ -43,6 +43,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::completion::operation::RawOperation;
 use crate::event::{Event, Events};
 use crate::interest::Interest;
 use crate::kind::Unavailable;
@@ -58,11 +59,13 @@ use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
-use super::contract::{Caps, Completer, Config, Registrar, Selector, Support};
+use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
 
+mod beside;
 mod edge;
 mod table;
 
+use beside::Beside;
 use table::{Entry, Question, Table, Watch};
 
 /// The first piece of a sleep beside something that was told; each quiet piece is twice as long.
@@ -83,6 +86,8 @@ pub(crate) struct PollSelector {
     nanoseconds: bool,
     /// The call tells of every connection attempt that has failed.
     tells_failures: bool,
+    /// Something has arrived beside the wait, or before it: it is a look.
+    arrived: bool,
     /// Looks so far, and milliseconds asleep beside something that was told.
     age: u64,
     piece: Duration,
@@ -100,12 +105,18 @@ struct Queue {
     state: Mutex<State>,
     /// A call has ended.
     ended: Condvar,
+    /// Operations with the kernel, whose ends arrive beside the wait.
+    beside: Beside,
     counters: Arc<Counters>,
 }
 
 #[derive(Default)]
 struct State {
     table: Table,
+    /// What has arrived beside the wait since the last one ended.
+    arrivals: Events,
+    /// Nothing arrives any more, and this is why.
+    broken: Option<io::Error>,
     /// Calls so far; with the next one, whether it is in the kernel now.
     calls: u64,
     calling: bool,
@@ -116,7 +127,7 @@ struct State {
 }
 
 impl Selector for PollSelector {
-    const CAPS: Caps = Caps { edge: Support::Emulated, completion: Support::Emulated };
+    const CAPS: Caps = Caps { edge: Support::Emulated, completion: Beside::COMPLETION };
     type Registrar = PollRegistrar;
 
     fn probe() -> Result<(), Unavailable> {
@@ -135,6 +146,7 @@ impl Selector for PollSelector {
             woken: AtomicBool::new(false),
             state: Mutex::new(State::default()),
             ended: Condvar::default(),
+            beside: Beside::open()?,
             counters: config.counters,
         });
         let selector = PollSelector {
@@ -144,10 +156,15 @@ impl Selector for PollSelector {
             clock: config.clock,
             nanoseconds: true,
             tells_failures: poll::tells_failures(),
+            arrived: false,
             age: 0,
             piece: PIECE_MIN,
         };
         Ok((selector, PollRegistrar { queue }))
+    }
+
+    fn in_force(&self) -> InForce {
+        self.queue.beside.in_force()
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -158,7 +175,9 @@ impl Selector for PollSelector {
         let mut left = timeout;
         loop {
             let told = self.ask(Question::Everything);
-            let answered = self.call(if told { Some(Duration::ZERO) } else { left });
+            // What ended a piece of the sleep is to be told, whatever has changed since.
+            let looks = told || has_news(events);
+            let answered = self.call(if looks { Some(Duration::ZERO) } else { left });
             let answered = self.hang_up(answered, events)?;
             if answered {
                 self.look(events);
@@ -167,7 +186,7 @@ impl Selector for PollSelector {
                 Some(deadline) => self.clock.now_ns() >= deadline,
                 None => timeout.is_some(),
             };
-            if events.woken || !events.is_empty() || (over && answered) {
+            if has_news(events) || (over && answered) {
                 self.piece = if events.is_empty() { self.piece } else { PIECE_MIN };
                 return Ok(());
             }
@@ -177,6 +196,23 @@ impl Selector for PollSelector {
             left = if timeout == Some(Duration::ZERO) { timeout } else { self.left(deadline) };
         }
     }
+
+    fn drain(&mut self, events: &mut Events) -> usize {
+        Beside::drain(&self.queue, events)
+    }
+}
+
+impl Drop for PollSelector {
+    /// Nobody is told of operations any more after this (clause C12). The driver has drained them,
+    /// and told of them; whoever has a backend alone may not have.
+    fn drop(&mut self) {
+        Beside::drain(&self.queue, &mut Events::new());
+    }
+}
+
+/// Whether there is something to return for.
+fn has_news(events: &Events) -> bool {
+    events.woken || !events.is_empty() || !events.completions.is_empty()
 }
 
 impl PollSelector {
@@ -202,6 +238,7 @@ impl PollSelector {
             self.lines.push(line);
             self.serials.push(entry.serial);
         }
+        self.arrived = state.has_arrivals();
         state.calling = true;
         told
     }
@@ -209,6 +246,7 @@ impl PollSelector {
     /// One call; false if a signal ended it, and then there are no answers.
     fn call(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         self.queue.counters.system_call(SystemCall::Wait);
+        let timeout = if self.arrived { Some(Duration::ZERO) } else { timeout };
         let mut result = Err(io::ErrorKind::Unsupported.into());
         if self.nanoseconds {
             result = wait_ns(&mut self.lines, timeout);
@@ -242,7 +280,13 @@ impl PollSelector {
         if state.waiting != 0 {
             self.queue.ended.notify_all();
         }
+        events.list.append(&mut state.arrivals.list);
+        events.completions.append(&mut state.arrivals.completions);
+        let broken = state.broken.take();
         drop(state);
+        if let Some(error) = broken {
+            return Err(error);
+        }
         events.woken |= self.queue.woken.swap(false, Ordering::AcqRel);
         lowered.and(answered)
     }
@@ -287,7 +331,7 @@ impl PollSelector {
         let answered = self.hang_up(answered, events)?;
         // Counted by what was asked for and not by the clock: a thread that was kept from running
         // has not been patient.
-        if answered && self.lines.iter().all(|line| line.answer() == 0) {
+        if answered && !has_news(events) && self.lines.iter().all(|line| line.answer() == 0) {
             self.age += piece.as_millis() as u64;
             self.piece = (self.piece * 2).min(PIECE_MAX);
         }
@@ -330,7 +374,26 @@ impl Queue {
     }
 }
 
-impl Completer for PollRegistrar {}
+impl State {
+    fn has_arrivals(&self) -> bool {
+        has_news(&self.arrivals) || self.broken.is_some()
+    }
+}
+
+impl Completer for PollRegistrar {
+    fn adopt(&self, source: RawSource) -> io::Result<()> {
+        self.queue.beside.adopt(source)
+    }
+
+    unsafe fn submit(&self, token: Token, operation: RawOperation) -> io::Result<()> {
+        // SAFETY: the caller keeps what the trait asks for.
+        unsafe { Beside::submit(&self.queue, token, operation) }
+    }
+
+    fn cancel(&self, token: Token) -> Cancel {
+        self.queue.beside.cancel(token)
+    }
+}
 
 impl Registrar for PollRegistrar {
     fn add(

@@ -261,7 +261,7 @@ impl Completer for SimRegistrar {
             RawOperation::RecvMulti { source, group, bundle } => {
                 Request::RecvMulti { number: source.simulated_number(), group, bundle }
             }
-            RawOperation::SendZeroCopy { source, memory, flags: 0 } => Request::SendZeroCopy {
+            RawOperation::SendZeroCopy { source, memory, flags: 0, .. } => Request::SendZeroCopy {
                 number: source.simulated_number(),
                 memory: Box::new(HeldMemory(memory)),
                 sent: false,

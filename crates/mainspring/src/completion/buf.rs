@@ -9,7 +9,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use super::operation::RawMemory;
+use super::operation::{RawMemory, Region};
 
 /// Bytes that an operation can write from.
 ///
@@ -20,6 +20,13 @@ use super::operation::RawMemory;
 pub trait IoBuf: Send + 'static {
     /// The bytes that are there.
     fn filled(&self) -> &[u8];
+
+    /// The registered region that they lie in, if they do. The kernel compares addresses with it
+    /// and takes no others.
+    #[doc(hidden)]
+    fn region(&self) -> Option<Region> {
+        None
+    }
 }
 
 /// Memory that an operation can read into.
@@ -42,6 +49,12 @@ pub trait IoBufMut: Send + 'static {
     /// They were, since [`memory`](Self::memory) was last called, in the memory it then lent, and
     /// `len` is not more than its length.
     unsafe fn set_filled(&mut self, len: usize);
+
+    /// The registered region that the memory lies in, if it does; as with [`IoBuf`].
+    #[doc(hidden)]
+    fn region_to_fill(&self) -> Option<Region> {
+        None
+    }
 }
 
 impl IoBuf for Vec<u8> {
@@ -151,6 +164,11 @@ impl<B: IoBufMut> Filling<B> {
     /// The length of the memory that was lent last.
     pub(crate) fn room(&self) -> usize {
         self.room
+    }
+
+    /// The registered region that the memory lies in, if it does.
+    pub(crate) fn region(&self) -> Option<Region> {
+        self.buffer.region_to_fill()
     }
 
     /// The memory, for a call that fills it and says how far.

@@ -14,19 +14,29 @@
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
+use std::num::NonZeroU32;
 use std::ops::{Deref, DerefMut};
+use std::sync::OnceLock;
 
 use crate::sync::Arc;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 use super::buf::{IoBuf, IoBufMut};
 use super::memory::Memory;
+use super::operation::Region;
 use super::pool::{COUNT_MAX, Pool};
 
 /// The memory of a group and the numbers of its free buffers.
 pub(crate) struct Buffers {
     pool: Pool,
     memory: Memory,
+    /// Where a kernel knows the memory: the queue's number above the place; 0 if none does.
+    region: AtomicU64,
+    /// Why none does, in words.
+    refusal: OnceLock<String>,
 }
+
+const QUEUE_SHIFT: u32 = 32;
 
 impl Buffers {
     /// `count` buffers of `bytes` each.
@@ -40,7 +50,12 @@ impl Buffers {
             numbers.is_power_of_two() && numbers <= COUNT_MAX && u32::try_from(bytes).is_ok()
         });
         let Some(numbers) = numbers else { return Err(not_so_many(count, bytes)) };
-        Ok(Arc::new(Buffers { pool: Pool::new(numbers), memory: Memory::new(count, bytes)? }))
+        Ok(Arc::new(Buffers {
+            pool: Pool::new(numbers),
+            memory: Memory::new(count, bytes)?,
+            region: AtomicU64::new(0),
+            refusal: OnceLock::new(),
+        }))
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -56,6 +71,40 @@ impl Buffers {
     #[allow(dead_code, reason = "asked by backends whose kernel fills buffers")]
     pub(crate) fn address(&self, number: u16) -> *mut u8 {
         self.memory.address(number.into())
+    }
+
+    /// Where a kernel knows the memory, if one does. An operation on it begins while its buffer is
+    /// out; so whoever takes the memory back from the kernel says so here first, and then waits
+    /// until none is.
+    pub(crate) fn region(&self) -> Option<Region> {
+        let packed = self.region.load(Ordering::Acquire);
+        let queue = NonZeroU32::new((packed >> QUEUE_SHIFT) as u32)?;
+        Some(Region { queue, place: packed as u16 })
+    }
+
+    /// A kernel knows the memory from now on, or none does.
+    #[allow(dead_code, reason = "called by backends whose kernel registers memory")]
+    pub(crate) fn set_region(&self, region: Option<Region>) {
+        let packed = region.map_or(0, |Region { queue, place }| {
+            u64::from(queue.get()) << QUEUE_SHIFT | u64::from(place)
+        });
+        self.region.store(packed, Ordering::Release);
+    }
+
+    /// Why no kernel knows the memory, once that is known.
+    pub(crate) fn refusal(&self) -> Option<&str> {
+        self.refusal.get().map(String::as_str)
+    }
+
+    /// No kernel will know the memory; what is said first stays.
+    pub(crate) fn refuse(&self, why: String) {
+        let _ = self.refusal.set(why);
+    }
+
+    /// Where the memory of all begins, and its length.
+    #[allow(dead_code, reason = "asked by backends whose kernel registers memory")]
+    pub(crate) fn all(&self) -> (*mut u8, usize) {
+        (self.memory.address(0), self.memory.piece() * self.pool.count() as usize)
     }
 
     /// A buffer whose number was taken from the pool, or came from the kernel or a queue of
@@ -134,6 +183,7 @@ impl Lease {
 impl Deref for Lease {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         // SAFETY: who has the number has the memory, and this lease has it.
         let room = unsafe { self.buffers.memory.piece_at(self.number.into()) };
@@ -155,8 +205,13 @@ impl AsRef<[u8]> for Lease {
 }
 
 impl IoBuf for Lease {
+    #[inline]
     fn filled(&self) -> &[u8] {
         self
+    }
+
+    fn region(&self) -> Option<Region> {
+        self.buffers.region()
     }
 }
 
@@ -172,6 +227,10 @@ impl IoBufMut for Lease {
 
     unsafe fn set_filled(&mut self, len: usize) {
         self.fill(len);
+    }
+
+    fn region_to_fill(&self) -> Option<Region> {
+        self.buffers.region()
     }
 }
 

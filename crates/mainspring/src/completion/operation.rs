@@ -2,6 +2,7 @@
 //! buffer.
 
 use std::io;
+use std::num::NonZeroU32;
 
 use crate::interest::Interest;
 use crate::source::RawSource;
@@ -21,6 +22,16 @@ impl RawMemory {
     pub(crate) fn to_read(bytes: &[u8]) -> RawMemory {
         RawMemory { start: bytes.as_ptr().cast_mut(), len: bytes.len() }
     }
+}
+
+/// Where a kernel knows memory that was registered with it: the number of the queue, of all that
+/// this process ever opened, and the place in that queue's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// Which queue.
+    pub(crate) queue: NonZeroU32,
+    /// Which place.
+    pub(crate) place: u16,
 }
 
 /// The offset that means the file's own position.
@@ -65,23 +76,20 @@ pub enum RawOperation {
     Send { source: RawSource, memory: RawMemory, flags: u32 },
     /// As `Send`, without copying: a completion with the bytes, and a last one when the kernel has
     /// let go of the memory.
-    SendZeroCopy { source: RawSource, memory: RawMemory, flags: u32 },
+    SendZeroCopy { source: RawSource, memory: RawMemory, flags: u32, region: Option<Region> },
     /// Receives as the `msghdr` says.
     RecvMessage { source: RawSource, header: RawMemory, flags: u32 },
     /// Sends as the `msghdr` says.
     SendMessage { source: RawSource, header: RawMemory, flags: u32 },
-    /// Reads a file; an offset of `u64::MAX` is the file's own position.
-    Read { source: RawSource, memory: RawMemory, offset: u64 },
-    /// Writes a file; an offset of `u64::MAX` is the file's own position.
-    Write { source: RawSource, memory: RawMemory, offset: u64 },
+    /// Reads a file; an offset of `u64::MAX` is the file's own position. Memory that lies in a
+    /// registered region need not be looked up, by the queue that the region is of.
+    Read { source: RawSource, memory: RawMemory, offset: u64, region: Option<Region> },
+    /// Writes a file, as `Read` reads it.
+    Write { source: RawSource, memory: RawMemory, offset: u64, region: Option<Region> },
     /// Reads into several pieces of memory, named by `iovec`s.
     ReadVectored { source: RawSource, pieces: RawMemory, offset: u64 },
     /// Writes from several pieces of memory, named by `iovec`s.
     WriteVectored { source: RawSource, pieces: RawMemory, offset: u64 },
-    /// As `Read`, into a registered buffer.
-    ReadFixed { source: RawSource, memory: RawMemory, offset: u64, buffer: u16 },
-    /// As `Write`, from a registered buffer.
-    WriteFixed { source: RawSource, memory: RawMemory, offset: u64, buffer: u16 },
     /// Makes what was written last; with `data_only`, not the times.
     Sync { source: RawSource, data_only: bool },
     /// Opens the path, relative to `directory` (`AT_FDCWD` as a descriptor); the result is the new

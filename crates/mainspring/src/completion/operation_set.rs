@@ -107,12 +107,12 @@ impl OperationSet {
     fn take(&self) -> io::Result<u32> {
         match self.kept.with(Vec::pop).flatten() {
             Some(index) => Ok(index),
-            None => self.take_common(),
+            None => self.take_under_lock(),
         }
     }
 
     #[cold]
-    fn take_common(&self) -> io::Result<u32> {
+    fn take_under_lock(&self) -> io::Result<u32> {
         let mut free = self.free.lock();
         if free.shutdown {
             return Err(error::shut_down());
@@ -190,38 +190,41 @@ impl OperationSet {
         if completions.is_empty() {
             return dispatched;
         }
-        for completion in completions.iter().take(AHEAD) {
-            self.fetch(completion.token);
+        let mut ahead = [None; AHEAD];
+        for (place, completion) in ahead.iter_mut().zip(completions.iter()) {
+            *place = self.fetch(completion.token);
         }
+        let mut places = (0..AHEAD).cycle();
         let mut left = completions.drain(..);
-        while let Some(completion) = left.next() {
-            if let Some(soon) = left.as_slice().get(AHEAD - 1) {
-                self.fetch(soon.token);
-            }
-            self.tell(completion, wakers, stops, &mut dispatched);
+        while let (Some(completion), Some(place)) = (left.next(), places.next()) {
+            let soon = left.as_slice().get(AHEAD - 1);
+            let soon = soon.and_then(|soon| self.fetch(soon.token));
+            let slot = std::mem::replace(&mut ahead[place], soon);
+            self.tell(completion, slot, wakers, stops, &mut dispatched);
         }
         dispatched
     }
 
-    /// Begins to fetch what the completion of `token` will touch.
+    /// Finds the slot of `token`, and begins to fetch what its completion will touch.
     #[inline]
-    fn fetch(&self, token: Token) {
-        if let Some(slot) = self.slots.get(index_of(token)) {
-            prefetch(slot, FETCHED_BYTES);
-        }
+    fn fetch(&self, token: Token) -> Option<&Slot> {
+        let slot = self.slots.get(index_of(token))?;
+        prefetch(slot, FETCHED_BYTES);
+        Some(slot)
     }
 
     #[inline]
     fn tell(
         &self,
         completion: Completion,
+        slot: Option<&Slot>,
         wakers: &mut Vec<Waker>,
         stops: &mut Vec<Token>,
         to: &mut Dispatched,
     ) {
         let Completion { token, result, more, buffer } = completion;
         let (index, generation) = (index_of(token), generation_of(token));
-        let Some(slot) = self.slots.get(index) else {
+        let Some(slot) = slot else {
             to.stale += 1;
             return;
         };

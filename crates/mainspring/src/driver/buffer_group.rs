@@ -132,6 +132,12 @@ impl BufferGroup {
         Ok(*known == Some(true))
     }
 
+    /// Something was there to be received, and no buffer for it.
+    pub(crate) fn note_exhausted(&self) {
+        self.buffers().pool().note_exhausted();
+        self.handle().shared().counters.buffers_exhausted();
+    }
+
     /// A buffer, if one is free and nobody waits.
     pub(crate) fn take(&self) -> Option<Lease> {
         self.buffers().pool().take().map(|number| self.lease(number, 0))

@@ -43,7 +43,7 @@ pub use handle::Handle;
 pub use listing::{SourceReport, Waiting};
 pub(crate) use multishot::Running;
 pub use owned::Async;
-pub use registered_buffers::RegisteredBuffers;
+pub use registered_buffers::{RegisteredBuffers, Standing};
 pub use registration::{ReadyEvent, ReadyFuture, Registration};
 pub use submission::{Cancelling, Outcome, Prepared, Submission};
 pub(crate) use timers::Timer;

@@ -134,6 +134,7 @@ impl Registration {
 
     /// The driver's handle.
     #[must_use]
+    #[inline]
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -145,6 +146,7 @@ impl Registration {
 
     /// Whether the backend carries out operations on the source. It is asked once: of two threads
     /// that ask at the same time, one may be told no, and leaves its operation to readiness.
+    #[inline]
     pub(crate) fn is_adopted(&self) -> bool {
         match self.adopted.load(Ordering::Acquire) {
             ADOPTED => true,

@@ -18,8 +18,10 @@ impl Counters {
     #[allow(dead_code, reason = "counted where there is a ring")]
     pub(crate) fn overflow(&self) {}
 
-    #[allow(dead_code, reason = "counted where the kernel fills groups")]
     pub(crate) fn buffers_exhausted(&self) {}
+
+    #[allow(dead_code, reason = "counted where memory is registered")]
+    pub(crate) fn registered_operation(&self) {}
 
     #[allow(dead_code, reason = "counted where the kernel has operations")]
     pub(crate) fn cancel_requested(&self) {}

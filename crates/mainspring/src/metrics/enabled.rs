@@ -51,6 +51,7 @@ pub(crate) struct Counters {
     completions: AtomicU64,
     overflows: AtomicU64,
     buffers_exhausted: AtomicU64,
+    registered_operations: AtomicU64,
     cancels: AtomicU64,
     cancels_late: AtomicU64,
     cancels_at_work: AtomicU64,
@@ -94,9 +95,14 @@ impl Counters {
     }
 
     /// An operation ended because its group had no buffer left.
-    #[allow(dead_code, reason = "counted where the kernel fills groups")]
     pub(crate) fn buffers_exhausted(&self) {
-        add_alone(&self.buffers_exhausted, 1);
+        self.buffers_exhausted.fetch_add(1, Relaxed);
+    }
+
+    /// An operation on memory that the ring knows was handed over.
+    #[allow(dead_code, reason = "counted where memory is registered")]
+    pub(crate) fn registered_operation(&self) {
+        self.registered_operations.fetch_add(1, Relaxed);
     }
 
     /// Somebody asked for the end of an operation.
@@ -183,6 +189,7 @@ impl Counters {
             completions: self.completions.load(Relaxed),
             overflows: self.overflows.load(Relaxed),
             buffers_exhausted: self.buffers_exhausted.load(Relaxed),
+            registered_operations: self.registered_operations.load(Relaxed),
             cancels: self.cancels.load(Relaxed),
             cancels_late: self.cancels_late.load(Relaxed),
             cancels_at_work: self.cancels_at_work.load(Relaxed),

@@ -105,6 +105,8 @@ pub struct Metrics {
     pub overflows: u64,
     /// Operations that ended because their group had no buffer left.
     pub buffers_exhausted: u64,
+    /// Operations handed over whose memory a ring knew beforehand.
+    pub registered_operations: u64,
     /// Operations of the kernel that were asked to end early.
     pub cancels: u64,
     /// Those of them that had ended when the kernel was asked.

@@ -20,6 +20,7 @@ mod hyper_io;
 mod methods;
 mod open;
 pub(crate) mod operations;
+mod recv_direct;
 mod recv_multi;
 mod resolve;
 mod shortages;

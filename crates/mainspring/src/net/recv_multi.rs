@@ -34,13 +34,14 @@ use futures_core::Stream;
 
 use crate::completion::buffer_group::Lease;
 use crate::completion::pool::{Arrivals, InOrder, Place};
-use crate::driver::{BufferGroup, Running, budget};
+use crate::driver::{BufferGroup, Running, Slot, budget};
 use crate::error;
 use crate::interest::Interest;
 use crate::op::recv_multi::RecvMulti as Receiving;
 use crate::sync::Arc;
 
 use super::byte_stream::ByteStream;
+use super::recv_direct::{Brought, OneByOne};
 
 /// Buffers that may hold what nobody took, unless the caller says otherwise: enough that a busy
 /// connection is seldom paused, and a stuck one keeps little from the others.
@@ -77,7 +78,7 @@ const LIMIT: u32 = 16;
 /// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct RecvMulti<'a> {
-    stream: &'a ByteStream,
+    on: On<'a>,
     group: BufferGroup,
     arrivals: Arc<Arrivals>,
     in_order: InOrder,
@@ -87,6 +88,12 @@ pub struct RecvMulti<'a> {
     way: Way,
     state: State,
     stopped: bool,
+}
+
+/// What it comes on.
+enum On<'a> {
+    Stream(&'a ByteStream),
+    Direct(OneByOne),
 }
 
 /// Who receives.
@@ -113,9 +120,19 @@ enum State {
 impl<'a> RecvMulti<'a> {
     pub(crate) fn new(stream: &'a ByteStream, group: &BufferGroup) -> RecvMulti<'a> {
         let own = stream.registration().handle().is_same(group.handle());
+        RecvMulti::on(On::Stream(stream), own, group)
+    }
+
+    /// On a direct descriptor.
+    pub(super) fn direct(slot: &std::sync::Arc<Slot>, group: &BufferGroup) -> RecvMulti<'a> {
+        let own = slot.handle().is_same(group.handle());
+        RecvMulti::on(On::Direct(OneByOne::new(slot)), own, group)
+    }
+
+    fn on(on: On<'a>, own: bool, group: &BufferGroup) -> RecvMulti<'a> {
         let state = if own { State::Idle } else { State::Failed(error::other_driver()) };
         RecvMulti {
-            stream,
+            on,
             group: group.clone(),
             arrivals: Arc::new(Arrivals::new()),
             in_order: InOrder::new(),
@@ -157,7 +174,15 @@ impl<'a> RecvMulti<'a> {
         self.group.buffers().pool().leave(&mut self.place);
         match &mut self.state {
             State::Running(running) => running.cancel(),
-            State::Idle => self.state = State::Over,
+            State::Idle => {
+                let goes_on = match &mut self.on {
+                    On::Stream(_) => false,
+                    On::Direct(direct) => direct.stop(),
+                };
+                if !goes_on {
+                    self.state = State::Over;
+                }
+            }
             State::Failed(_) | State::Over => {}
         }
     }
@@ -171,17 +196,27 @@ impl<'a> RecvMulti<'a> {
 
     /// Hands an operation to the kernel, if it is to receive.
     fn begin(&mut self) -> State {
+        let receiving = matches!(&self.on, On::Direct(direct) if direct.is_receiving());
+        if receiving || self.stopped {
+            return State::Idle;
+        }
         if self.way == Way::Starved && self.group.buffers().pool().has_some() {
             self.way = Way::Kernel;
         }
         if self.way != Way::Kernel {
             return State::Idle;
         }
+        if let On::Direct(direct) = &mut self.on {
+            direct.rest();
+        }
         let begun = self.group.show().and_then(|known| {
             if !known {
                 return Err(io::ErrorKind::Unsupported.into());
             }
-            let source = self.stream.socket().raw_source();
+            let source = match &self.on {
+                On::Stream(stream) => stream.socket().raw_source(),
+                On::Direct(direct) => direct.slot().source(),
+            };
             let (group, arrivals) = (self.group.clone(), self.arrivals.clone());
             let operation = Receiving::new(source, group, arrivals, self.limit, self.bundle);
             Running::begin(self.group.handle(), operation)
@@ -204,7 +239,7 @@ impl<'a> RecvMulti<'a> {
             Ok(_) => {}
             Err(error) if error::is_cancelled(&error) => {}
             Err(error) if error::is_no_buffers(&error) => {
-                self.group.buffers().pool().note_exhausted();
+                self.group.note_exhausted();
                 self.way = Way::Starved;
             }
             Err(error) if error.kind() == io::ErrorKind::Unsupported => self.way = Way::Here,
@@ -215,32 +250,52 @@ impl<'a> RecvMulti<'a> {
 
     /// Takes a buffer when there is something to receive, and receives into it.
     fn poll_here(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Lease>>> {
+        let stream = match &mut self.on {
+            On::Stream(stream) => *stream,
+            On::Direct(direct) if self.stopped && !direct.is_receiving() => {
+                return Poll::Ready(None);
+            }
+            On::Direct(direct) => {
+                return match ready!(direct.poll(cx, &self.group, &mut self.place))? {
+                    Brought::Lease(lease) => Poll::Ready(Some(Ok(lease))),
+                    Brought::End => Poll::Ready(None),
+                    Brought::Lent => self.found_lent(cx),
+                };
+            }
+        };
         let free = if self.place.is_none() { self.group.take() } else { None };
         let mut lease = match free {
             Some(lease) => lease,
             None => {
                 if self.place.is_none() {
                     // In line stands only who has something to receive.
-                    ready!(self.stream.poll_ready(cx, Interest::READABLE))?;
+                    ready!(stream.poll_ready(cx, Interest::READABLE))?;
                 }
                 match ready!(self.group.poll_take(cx, &mut self.place))? {
                     Some(lease) => lease,
-                    None if self.way == Way::Here => return Poll::Ready(Some(Err(lent()))),
-                    None => {
-                        self.way = Way::Kernel;
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
+                    None => return self.found_lent(cx),
                 }
             }
         };
         // If there is nothing after all, the lease gives the buffer back.
-        let count = ready!(self.stream.poll_read(cx, lease.room()))?;
+        let count = ready!(stream.poll_read(cx, lease.room()))?;
         if count == 0 {
             return Poll::Ready(None);
         }
         lease.fill(count);
         Poll::Ready(Some(Ok(lease)))
+    }
+}
+
+impl RecvMulti<'_> {
+    /// Buffers are free, but the kernel has them.
+    fn found_lent(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Lease>>> {
+        if self.way == Way::Here {
+            return Poll::Ready(Some(Err(lent())));
+        }
+        self.way = Way::Kernel;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

@@ -84,7 +84,8 @@ impl<B: IoBufMut> Operation for Read<B> {
 
     fn raw(&mut self) -> RawOperation {
         let memory = self.buffer.raw();
-        RawOperation::Read { source: self.source, memory, offset: OWN_POSITION }
+        let (source, region) = (self.source, self.buffer.region());
+        RawOperation::Read { source, memory, offset: OWN_POSITION, region }
     }
 
     fn finish(self, result: io::Result<u64>) -> (io::Result<usize>, B) {
@@ -120,7 +121,8 @@ impl<B: IoBuf> Operation for Write<B> {
 
     fn raw(&mut self) -> RawOperation {
         let memory = RawMemory::to_read(self.buffer.filled());
-        RawOperation::Write { source: self.source, memory, offset: OWN_POSITION }
+        let (source, region) = (self.source, self.buffer.region());
+        RawOperation::Write { source, memory, offset: OWN_POSITION, region }
     }
 
     fn falls_short(&self, result: u64) -> bool {

@@ -72,7 +72,7 @@ impl<B: IoBufMut> Operation for ReadHandle<B> {
 
     fn raw(&mut self) -> RawOperation {
         let (source, memory) = (self.source, self.buffer.raw());
-        RawOperation::Read { source, memory, offset: self.offset }
+        RawOperation::Read { source, memory, offset: self.offset, region: None }
     }
 
     fn finish(self, result: io::Result<u64>) -> (io::Result<Portion>, B) {
@@ -115,7 +115,7 @@ impl<B: IoBuf> Operation for WriteHandle<B> {
 
     fn raw(&mut self) -> RawOperation {
         let memory = RawMemory::to_read(self.buffer.filled());
-        RawOperation::Write { source: self.source, memory, offset: self.offset }
+        RawOperation::Write { source: self.source, memory, offset: self.offset, region: None }
     }
 
     fn finish(self, result: io::Result<u64>) -> (io::Result<usize>, B) {
@@ -192,6 +192,6 @@ pub(crate) fn no_port() -> io::Error {
     io::Error::new(
         io::ErrorKind::Unsupported,
         "operations on a handle need a driver with a completion port: build it with \
-         Choice::Exactly(Kind::Iocp)",
+         Choice::Exactly(Kind::Iocp) or Kind::WsaPoll",
     )
 }

@@ -43,7 +43,7 @@ pub use chain::chain;
 pub use connect::{Connect, Unconnected, connect};
 #[cfg(unix)]
 pub use descriptor::{Read, Write};
-pub use direct::{AcceptDirect, CloseDirect, DirectStream};
+pub use direct::{AcceptDirect, AcceptDirectMulti, CloseDirect, DirectStream};
 pub use direct::{CloseDirectFile, DirectFile, OpenDirect};
 pub use file::{
     Close, Fsync, MakeDirectory, OpenAt, ReadAt, ReadVectoredAt, Rename, Stat, Unlink, WriteAt,

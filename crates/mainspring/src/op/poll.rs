@@ -1,9 +1,10 @@
 //! Readiness as an operation.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::completion::operation::{Operation, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Subject, wrong_subject};
+use crate::driver::{Attempt, Emulation, Prepared, Slot, Subject, wrong_subject};
 use crate::interest::Interest;
 use crate::ready::Ready;
 use crate::source::RawSource;
@@ -47,6 +48,13 @@ pub struct Poll {
 pub fn poll<S: Source + ?Sized>(source: &S, interest: Interest) -> Prepared<'_, Poll> {
     let target = source.target();
     target.prepare(Poll { source: target.source(), interest, found: None })
+}
+
+impl Poll {
+    /// On a direct descriptor.
+    pub(crate) fn direct(slot: &Arc<Slot>, interest: Interest) -> Prepared<'static, Poll> {
+        Prepared::on_direct(slot, Poll { source: slot.source(), interest, found: None })
+    }
 }
 
 impl Operation for Poll {

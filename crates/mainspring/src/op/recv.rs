@@ -1,10 +1,11 @@
 //! Receiving into a buffer that the operation owns.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::completion::buf::{Filling, IoBufMut};
 use crate::completion::operation::{Operation, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Subject, wrong_subject};
+use crate::driver::{Attempt, Emulation, Prepared, Slot, Subject, wrong_subject};
 use crate::error::would_block;
 use crate::interest::Interest;
 use crate::source::RawSource;
@@ -45,9 +46,18 @@ pub struct Recv<B> {
 ///
 /// What a dropped future received after all is lost;
 /// [`Submission::cancel`](crate::Submission::cancel) loses nothing.
+#[inline]
 pub fn recv<S: Endpoint + ?Sized, B: IoBufMut>(from: &S, buffer: B) -> Prepared<'_, Recv<B>> {
     let target = from.target();
     target.prepare(Recv { source: target.source(), buffer: Filling::new(buffer) })
+}
+
+impl<B: IoBufMut> Recv<B> {
+    /// On a direct descriptor.
+    pub(crate) fn direct(slot: &Arc<Slot>, buffer: B) -> Prepared<'static, Recv<B>> {
+        let operation = Recv { source: slot.source(), buffer: Filling::new(buffer) };
+        Prepared::on_direct(slot, operation)
+    }
 }
 
 impl<B: IoBufMut> Operation for Recv<B> {

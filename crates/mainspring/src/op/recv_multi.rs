@@ -5,8 +5,10 @@ use std::io;
 use crate::completion::operation::{AfterPart, Operation, Part, RawOperation};
 use crate::completion::pool::{Appended, Arrivals};
 use crate::driver::BufferGroup;
+use crate::error;
 use crate::source::RawSource;
 use crate::sync::Arc;
+use crate::sys::socket::is_out_of_buffers;
 
 /// Receives what comes, each time into a buffer of the kernel's choice.
 pub(crate) struct RecvMulti {
@@ -87,7 +89,12 @@ impl Operation for RecvMulti {
     }
 
     fn finish(self, result: io::Result<u64>) -> io::Result<u64> {
-        result
+        // Of an operation that brings its own buffer the same word means something else: the
+        // system's buffers are at an end.
+        result.map_err(|error| match is_out_of_buffers(&error) {
+            true => error::no_buffers(),
+            false => error,
+        })
     }
 
     fn cancelled(self) {}

@@ -47,6 +47,7 @@ pub struct Send<B> {
 /// # Cancel safety
 ///
 /// A dropped future may have sent; [`Submission::cancel`](crate::Submission::cancel) tells.
+#[inline]
 pub fn send<S: Endpoint + ?Sized, B: IoBuf>(to: &S, buffer: B) -> Prepared<'_, Send<B>> {
     let target = to.target();
     target.prepare(Send { source: target.source(), buffer, whole: false, sent: 0 })
@@ -56,6 +57,7 @@ impl<B: IoBuf> Operation for Send<B> {
     type Output = (io::Result<usize>, B);
     type Kept = B;
 
+    #[inline]
     fn raw(&mut self) -> RawOperation {
         let memory = RawMemory::to_read(self.buffer.filled());
         let flags = if self.whole { WHOLE } else { 0 };
@@ -78,6 +80,7 @@ impl<B: IoBuf> Operation for Send<B> {
         }
     }
 
+    #[inline]
     fn finish(self, result: io::Result<u64>) -> (io::Result<usize>, B) {
         (result.map(|count| count as usize), self.buffer)
     }

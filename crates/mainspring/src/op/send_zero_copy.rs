@@ -46,7 +46,8 @@ impl<B: IoBuf> Operation for SendZeroCopy<B> {
 
     fn raw(&mut self) -> RawOperation {
         let memory = RawMemory::to_read(self.buffer.filled());
-        RawOperation::SendZeroCopy { source: self.source, memory, flags: 0 }
+        let (source, region) = (self.source, self.buffer.region());
+        RawOperation::SendZeroCopy { source, memory, flags: 0, region }
     }
 
     fn part(&mut self, part: Part) -> AfterPart {

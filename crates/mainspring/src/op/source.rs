@@ -127,6 +127,7 @@ impl<'a> Target<'a> {
     }
 
     /// The number the kernel knows it by.
+    #[inline]
     pub(crate) fn source(&self) -> RawSource {
         match self.on {
             On::Registered(registration) => registration.source(),
@@ -134,6 +135,7 @@ impl<'a> Target<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn prepare<O: Emulation>(self, operation: O) -> Prepared<'a, O> {
         let refused = self.replaced.then(error::source_replaced);
         match self.on {

@@ -73,11 +73,11 @@ impl SignalKind {
         SignalKind(1 << 4)
     }
 
-    /// Any of [`close`](Self::close), [`logoff`](Self::logoff) and [`shutdown`](Self::shutdown): the
-    /// process has a few seconds left.
+    /// Any of [`close`](Self::close), [`logoff`](Self::logoff) and [`shutdown`](Self::shutdown):
+    /// the process has a few seconds left.
     #[must_use]
     pub const fn terminate() -> SignalKind {
-        SignalKind(1 << 2 | 1 << 3 | 1 << 4)
+        SignalKind((1 << 2) | (1 << 3) | (1 << 4))
     }
 
     fn of_event(event: u32) -> Option<SignalKind> {

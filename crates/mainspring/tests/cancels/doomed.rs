@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use mainspring::{Cancelling, Emulation, IoBuf, IoBufMut, Submission};
+use futures::{Stream, StreamExt};
+use mainspring::{Cancelling, Chain, Chained, Emulation, IoBuf, IoBufMut, Submission};
 
 static ALIVE: AtomicUsize = AtomicUsize::new(0);
 
@@ -83,5 +84,51 @@ impl<O: Emulation> Future for Cancelled<'_, O> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.0).poll(cx).map(drop)
+    }
+}
+
+/// Several operations in a row.
+pub struct InChain<T: Chained>(pub Chain<T::Links>);
+
+impl<'a, T: Chained + 'a> Doomed<'a> for InChain<T>
+where
+    Chain<T::Links>: Future + Unpin + Send + 'a,
+{
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> bool {
+        Pin::new(&mut self.0).poll(cx).is_ready()
+    }
+
+    fn cancel(self: Box<Self>) -> Ending<'a> {
+        let ending = self.0.cancel();
+        Box::pin(async move { drop(ending.await) })
+    }
+}
+
+/// One operation with many results, and how it is stopped.
+pub struct Flow<S>(pub S, pub fn(&mut S));
+
+impl<'a, S: Stream + Unpin + Send + 'a> Doomed<'a> for Flow<S> {
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> bool {
+        // What it brings is dropped here.
+        matches!(self.0.poll_next_unpin(cx), Poll::Ready(None))
+    }
+
+    fn cancel(mut self: Box<Self>) -> Ending<'a> {
+        (self.1)(&mut self.0);
+        Box::pin(async move { while self.0.next().await.is_some() {} })
+    }
+}
+
+/// A future that has no other end than to be dropped.
+pub struct Dropped<F>(pub Pin<Box<F>>);
+
+impl<'a, F: Future + Send + 'a> Doomed<'a> for Dropped<F> {
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> bool {
+        self.0.as_mut().poll(cx).is_ready()
+    }
+
+    fn cancel(self: Box<Self>) -> Ending<'a> {
+        drop(self);
+        Box::pin(std::future::ready(()))
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mainspring::{Driver, Handle};
 
+use crate::Left;
 use crate::doomed::{Counted, Doomed, Ending};
 use crate::world::{Lot, World};
 
@@ -67,10 +68,20 @@ impl<'a> Hands<'a> {
         drop(entered);
         self.passed_on.lock().unwrap().clear();
         let Hands { task, world, done, .. } = self;
+        let entered = world.handle.enter();
+        world.be_quiet();
+        drop(entered);
         // What was given up on a thread of the pool lets go of its waker when that is done with it.
         crate::settle(driver, || {
-            let left = world.handle.metrics().operations_now as usize + Counted::alive();
-            left + Arc::strong_count(&task) - 1
+            let (leases, registered, places) = world.out();
+            Left {
+                operations: world.handle.metrics().operations_now,
+                buffers: Counted::alive(),
+                wakers: Arc::strong_count(&task) - 1,
+                leases,
+                registered,
+                places,
+            }
         });
         assert!(done.into_inner() != 0);
     }

@@ -1,19 +1,32 @@
 //! What the operations are on.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use mainspring::fs::File;
+use futures::{AsyncRead, StreamExt};
+use mainspring::fs::{File, OpenOptions};
 use mainspring::net::{TcpListener, TcpSocket, TcpStream};
-use mainspring::{Async, Driver, Emulation, Handle, Interest, Kind, Prepared, op};
+use mainspring::op::{DirectFile, DirectStream};
+use mainspring::{
+    Async, BufferGroup, Chained, DirectDescriptors, Driver, Emulation, Handle, Interest, Kind,
+    Prepared, RegisteredBuffers, op,
+};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::doomed::{Counted, Doomed};
+use crate::doomed::{Counted, Doomed, Dropped, Flow, InChain};
 
 const PAIRS: usize = 4;
 const FILE_BYTES: usize = 1 << 16;
+/// Few enough that streams wait for one at times.
+const BUFFERS: usize = 16;
+const BUFFER_BYTES: usize = 64;
+/// Few enough that there is none at times, beside those that last.
+const PLACES: usize = 16;
 
 /// Numbers from a seed.
 pub struct Lot(u64);
@@ -41,6 +54,11 @@ pub struct World {
     pipe: Option<(Async<OwnedFd>, Async<OwnedFd>)>,
     file: File,
     path: PathBuf,
+    group: BufferGroup,
+    registered: RegisteredBuffers,
+    table: DirectDescriptors,
+    direct: Vec<DirectStream<TcpStream>>,
+    direct_file: DirectFile,
     /// Opening it waits for a reader, who never comes, on a thread of the kernel's; not where it
     /// would be a thread of the pool that waits, which nobody can end.
     fifo: Option<PathBuf>,
@@ -64,7 +82,34 @@ impl World {
             }
             let file = File::open(&path).await.expect("the file");
             let pipe = (kind != Kind::Sim).then(pipe);
-            World { handle, listener, address, streams, pipe, file, path: path.clone(), fifo }
+            let group = handle.buffer_group(BUFFERS, BUFFER_BYTES).expect("a group");
+            let registered = handle.register_buffers(BUFFERS, BUFFER_BYTES).expect("buffers");
+            let table = handle.direct_descriptors(PLACES).expect("a table");
+            let mut direct = Vec::new();
+            for _ in 0..PAIRS / 2 {
+                let connecting = TcpStream::connect(address);
+                let accepting = table.accept(&listener).into_future();
+                let (a, b) = futures::future::join(connecting, accepting).await;
+                streams.push(a.expect("a connection"));
+                direct.push(b.expect("its other end"));
+            }
+            let direct_file = open_direct(&table, &path).await.expect("the file");
+            let path = path.clone();
+            World {
+                handle,
+                listener,
+                address,
+                streams,
+                pipe,
+                file,
+                path,
+                group,
+                registered,
+                table,
+                direct,
+                direct_file,
+                fifo,
+            }
         });
         made.expect("the queue works")
     }
@@ -73,7 +118,18 @@ impl World {
     pub fn operation<'a>(&'a self, lot: &mut Lot) -> Box<dyn Doomed<'a> + 'a> {
         let stream = &self.streams[lot.below(self.streams.len())];
         let len = 1 + lot.below(64);
-        match lot.below(16) {
+        match lot.below(26) {
+            16..=17 => {
+                let incoming = stream.recv_multi(&self.group).limit(1 + lot.below(4));
+                let incoming = if lot.below(2) == 0 { incoming.bundle() } else { incoming };
+                Box::new(Flow(incoming, |incoming| incoming.stop()))
+            }
+            18 => {
+                let incoming = self.listener.accept_multi().limit(1 + lot.below(4));
+                Box::new(Flow(incoming, |incoming| incoming.stop()))
+            }
+            19..=20 => self.chain(len, lot),
+            21..=25 => self.direct(len, lot),
             0..=2 => Box::new(op::recv(stream, Counted::new(len)).into_future()),
             3..=4 => Box::new(op::send(stream, Counted::new(len)).into_future()),
             5 => Box::new(stream.send_zero_copy(Counted::new(len)).into_future()),
@@ -88,11 +144,82 @@ impl World {
             12 => Box::new(op::nop().into_future()),
             13 => {
                 let offset = lot.below(FILE_BYTES) as u64;
-                Box::new(self.file.read_at(Counted::new(len), offset).into_future())
+                match self.registered.take() {
+                    Some(lease) if lot.below(2) == 0 => {
+                        Box::new(self.file.read_at(lease, offset).into_future())
+                    }
+                    _ => Box::new(self.file.read_at(Counted::new(len), offset).into_future()),
+                }
             }
             14 => Box::new(self.opening(lot).into_future()),
             _ => self.on_the_pipe(len, lot),
         }
+    }
+
+    fn chain<'a>(&'a self, len: usize, lot: &mut Lot) -> Box<dyn Doomed<'a> + 'a> {
+        let [a, b] = [(); 2].map(|()| &self.streams[lot.below(self.streams.len())]);
+        let send = op::send(a, Counted::new(len));
+        let recv = op::recv(b, Counted::new(len));
+        let wait = op::timeout(Duration::from_micros(lot.below(2000) as u64));
+        match lot.below(4) {
+            0 => Box::new(in_chain((send, recv))),
+            1 => Box::new(in_chain((wait, send, op::nop()))),
+            2 => Box::new(in_chain((recv, wait, send))),
+            _ => {
+                let read = self.file.read_at(Counted::new(len), lot.below(FILE_BYTES) as u64);
+                Box::new(in_chain((op::nop(), read, recv)))
+            }
+        }
+    }
+
+    /// An operation on a direct descriptor, or one that makes or closes one.
+    fn direct<'a>(&'a self, len: usize, lot: &mut Lot) -> Box<dyn Doomed<'a> + 'a> {
+        let stream = &self.direct[lot.below(self.direct.len())];
+        match lot.below(8) {
+            0 if lot.below(2) == 0 => {
+                let incoming = stream.recv_multi(&self.group).limit(1 + lot.below(4));
+                Box::new(Flow(incoming, |incoming| incoming.stop()))
+            }
+            0..=1 => Box::new(op::recv(stream, Counted::new(len)).into_future()),
+            2 => Box::new(op::send(stream, Counted::new(len)).into_future()),
+            3 => Box::new(op::poll(stream, Interest::READABLE).into_future()),
+            4 if lot.below(2) == 0 => {
+                let incoming = self.table.accept_multi(&self.listener).limit(1 + lot.below(3));
+                Box::new(Flow(incoming, |incoming| incoming.stop()))
+            }
+            4 => Box::new(self.table.accept(&self.listener).into_future()),
+            5 => {
+                let offset = lot.below(FILE_BYTES) as u64;
+                Box::new(self.direct_file.read_at(Counted::new(len), offset).into_future())
+            }
+            6 => Box::new(Dropped(Box::pin(open_direct(&self.table, &self.path)))),
+            _ => Box::new(Dropped(Box::pin(async {
+                open_direct(&self.table, &self.path).await?.close().await
+            }))),
+        }
+    }
+
+    /// Leases, registered buffers, and places beside those that last, which are out.
+    pub fn out(&self) -> (usize, usize, usize) {
+        let lasting = self.direct.len() + 1;
+        (self.group.in_use(), self.registered.in_use(), self.table.in_use() - lasting)
+    }
+
+    /// Lets go of the wakers of those who waited for readiness: a source keeps the last.
+    pub fn be_quiet(&self) {
+        let cx = &mut Context::from_waker(Waker::noop());
+        for mut stream in &self.streams {
+            let mut bytes = [0; 256];
+            while let Poll::Ready(read) = Pin::new(&mut stream).poll_read(cx, &mut bytes) {
+                assert_ne!(read.expect("a connection"), 0, "both ends are here");
+            }
+        }
+        for stream in &self.direct {
+            let mut incoming = stream.recv_multi(&self.group);
+            while incoming.poll_next_unpin(cx).is_ready() {}
+        }
+        let mut incoming = self.listener.accept_multi();
+        while incoming.poll_next_unpin(cx).is_ready() {}
     }
 
     fn opening(&self, lot: &mut Lot) -> Prepared<'static, impl Emulation + use<>> {
@@ -122,6 +249,14 @@ impl Drop for World {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+async fn open_direct(table: &DirectDescriptors, path: &Path) -> io::Result<DirectFile> {
+    OpenOptions::new().read(true).open_direct(table, path).await
+}
+
+fn in_chain<T: Chained>(operations: T) -> InChain<T> {
+    InChain(op::chain(operations))
 }
 
 /// A pipe whose ends do not block.

@@ -6,6 +6,7 @@
 
 mod counts;
 mod driver;
+#[cfg_attr(windows, allow(dead_code, reason = "some tests are for Unix alone"))]
 mod machine;
 mod poller;
 mod required;

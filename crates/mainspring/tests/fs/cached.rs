@@ -45,7 +45,7 @@ fn a_cached_read_is_done_at_its_first_poll() {
 fn a_reader_of_what_is_cached_leaves_the_others_their_turn() {
     const READS_MAX: u32 = 10_000;
     on_each_kind(|_, place| async move {
-        let path = place.file("file", &pattern(4096, 72));
+        let path = place.file("file", pattern(4096, 72));
         let file = File::open(&path).await.unwrap();
         let had_a_turn = Rc::new(Cell::new(false));
         let notes = Rc::clone(&had_a_turn);

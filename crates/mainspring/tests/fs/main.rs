@@ -22,6 +22,7 @@ mod fifo;
 mod held;
 mod many;
 mod options;
+mod registered;
 mod sharing;
 mod support;
 #[cfg(feature = "tokio")]

@@ -80,6 +80,26 @@ impl Loop {
     }
 }
 
+/// A loop that asks for a note before it looks, as the ring's does, and leaves alone what is none.
+#[test]
+fn a_note_that_is_looked_for_is_never_lost() {
+    model(|| {
+        let driver = Loop::new(1);
+        let client = Loop::client(&driver, 0);
+        loop {
+            driver.park.take_note();
+            if driver.is_all_work_seen() {
+                break;
+            }
+            if driver.park.prepare() {
+                driver.kernel.sleep();
+            }
+            driver.park.take_note();
+        }
+        client.join().unwrap();
+    });
+}
+
 #[test]
 fn an_unpark_is_never_lost() {
     model(|| {

@@ -3,8 +3,10 @@
 use std::io::ErrorKind;
 use std::net::Shutdown;
 use std::pin::pin;
+use std::task::Poll;
 
-use futures::future::{Either, join, select};
+use futures::StreamExt;
+use futures::future::{Either, join, join_all, select};
 use mainspring::net::{TcpListener, TcpStream};
 use mainspring::op::DirectStream;
 use mainspring::{DirectDescriptors, Handle, Kind, Outcome, op};
@@ -73,6 +75,152 @@ fn c10_an_echo_goes_through_a_place_of_the_table() {
         assert!(got == all);
         stream.close().await.unwrap();
         assert_eq!(table.in_use(), 0);
+    });
+}
+
+/// A group that runs out, so that each way of receiving has its turn.
+#[test]
+fn c10_what_comes_on_a_direct_descriptor_comes_in_leases() {
+    on_each_kernel(|handle| async move {
+        let table = handle.direct_descriptors(1).unwrap();
+        let (client, stream) = pair(&table).await;
+        let group = handle.buffer_group(4, 512).unwrap();
+        let all = pattern(200_000, 8);
+        let writes = async {
+            let mut at = 0;
+            while at < all.len() {
+                at += client.write(&all[at..]).await.unwrap();
+            }
+            client.shutdown(Shutdown::Write).unwrap();
+        };
+        let reads = async {
+            let (mut got, mut kept) = (Vec::new(), std::collections::VecDeque::new());
+            let mut incoming = stream.recv_multi(&group).limit(2);
+            while let Some(lease) = incoming.next().await {
+                kept.push_back(lease.unwrap());
+                // Now and then all of them are out for a while.
+                if kept.len() == 4 || got.len() % 3 == 0 {
+                    op::nop().await.unwrap();
+                    kept.drain(..).for_each(|lease| got.extend_from_slice(&lease));
+                }
+            }
+            kept.drain(..).for_each(|lease| got.extend_from_slice(&lease));
+            got
+        };
+        let ((), got) = join(writes, reads).await;
+        assert!(got == all);
+        assert_eq!(group.in_use(), 0);
+        stream.close().await.unwrap();
+    });
+}
+
+#[test]
+fn c11_a_stopped_stream_on_a_direct_descriptor_loses_nothing() {
+    on_each_kernel(|handle| async move {
+        let table = handle.direct_descriptors(1).unwrap();
+        let (client, stream) = pair(&table).await;
+        let group = handle.buffer_group(2, 64).unwrap();
+        let (mut sent, mut got) = (Vec::new(), Vec::new());
+        for round in 0..60_usize {
+            // With both buffers out the stream waits in line, and receives by itself then.
+            let mut leases = Vec::new();
+            let mut incoming = stream.recv_multi(&group);
+            for _ in 0..=round % 3 {
+                let piece = pattern(10, round as u64);
+                sent.extend_from_slice(&piece);
+                client.write(&piece).await.unwrap();
+                if leases.len() < round % 3 {
+                    leases.push(incoming.next().await.unwrap().unwrap());
+                }
+            }
+            for turn in 0..round % 5 {
+                if let Poll::Ready(next) = poll_once(&mut incoming.next()) {
+                    leases.push(next.unwrap().unwrap());
+                }
+                if turn > 1 {
+                    leases.drain(..).for_each(|lease| got.extend_from_slice(&lease));
+                }
+                op::nop().await.unwrap();
+            }
+            leases.drain(..).for_each(|lease| got.extend_from_slice(&lease));
+            incoming.stop();
+            while let Some(lease) = incoming.next().await {
+                got.extend_from_slice(&lease.unwrap());
+            }
+            assert!(incoming.next().await.is_none());
+        }
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut incoming = stream.recv_multi(&group);
+        while let Some(lease) = incoming.next().await {
+            got.extend_from_slice(&lease.unwrap());
+        }
+        assert!(got == sent, "{} of {} bytes", got.len(), sent.len());
+        drop(incoming);
+        let other = driver();
+        let strange = other.handle().buffer_group(1, 64).unwrap();
+        let refused = stream.recv_multi(&strange).next().await.unwrap().unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    });
+}
+
+#[test]
+fn c10_connections_are_taken_into_the_table_as_they_come() {
+    const CLIENTS: usize = 20;
+    on_each_kernel(|handle| async move {
+        let table = handle.direct_descriptors(CLIENTS + 3).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut connections = table.accept_multi(&listener).limit(5);
+        let mut streams = Vec::new();
+        for _ in 0..CLIENTS / 4 {
+            let connects = join_all((0..4).map(|_| TcpStream::connect(address)));
+            let takes = async {
+                for _ in 0..4 {
+                    streams.push(connections.next().await.unwrap().unwrap());
+                }
+            };
+            for client in join(connects, takes).await.0 {
+                client.unwrap().write(b"hello").await.unwrap();
+            }
+        }
+        for stream in &streams {
+            let (received, _) = op::recv(stream, vec![0; 16]).await;
+            assert_eq!(received.unwrap(), 5);
+        }
+        let ahead = table.in_use() - CLIENTS;
+        assert!(ahead <= 3, "no more than there are places: {ahead}");
+        // What was taken by then is given; then it is over, and every place is free.
+        let _late = TcpStream::connect(address).await.unwrap();
+        connections.stop();
+        while let Some(stream) = connections.next().await {
+            streams.push(stream.unwrap());
+        }
+        assert!(connections.next().await.is_none());
+        drop(streams);
+        until_free(&table).await;
+    });
+}
+
+#[test]
+fn c13_a_stream_into_a_full_table_says_so_and_goes_on() {
+    on_each_kernel(|handle| async move {
+        let table = handle.direct_descriptors(1).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut connections = table.accept_multi(&listener);
+        let _clients = [TcpStream::connect(address).await, TcpStream::connect(address).await];
+        let first = connections.next().await.unwrap().unwrap();
+        let full = connections.next().await.unwrap().unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::QuotaExceeded);
+        first.close().await.unwrap();
+        let second = connections.next().await.unwrap().unwrap();
+        drop((second, connections));
+        until_free(&table).await;
+        let mut given_up = table.accept_multi(&listener).limit(0);
+        assert!(poll_once(&mut given_up.next()).is_pending());
+        assert_eq!(table.in_use(), 1);
+        drop(given_up);
+        until_free(&table).await;
     });
 }
 

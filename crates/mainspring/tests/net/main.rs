@@ -18,6 +18,7 @@ mod operations;
 #[cfg(unix)]
 mod operations_on_unix;
 mod support;
+#[cfg_attr(windows, allow(dead_code, unused_imports, reason = "some tests are for Unix alone"))]
 mod tcp;
 #[cfg(unix)]
 mod tcp_limits;
@@ -25,6 +26,7 @@ mod tcp_limits;
 mod tcp_options;
 mod tcp_traits;
 mod tcp_waiting;
+#[cfg_attr(windows, allow(dead_code, unused_imports, reason = "some tests are for Unix alone"))]
 mod udp;
 #[cfg(feature = "tokio")]
 mod under_tokio;

@@ -15,9 +15,12 @@ use crate::support::{block_on, pattern};
 /// `ERROR_PIPE_BUSY`.
 const BUSY: i32 = 231;
 
-/// Whatever kind the environment asks for: only a port carries operations on pipes out.
-fn driver() -> Driver {
-    Builder::new().choice(Choice::Exactly(Kind::Iocp)).build().expect("a driver")
+/// Both kinds that have a port, whatever the environment asks for, turned by any thread and pinned.
+fn drivers() -> impl Iterator<Item = Driver> {
+    [Kind::Iocp, Kind::WsaPoll].into_iter().flat_map(|kind| {
+        let builder = || Builder::new().choice(Choice::Exactly(kind));
+        [builder(), builder().pinned()].map(|builder| builder.build().expect("a driver"))
+    })
 }
 
 /// A name that nobody else has.
@@ -27,10 +30,9 @@ fn name() -> String {
     format!(r"\\.\pipe\mainspring-test-{}-{number}", std::process::id())
 }
 
-/// Runs `test` with a driver turned by hand, for any thread and pinned.
+/// Runs `test` with each of the drivers, turned by hand.
 fn on_the_machine<F: Future<Output = ()>>(test: impl Fn() -> F) {
-    let pinned = Builder::new().choice(Choice::Exactly(Kind::Iocp)).pinned().build();
-    for mut driver in [driver(), pinned.expect("a driver")] {
+    for mut driver in drivers() {
         block_on(&mut driver, test());
     }
 }
@@ -236,23 +238,24 @@ fn a_name_that_is_to_be_ones_own_is_refused_to_the_second() {
 
 #[test]
 fn c12_what_waits_on_a_pipe_ends_with_the_driver() {
-    let mut driver = driver();
-    let (server, client, unconnected) = block_on(&mut driver, async {
-        let (server, client) = pair(PipeMode::Byte).await;
-        (server, client, ServerOptions::new().create(name()).unwrap())
-    });
-    let mut reads = server.read(vec![0; 8]).into_future();
-    let mut connects = unconnected.connect().into_future();
-    block_on(&mut driver, async {
-        assert!(waits(&mut reads).await);
-        assert!(waits(&mut connects).await);
-    });
-    drop(driver);
-    let (read, buffer) = futures::executor::block_on(reads);
-    assert!(is_shutdown(&read.unwrap_err()));
-    assert_eq!(buffer.capacity(), 8);
-    assert!(is_shutdown(&futures::executor::block_on(connects).unwrap_err()));
-    assert!(is_shutdown(
-        &futures::executor::block_on(client.write("x").into_future()).0.unwrap_err()
-    ));
+    for mut driver in drivers() {
+        let (server, client, unconnected) = block_on(&mut driver, async {
+            let (server, client) = pair(PipeMode::Byte).await;
+            (server, client, ServerOptions::new().create(name()).unwrap())
+        });
+        let mut reads = server.read(vec![0; 8]).into_future();
+        let mut connects = unconnected.connect().into_future();
+        block_on(&mut driver, async {
+            assert!(waits(&mut reads).await);
+            assert!(waits(&mut connects).await);
+        });
+        drop(driver);
+        let (read, buffer) = futures::executor::block_on(reads);
+        assert!(is_shutdown(&read.unwrap_err()));
+        assert_eq!(buffer.capacity(), 8);
+        assert!(is_shutdown(&futures::executor::block_on(connects).unwrap_err()));
+        assert!(is_shutdown(
+            &futures::executor::block_on(client.write("x").into_future()).0.unwrap_err()
+        ));
+    }
 }

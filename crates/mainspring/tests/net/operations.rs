@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures::future::{Either, join, select};
-use mainspring::{Outcome, op};
+use mainspring::{Outcome, Standing, op};
 
 use crate::support::{on_each_kernel, pair, pattern};
 
@@ -187,6 +187,18 @@ fn c10_a_lease_is_sent_as_it_came() {
 }
 
 #[test]
+fn c7_a_timeout_may_be_as_long_as_there_are_durations() {
+    on_each_kernel(|_| async {
+        for wait in [std::time::Duration::MAX, std::time::Duration::from_secs(1 << 40)] {
+            let mut timeout = op::timeout(wait).into_future();
+            assert!(futures::poll!(&mut timeout).is_pending());
+            op::nop().await.unwrap();
+            assert!(matches!(timeout.cancel().await, Outcome::Cancelled(())));
+        }
+    });
+}
+
+#[test]
 fn c13_registered_buffers_are_had_in_turn_and_carry_bytes_both_ways() {
     on_each_kernel(|handle| async move {
         let buffers = handle.register_buffers(1, 4096).unwrap();
@@ -195,6 +207,10 @@ fn c13_registered_buffers_are_had_in_turn_and_carry_bytes_both_ways() {
         buffer.extend_from_slice(b"hello");
         let (sent, buffer) = a.send_zero_copy(buffer).await;
         assert_eq!(sent.unwrap(), 5);
+        let native = handle.backend().native_operations().any(|name| name == "send_zero_copy");
+        let known = native && buffers.standing() == Standing::Registered;
+        let named = handle.metrics().registered_operations;
+        assert_eq!(named, u64::from(known && cfg!(feature = "metrics")));
         assert!(buffers.take().is_none());
         let gets = async {
             let buffer = buffers.get().await.unwrap();

@@ -9,9 +9,11 @@ mod allocations;
 mod counts;
 #[cfg(unix)]
 mod descriptors;
+#[cfg_attr(windows, allow(dead_code, unused_imports, reason = "some tests are for Unix alone"))]
 mod fixture;
 #[cfg(unix)]
 mod owned;
+#[cfg_attr(windows, allow(dead_code, unused_imports, reason = "some tests are for Unix alone"))]
 mod readiness;
 mod threads;
 mod wakers;

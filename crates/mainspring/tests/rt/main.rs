@@ -6,6 +6,7 @@
 #[cfg(windows)]
 mod console;
 mod local;
+#[cfg_attr(windows, allow(dead_code, unused_imports, reason = "some tests are for Unix alone"))]
 mod per_core;
 #[cfg(unix)]
 mod signal;

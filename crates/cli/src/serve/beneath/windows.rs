@@ -148,7 +148,7 @@ impl Root {
         // A short name (`GIT~1`) stands for another one, which may be one that is not served.
         let is_real =
             |name: &str| below.components().any(|part| part.as_os_str().eq_ignore_ascii_case(name));
-        if relative.split('/').filter(|name: &&str| name.contains('~')).all(|name| is_real(name)) {
+        if relative.split('/').filter(|name: &&str| name.contains('~')).all(is_real) {
             Ok(resolved)
         } else {
             Err(Errno::NOENT)

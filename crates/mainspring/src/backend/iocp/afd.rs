@@ -39,7 +39,7 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use super::groups::{Group, Groups};
-use super::port::Queue;
+use crate::backend::port::Queue;
 
 /// What the driver is asked of reading.
 const READING: u32 = afd::RECEIVE | afd::ACCEPT | afd::DISCONNECT;

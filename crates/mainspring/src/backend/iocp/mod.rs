@@ -27,9 +27,6 @@
 
 mod afd;
 mod groups;
-mod masks;
-mod overlapped;
-mod port;
 
 use std::io;
 use std::time::Duration;
@@ -47,10 +44,10 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
+use super::port::overlapped::Operations;
+use super::port::{self, Queue, masks, milliseconds};
 
 use afd::Sockets;
-use overlapped::Operations;
-use port::{Queue, milliseconds};
 
 /// The half that waits.
 pub(crate) struct IocpSelector {
@@ -106,19 +103,15 @@ impl Selector for IocpSelector {
             features.push("wait packets");
         }
         InForce {
-            setup: "a completion port and the driver behind all sockets",
+            setup: if sys::notifications::offered() {
+                "a completion port and the driver behind all sockets; \
+                 ProcessSocketNotifications is there, and not used"
+            } else {
+                "a completion port and the driver behind all sockets; \
+                 ProcessSocketNotifications is not there"
+            },
             features,
-            operations: vec![
-                "nop",
-                "accept",
-                "connect",
-                "recv",
-                "recv_message",
-                "send",
-                "send_message",
-                "read",
-                "write",
-            ],
+            operations: self.shared.operations.names(),
         }
     }
 
@@ -156,28 +149,14 @@ impl Selector for IocpSelector {
 impl IocpSelector {
     /// Takes packets until `is_drained` or none has come for a long time.
     fn drain_until(&mut self, events: &mut Events, is_drained: impl Fn(&Shared) -> bool) {
-        let mut patience = DRAIN_WAITS_MAX;
-        self.shared.operations.end(&self.shared.queue);
-        while patience > 0 && !is_drained(&self.shared) {
-            if self.shared.queue.wait(&mut self.packets, DRAIN_WAIT_MS).is_err() {
-                break;
-            }
-            patience -= 1;
-            if self.packets.taken().next().is_none() {
-                self.shared.operations.end(&self.shared.queue);
-            }
-            let mut sockets = self.shared.sockets.lock();
-            for packet in self.packets.taken() {
-                match packet {
-                    port::Packet::Wake => continue,
-                    port::Packet::Answer(tag) => sockets.answered(tag, events),
-                    port::Packet::Ended(tag) => {
-                        events.completions.extend(self.shared.operations.ended(tag));
-                    }
-                }
-                patience = DRAIN_WAITS_MAX;
-            }
-        }
+        let shared = &self.shared;
+        let take = |packet| match packet {
+            port::Packet::Wake => {}
+            port::Packet::Answer(tag) => shared.sockets.lock().answered(tag, events),
+            port::Packet::Ended(tag) => events.completions.extend(shared.operations.ended(tag)),
+        };
+        let queue = (&shared.queue, &shared.operations);
+        port::drain(queue, &mut self.packets, take, || is_drained(shared));
     }
 
     /// Makes the requests that are due, waits once, and reads the packets that came.
@@ -230,17 +209,8 @@ impl Drop for IocpSelector {
     }
 }
 
-/// How long the drop waits for a packet of a cancelled request, in milliseconds; it is there within
-/// microseconds.
-const DRAIN_WAIT_MS: u32 = 100;
-/// And how often in vain: after five seconds the kernel keeps the memory.
-const DRAIN_WAITS_MAX: u32 = 50;
-
 impl Completer for IocpRegistrar {
     fn adopt(&self, source: RawSource) -> io::Result<()> {
-        if !sys::overlapped::packets_come(source) {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
         self.shared.queue.adopt(source)
     }
 
@@ -286,5 +256,12 @@ impl Registrar for IocpRegistrar {
     fn wake(&self) -> io::Result<()> {
         self.counters.system_call(SystemCall::Wake);
         self.shared.queue.wake()
+    }
+}
+
+#[cfg(test)]
+impl port::OnAPort for IocpRegistrar {
+    fn on_port(&self) -> (&Queue, &Operations) {
+        (&self.shared.queue, &self.shared.operations)
     }
 }

@@ -69,6 +69,19 @@ fn c6_an_interrupted_wait_and_a_wake_are_told_apart() {
     assert_eq!(select(&mut selector, Some(Duration::from_millis(1))), (vec![], false));
 }
 
+/// A piece of a sleep ends with a wake, and what was told, for which the sleep has pieces, is
+/// removed before the next look: the wake is told nevertheless.
+#[test]
+fn c6_a_wake_in_a_piece_of_a_sleep_outlives_a_change() {
+    let (mut selector, _registrar) = open();
+    let patience = Duration::from_secs(10);
+    let begun = Instant::now();
+    let mut events = Events::new();
+    events.woken = true;
+    selector.select(&mut events, Some(patience)).unwrap();
+    assert!(events.woken && begun.elapsed() < patience);
+}
+
 #[test]
 fn c4_an_answer_to_an_older_question_is_dropped() {
     let (mut selector, registrar) = open();

@@ -25,7 +25,8 @@
 //! begun, or the cancel waits.
 //!
 //! Cancels that find nothing (the operation has just ended: `ENOENT`) or find it at work already
-//! (`EALREADY`) need no answer: the terminal completion comes in each case.
+//! (`EALREADY`) need no answer: the terminal completion comes in each case. Those of chains may
+//! have to be asked again: see [`links`](super::links).
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -39,6 +40,7 @@ use crate::sync::{Arc, Condvar, Mutex, MutexGuard, OwnedCell, Owner};
 use crate::token::Token;
 
 use super::key::Key;
+use super::links::Links;
 use super::ring::Ring;
 
 /// Operations that wait in the inbox at most, four megabytes of them: at the limit a submission
@@ -70,6 +72,7 @@ pub(super) struct Moved<'a> {
     pub(super) count: &'a mut usize,
     /// The tokens of all, where they are needed.
     pub(super) named: &'a mut Option<HashSet<Token>>,
+    pub(super) links: &'a mut Links,
 }
 
 impl Queue {
@@ -140,6 +143,12 @@ impl Queue {
                 return false;
             }
             room -= chain;
+            if chain > 1 {
+                for at in 0..chain {
+                    let next = (at + 1 < chain).then(|| self.requests[at + 1].token);
+                    moved.links.note(self.requests[at].token, next, at == 0);
+                }
+            }
             for _ in 0..chain {
                 let Some(Request { token, entry, linked }) = self.requests.front_mut() else {
                     break;
@@ -241,6 +250,7 @@ impl Operations {
     }
 
     /// Shows the owner's queue to `act`, on the owner's thread.
+    #[inline]
     fn with_local<R>(&self, act: impl FnOnce(&mut Queue) -> R) -> Option<R> {
         self.local.as_ref().and_then(|local| local.with(act))
     }
@@ -418,9 +428,11 @@ impl Operations {
         while let (true, Some(&token)) = (all, batch.cancels.last()) {
             all = ring.push_cancel(Key::Operation(token));
             if all {
+                moved.links.cancel(token);
                 batch.cancels.pop();
             }
         }
+        all = all && moved.links.move_into(ring);
         batch.emptied = all;
         all
     }

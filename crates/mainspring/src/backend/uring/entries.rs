@@ -5,14 +5,18 @@
 //! what an entry holds; a transfer may be short at any length.
 
 use std::io;
+use std::num::NonZeroU32;
 
 use io_uring::{Probe, opcode, squeue, types};
 
-use crate::completion::operation::{RawMemory, RawOperation};
+use crate::completion::operation::{RawMemory, RawOperation, Region};
 use crate::interest::Interest;
+use crate::metrics::Counters;
 use crate::source::RawSource;
+use crate::sync::Arc;
 
 use super::features::Features;
+use super::memory::Memory;
 use super::readiness::events_of;
 
 /// The operations that this kernel knows.
@@ -22,12 +26,21 @@ pub(super) struct Known {
     bundles: bool,
     /// Whether there may be a table of direct descriptors.
     direct: bool,
+    /// The queue whose regions of registered memory these operations may name.
+    queue: Option<NonZeroU32>,
+    counters: Arc<Counters>,
 }
 
 impl Known {
     /// What the kernel said.
     pub(super) fn new(probe: Probe, features: Features) -> Known {
-        Known { probe, bundles: features.bundles, direct: features.direct }
+        let Features { bundles, direct, .. } = features;
+        Known { probe, bundles, direct, queue: None, counters: Arc::default() }
+    }
+
+    /// The same, for operations that may name regions of this memory, and are counted then.
+    pub(super) fn naming(self, memory: &Memory, counters: Arc<Counters>) -> Known {
+        Known { queue: Some(memory.queue()), counters, ..self }
     }
 
     /// Whether the kernel finds places for direct descriptors, which it tells by what came with it.
@@ -43,15 +56,20 @@ impl Known {
     /// system's.
     #[inline]
     pub(super) fn entry(&self, operation: &RawOperation) -> io::Result<squeue::Entry> {
-        let mut operation = *operation;
-        if let RawOperation::RecvMulti { bundle, .. } = &mut operation {
-            *bundle &= self.bundles;
-        }
-        let mut entry = entry(&operation)?;
-        if on(&operation).is_some_and(|source| source.slot().is_some()) {
+        let mut entry = match *operation {
+            RawOperation::RecvMulti { source, group, bundle } => {
+                let bundle = bundle && self.bundles;
+                entry(&RawOperation::RecvMulti { source, group, bundle })?
+            }
+            RawOperation::Read { region: Some(_), .. }
+            | RawOperation::Write { region: Some(_), .. }
+            | RawOperation::SendZeroCopy { region: Some(_), .. } => entry(&self.named(*operation))?,
+            _ => entry(operation)?,
+        };
+        if on(operation).is_some_and(|source| source.slot().is_some()) {
             entry = entry.flags(squeue::Flags::FIXED_FILE);
         }
-        let companion = match operation {
+        let companion = match *operation {
             RawOperation::AcceptMulti { .. } => WITH_ACCEPT_MULTI,
             RawOperation::RecvMulti { .. } => WITH_RECV_MULTI,
             RawOperation::AcceptDirect { .. } | RawOperation::OpenDirect { .. } if !self.direct => {
@@ -65,6 +83,21 @@ impl Known {
         } else {
             Err(io::ErrorKind::Unsupported.into())
         }
+    }
+
+    /// An operation on memory that this ring has looked up. What another driver's ring knows is to
+    /// this one like any memory.
+    fn named(&self, mut operation: RawOperation) -> RawOperation {
+        if let RawOperation::Read { region, .. }
+        | RawOperation::Write { region, .. }
+        | RawOperation::SendZeroCopy { region, .. } = &mut operation
+        {
+            *region = region.filter(|region| Some(region.queue) == self.queue);
+            if region.is_some() {
+                self.counters.registered_operation();
+            }
+        }
+        operation
     }
 
     /// The names of the operations that it carries out, as the contract has them.
@@ -127,8 +160,6 @@ fn entry(operation: &RawOperation) -> io::Result<squeue::Entry> {
         | RawOperation::Write { .. }
         | RawOperation::ReadVectored { .. }
         | RawOperation::WriteVectored { .. }
-        | RawOperation::ReadFixed { .. }
-        | RawOperation::WriteFixed { .. }
         | RawOperation::Sync { .. }
         | RawOperation::Splice { .. } => transfer(operation)?,
         RawOperation::Open { .. }
@@ -194,9 +225,10 @@ fn message(operation: &RawOperation) -> io::Result<squeue::Entry> {
             let send = opcode::Send::new(fd(source)?, memory.start, len(memory));
             send.flags(flags as i32 | NO_SIGNAL).build()
         }
-        RawOperation::SendZeroCopy { source, memory, flags } => {
+        RawOperation::SendZeroCopy { source, memory, flags, region } => {
             let send = opcode::SendZc::new(fd(source)?, memory.start, len(memory));
-            send.flags(flags as i32 | NO_SIGNAL).build()
+            let place = region.map(|region| region.place);
+            send.buf_index(place).flags(flags as i32 | NO_SIGNAL).build()
         }
         RawOperation::RecvMessage { source, header, flags } => {
             opcode::RecvMsg::new(fd(source)?, header.start.cast()).flags(flags).build()
@@ -211,11 +243,19 @@ fn message(operation: &RawOperation) -> io::Result<squeue::Entry> {
 
 fn transfer(operation: &RawOperation) -> io::Result<squeue::Entry> {
     Ok(match *operation {
-        RawOperation::Read { source, memory, offset } => {
+        RawOperation::Read { source, memory, offset, region: None } => {
             opcode::Read::new(fd(source)?, memory.start, len(memory)).offset(offset).build()
         }
-        RawOperation::Write { source, memory, offset } => {
+        RawOperation::Write { source, memory, offset, region: None } => {
             opcode::Write::new(fd(source)?, memory.start, len(memory)).offset(offset).build()
+        }
+        RawOperation::Read { source, memory, offset, region: Some(Region { place, .. }) } => {
+            let read = opcode::ReadFixed::new(fd(source)?, memory.start, len(memory), place);
+            read.offset(offset).build()
+        }
+        RawOperation::Write { source, memory, offset, region: Some(Region { place, .. }) } => {
+            let write = opcode::WriteFixed::new(fd(source)?, memory.start, len(memory), place);
+            write.offset(offset).build()
         }
         RawOperation::ReadVectored { source, pieces, offset } => {
             let start = pieces.start.cast_const().cast();
@@ -224,14 +264,6 @@ fn transfer(operation: &RawOperation) -> io::Result<squeue::Entry> {
         RawOperation::WriteVectored { source, pieces, offset } => {
             let start = pieces.start.cast_const().cast();
             opcode::Writev::new(fd(source)?, start, count(pieces)).offset(offset).build()
-        }
-        RawOperation::ReadFixed { source, memory, offset, buffer } => {
-            let read = opcode::ReadFixed::new(fd(source)?, memory.start, len(memory), buffer);
-            read.offset(offset).build()
-        }
-        RawOperation::WriteFixed { source, memory, offset, buffer } => {
-            let write = opcode::WriteFixed::new(fd(source)?, memory.start, len(memory), buffer);
-            write.offset(offset).build()
         }
         RawOperation::Sync { source, data_only } => {
             let all = types::FsyncFlags::empty();
@@ -305,6 +337,7 @@ pub(super) fn close_direct(slot: u32) -> squeue::Entry {
 fn on(operation: &RawOperation) -> Option<RawSource> {
     match *operation {
         RawOperation::Recv { source, .. }
+        | RawOperation::RecvMulti { source, .. }
         | RawOperation::Send { source, .. }
         | RawOperation::SendZeroCopy { source, .. }
         | RawOperation::RecvMessage { source, .. }
@@ -313,8 +346,6 @@ fn on(operation: &RawOperation) -> Option<RawSource> {
         | RawOperation::Write { source, .. }
         | RawOperation::ReadVectored { source, .. }
         | RawOperation::WriteVectored { source, .. }
-        | RawOperation::ReadFixed { source, .. }
-        | RawOperation::WriteFixed { source, .. }
         | RawOperation::Sync { source, .. }
         | RawOperation::Shutdown { source, .. }
         | RawOperation::Poll { source, .. } => Some(source),

@@ -67,6 +67,8 @@ features! {
     bundles "bundles"
     /// Descriptors in a table of the ring's own (`FILE_INDEX_ALLOC`, 5.19).
     direct "direct"
+    /// Memory that the ring knows beforehand (`REGISTER_BUFFERS_UPDATE`, 5.13).
+    registered_buffers "registered-buffers"
     /// Cancelling a request only if it is of a certain file (`CANCEL_USERDATA`, 6.6).
     file_match "file-match"
 }

@@ -5,7 +5,8 @@
 //! ┌─────┬──────────────┬─────────────────────┬─────────────────────────────────┐
 //! │ tag │ 0            │ arm                 │ descriptor                      │  a watch
 //! ├─────┼──────────────┴─────────────────────┴─────────────────────────────────┤
-//! │ tag │ generation and index                                                 │  an operation
+//! │ tag │ generation and index                                                 │  an operation,
+//! │     │                                                                      │  or its cancel
 //! ├─────┼──────────────────────────────────────────────────────────────────────┤
 //! │ tag │ which of ours                                                        │  internal
 //! └─────┴──────────────────────────────────────────────────────────────────────┘
@@ -23,6 +24,7 @@ const TAG_SHIFT: u32 = 62;
 const TAG_OPERATION: u64 = 0;
 const TAG_WATCH: u64 = 1;
 const TAG_INTERNAL: u64 = 2;
+const TAG_CANCEL: u64 = 3;
 const PAYLOAD: u64 = (1 << TAG_SHIFT) - 1;
 const ARM_SHIFT: u32 = 32;
 /// Bits of the number of a watch's arms.
@@ -40,7 +42,9 @@ pub(super) enum Key {
     Operation(Token),
     /// The descriptor that wakes.
     Wake,
-    /// A cancel or a close; that one failed is told by what it was about, or by nobody.
+    /// The cancel of an operation.
+    CancelOf(Token),
+    /// Another cancel, or a close; that one failed is told by what it was about, or by nobody.
     Cancel,
 }
 
@@ -54,6 +58,7 @@ impl Key {
                 TAG_WATCH << TAG_SHIFT | arm | u64::from(descriptor.unsigned_abs())
             }
             Key::Operation(token) => TAG_OPERATION << TAG_SHIFT | token.0 & PAYLOAD,
+            Key::CancelOf(token) => TAG_CANCEL << TAG_SHIFT | token.0 & PAYLOAD,
             Key::Wake => TAG_INTERNAL << TAG_SHIFT,
             Key::Cancel => TAG_INTERNAL << TAG_SHIFT | 1,
         }
@@ -64,6 +69,7 @@ impl Key {
     pub(super) fn unpack(bits: u64) -> Key {
         match bits >> TAG_SHIFT {
             TAG_OPERATION => Key::Operation(Token(bits & PAYLOAD)),
+            TAG_CANCEL => Key::CancelOf(Token(bits & PAYLOAD)),
             TAG_WATCH => Key::Watch {
                 descriptor: (bits & u64::from(u32::MAX)) as RawFd,
                 arm: (bits >> ARM_SHIFT) as u32 & ARM_MASK,
@@ -86,6 +92,7 @@ mod tests {
             Key::Watch { descriptor: i32::MAX, arm: arm_max },
             Key::Operation(Token(0)),
             Key::Operation(Token(PAYLOAD)),
+            Key::CancelOf(Token(PAYLOAD)),
             Key::Wake,
             Key::Cancel,
         ] {

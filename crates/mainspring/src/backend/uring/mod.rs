@@ -32,6 +32,8 @@ mod direct;
 mod entries;
 mod features;
 mod key;
+mod links;
+mod memory;
 mod probe;
 mod prompt;
 mod readiness;
@@ -68,6 +70,8 @@ use direct::{Closing, Direct};
 use entries::Known;
 use features::Features;
 use key::Key;
+use links::Links;
+use memory::Memory;
 use prompt::Prompt;
 use readiness::Watches;
 use ring::{CHAIN_MAX, DirectCancel, Done, Entered, Found, Place, Ring, Wait};
@@ -88,13 +92,15 @@ pub(crate) struct UringSelector {
     /// The same once more, for the turn: to count a reference in each would cost more than to move
     /// one.
     for_turn: Option<Arc<Shared>>,
-    in_force: InForce,
+    /// For reports only.
+    in_force: Box<InForce>,
     clock: Clock,
     /// Whether the bell is watched.
     hears_bell: bool,
     batch: Batch,
     groups: Groups,
     closing: Closing,
+    links: Box<Links>,
     prompt: Prompt,
     /// Operations that the kernel has.
     running: usize,
@@ -121,6 +127,7 @@ struct Shared {
     /// Whether there may be a table of direct descriptors.
     has_direct: bool,
     direct: Direct,
+    memory: Memory,
     bell: WakeCounter,
     /// Whether the turning thread sleeps in the kernel and has to be rung up.
     sleep: Park,
@@ -142,13 +149,14 @@ impl Selector for UringSelector {
     fn open(config: Config) -> io::Result<(UringSelector, UringRegistrar)> {
         let owner = config.owner;
         let ring = Ring::open(owner.clone(), Features::allowed()?)?;
-        let in_force = in_force(&ring)?;
+        let in_force = Box::new(in_force(&ring)?);
         probe::has_multishot_poll()?;
         let counters = config.counters;
         let watches = Watches::new(ring.direct_cancel(), owner.is_some(), counters.clone());
-        let features = ring.features();
+        let (features, memory) = (ring.features(), ring.memory());
         let shared = Arc::new(Shared {
-            known: ring.known()?,
+            known: ring.known()?.naming(&memory, counters.clone()),
+            memory,
             cancel: ring.direct_cancel(),
             fills_groups: features.buffer_groups,
             group_changes: Changes::default(),
@@ -174,6 +182,7 @@ impl Selector for UringSelector {
             batch: Batch::default(),
             groups: Groups::default(),
             closing: Closing::default(),
+            links: Box::default(),
             prompt: Prompt::default(),
             running: 0,
             named: (!features.direct_cancel).then(HashSet::new),
@@ -182,7 +191,7 @@ impl Selector for UringSelector {
     }
 
     fn in_force(&self) -> InForce {
-        self.in_force.clone()
+        InForce::clone(&self.in_force)
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -209,6 +218,7 @@ impl Selector for UringSelector {
         if drained != Some(true) {
             // Another thread's, or the parent's: the kernel may fill what it was lent for ever.
             self.groups.forget_all();
+            shared.memory.end(false);
         }
         std::mem::take(&mut self.running)
     }
@@ -228,7 +238,9 @@ impl UringSelector {
         loop {
             // What is changed from here on leaves a note, or rings.
             shared.sleep.take_note();
+            let ran = self.running;
             let coming = self.submit_changes(shared, ring, events)?;
+            let begins = self.running > ran;
             let nothing = !events.has_come();
             if waits && nothing && !shared.sleep.prepare() {
                 continue;
@@ -237,10 +249,9 @@ impl UringSelector {
                 true => Wait::For { completions: 1 + coming, timeout: left },
                 false => Wait::Look,
             };
-            let submits = ring.pushed() != 0;
             let entered = self.enter(ring, wait, events)?;
             self.look_again(ring, events)?;
-            if submits {
+            if begins {
                 self.prompt.learn(wait, events.has_come());
             }
             if events.has_come() || !waits {
@@ -264,6 +275,7 @@ impl UringSelector {
         // An error here leaves nothing to be done: what the kernel has by then is leaked.
         let _ = self.end_all(ring, events);
         self.groups.remove_all(ring);
+        self.shared.memory.end(self.running == 0);
         if self.running == 0 {
             // What runs would be waited for.
             self.closing.end(ring);
@@ -350,6 +362,7 @@ impl UringSelector {
         self.groups.change(ring, shared.group_changes.take());
         self.groups.lend();
         self.closing.take(&shared.direct, ring);
+        shared.memory.settle();
         loop {
             let (mut filled, mut ends) = (true, 0);
             if changed {
@@ -372,8 +385,8 @@ impl UringSelector {
     /// Puts operations into the ring; true if all found room.
     #[inline]
     fn move_operations(&mut self, ring: &mut Ring) -> bool {
-        let Self { shared, batch, running, named, .. } = self;
-        let mut moved = Moved { count: running, named };
+        let Self { shared, batch, links, running, named, .. } = self;
+        let mut moved = Moved { count: running, named, links };
         // SAFETY: `Completer::submit` made its callers promise just that, and `drain` says of which
         // operations the kernel did not let go.
         unsafe { shared.operations.move_into(ring, batch, &mut moved) }
@@ -430,7 +443,7 @@ impl UringSelector {
     /// Turns completions into events, and says how many there were.
     #[inline]
     fn collect(&mut self, ring: &mut Ring, events: &mut Events) -> usize {
-        let Self { shared, hears_bell, running, named, .. } = self;
+        let Self { shared, hears_bell, links, running, named, .. } = self;
         let mut told = None;
         let count = ring.reap(|done| match done.key {
             Key::Watch { descriptor, arm } => {
@@ -442,14 +455,19 @@ impl UringSelector {
                 events.woken |= shared.woken.swap(false, Ordering::AcqRel);
             }
             Key::Operation(token) => {
+                links.tell(token, !done.has_more());
                 if !done.has_more() {
                     *running -= 1;
                     named.as_mut().map(|named| named.remove(&token));
                 }
-                events.completions.push(completion(&shared.counters, done, token));
+                events.completions.push(completion(done, token));
             }
-            Key::Cancel => match -done.result {
-                libc::ENOENT => shared.counters.cancel_found_nothing(),
+            Key::Cancel => {}
+            Key::CancelOf(token) => match -done.result {
+                libc::ENOENT => {
+                    shared.counters.cancel_found_nothing();
+                    links.missed(token);
+                }
                 libc::EALREADY => shared.counters.cancel_found_it_at_work(),
                 _ => {}
             },
@@ -476,15 +494,11 @@ fn in_force(ring: &Ring) -> io::Result<InForce> {
 
 /// The completion of an operation, in the words of the layer above.
 #[inline]
-fn completion(counters: &Counters, done: Done, token: Token) -> Completion {
+fn completion(done: Done, token: Token) -> Completion {
     let result = match -done.result {
         // A timer that has run to its end.
         libc::ETIME => Ok(0),
         libc::ECANCELED => Err(error::cancelled()),
-        libc::ENOBUFS => {
-            counters.buffers_exhausted();
-            Err(error::no_buffers())
-        }
         code if code > 0 => Err(io::Error::from_raw_os_error(code)),
         _ => Ok(done.result as u64),
     };
@@ -547,6 +561,22 @@ impl Completer for UringRegistrar {
 
     fn remove_group(&self, group: u16) {
         self.shared.group_changes.push(Change::Remove(group));
+    }
+
+    fn register_memory(&self, number: u16, buffers: &Arc<Buffers>) -> io::Result<()> {
+        if !self.shared.memory.is_allowed() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        if self.shared.memory.register(number, buffers) {
+            self.rouse();
+        }
+        Ok(())
+    }
+
+    fn unregister_memory(&self, number: u16) {
+        if self.shared.memory.unregister(number) {
+            self.rouse();
+        }
     }
 
     fn make_direct(&self, places: usize) -> io::Result<()> {

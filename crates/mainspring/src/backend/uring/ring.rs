@@ -47,6 +47,7 @@ use super::buffers;
 use super::entries::{Known, close_direct};
 use super::features::Features;
 use super::key::Key;
+use super::memory::Memory;
 
 /// Entries of the submission queue: what one entry can hand over. 32 KiB.
 const SUBMISSIONS: u32 = 512;
@@ -332,7 +333,11 @@ impl Ring {
         if self.features.skip_success {
             cancel = cancel.flags(squeue::Flags::SKIP_SUCCESS);
         }
-        self.push(&cancel.user_data(Key::Cancel.pack()))
+        let own = match key {
+            Key::Operation(token) => Key::CancelOf(token),
+            _ => Key::Cancel,
+        };
+        self.push(&cancel.user_data(own.pack()))
     }
 
     /// Closes a place of the table of direct descriptors; false if there is no room.
@@ -395,6 +400,11 @@ impl Ring {
         let mut probe = io_uring::Probe::new();
         self.ring.submitter().register_probe(&mut probe)?;
         Ok(Known::new(probe, self.features))
+    }
+
+    /// The way to register memory beside the ring, which is to live as long.
+    pub(super) fn memory(&self) -> Memory {
+        Memory::new(self.ring.as_raw_fd(), self.features.registered_buffers)
     }
 
     /// Shows an array of `count` buffers to the kernel, as a group.
@@ -469,8 +479,8 @@ impl Ring {
 pub(super) enum Place {
     /// A pinned driver's.
     Owned(OwnedCell<Ring>),
-    /// Any thread may turn it. The lock is the turning thread's for as long as it turns, so nobody waits for it but a
-    /// thread that wants to turn too.
+    /// Any thread may turn it. The lock is the turning thread's for as long as it turns, so nobody
+    /// waits for it but a thread that wants to turn too.
     Shared(Mutex<Ring>),
 }
 

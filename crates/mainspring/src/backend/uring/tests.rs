@@ -2,6 +2,7 @@
 
 mod completion;
 mod drain;
+mod memory;
 mod readiness;
 
 use std::io::Write;

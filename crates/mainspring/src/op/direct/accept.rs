@@ -49,6 +49,15 @@ impl DirectDescriptors {
         &self,
         listener: &'a L,
     ) -> Prepared<'a, AcceptDirect<L>> {
+        self.accept_at(listener, Location::caller())
+    }
+
+    /// The same, on account of this line of the program.
+    pub(super) fn accept_at<'a, L: Listener + 'static>(
+        &self,
+        listener: &'a L,
+        location: &'static Location<'static>,
+    ) -> Prepared<'a, AcceptDirect<L>> {
         let target = listener.target();
         let (place, refused) = match self.reserve() {
             _ if !target.handle().is_same(self.handle()) => (None, Some(error::other_driver())),
@@ -59,7 +68,7 @@ impl DirectDescriptors {
             source: target.source(),
             place,
             table: self.clone(),
-            location: Location::caller(),
+            location,
             taken: None,
             of: PhantomData,
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::completion::buf::{IoBuf, IoBufMut};
 use crate::driver::{Place, Prepared, Slot};
-use crate::op::file::{Close, Fsync, ReadAt, WriteAt};
+use crate::op::file::{Close, Fsync, ReadAt, ReadVectoredAt, WriteAt, WriteVectoredAt};
 use crate::sys::file::OpenFile;
 
 use super::close_file::Closing;
@@ -87,6 +87,48 @@ impl DirectFile {
         match &self.0 {
             Held::Slot(slot) => WriteAt::direct(slot, buffer, offset),
             Held::Ordinary(file, _) => WriteAt::at(file, buffer, offset),
+        }
+    }
+
+    /// Reads at an offset into several buffers, one after the other; see
+    /// [`File::read_vectored_at`](crate::fs::File::read_vectored_at).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`File::read_at`](crate::fs::File::read_at).
+    ///
+    /// # Cancel safety
+    ///
+    /// That of [`read_at`](Self::read_at).
+    pub fn read_vectored_at<B: IoBufMut>(
+        &self,
+        buffers: Vec<B>,
+        offset: u64,
+    ) -> Prepared<'static, ReadVectoredAt<B>> {
+        match &self.0 {
+            Held::Slot(slot) => ReadVectoredAt::direct(slot, buffers, offset),
+            Held::Ordinary(file, _) => ReadVectoredAt::at(file, buffers, offset),
+        }
+    }
+
+    /// Writes at an offset from several buffers, one after the other; see
+    /// [`File::write_vectored_at`](crate::fs::File::write_vectored_at).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`File::write_at`](crate::fs::File::write_at).
+    ///
+    /// # Cancel safety
+    ///
+    /// That of [`write_at`](Self::write_at).
+    pub fn write_vectored_at<B: IoBuf>(
+        &self,
+        buffers: Vec<B>,
+        offset: u64,
+    ) -> Prepared<'static, WriteVectoredAt<B>> {
+        match &self.0 {
+            Held::Slot(slot) => WriteVectoredAt::direct(slot, buffers, offset),
+            Held::Ordinary(file, _) => WriteVectoredAt::at(file, buffers, offset),
         }
     }
 

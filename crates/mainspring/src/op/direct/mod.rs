@@ -4,6 +4,7 @@
 //! kernel has none, for an ordinary descriptor behind the same type.
 
 mod accept;
+mod accept_multi;
 mod close;
 mod close_file;
 mod file;
@@ -15,6 +16,7 @@ use std::io;
 use crate::sys::socket::has_no_place;
 
 pub use accept::AcceptDirect;
+pub use accept_multi::AcceptDirectMulti;
 pub use close::CloseDirect;
 pub use close_file::CloseDirectFile;
 pub use file::DirectFile;

@@ -38,6 +38,14 @@ impl<S> DirectStream<S> {
         matches!(self.0, Held::Slot(_))
     }
 
+    /// Its place in the table, or the ordinary stream that stands for it.
+    pub(crate) fn place(&self) -> Result<&Arc<Slot>, &S> {
+        match &self.0 {
+            Held::Slot(slot) => Ok(slot),
+            Held::Ordinary(stream, _) => Err(stream),
+        }
+    }
+
     /// Closes it, and is ready when that is done. Whatever becomes of it, it is closed: also when
     /// it is dropped or cancelled.
     ///

@@ -100,7 +100,8 @@ impl<B: IoBufMut> Operation for ReadAt<B> {
     #[inline]
     fn raw(&mut self) -> RawOperation {
         let (source, memory) = (self.file.source(), self.memory());
-        RawOperation::Read { source, memory, offset: self.offset.unwrap_or(OWN_POSITION) }
+        let (offset, region) = (self.offset.unwrap_or(OWN_POSITION), self.buffer.region());
+        RawOperation::Read { source, memory, offset, region }
     }
 
     #[inline]

@@ -10,12 +10,13 @@ use socket2::MaybeUninitSlice;
 
 use crate::completion::buf::{Filling, IoBuf, IoBufMut};
 use crate::completion::operation::{Operation, RawMemory, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Subject};
+use crate::driver::{Attempt, Emulation, Prepared, Slot, Subject};
 use crate::sys::file::{BUFFERS_MAX, OpenFile};
 use crate::sys::pieces::Pieces;
 use crate::sys::transfer::Transfer;
 
-use super::offset::refuse;
+use super::offset::{beyond, refuse};
+use super::on::On;
 
 /// Reads a file at an offset into several buffers, each filled before the next; 0 bytes are the end
 /// of the file. One operation reads into 1024 buffers at most.
@@ -36,7 +37,7 @@ use super::offset::refuse;
 /// ```
 #[derive(Debug)]
 pub struct ReadVectoredAt<B> {
-    file: Arc<OpenFile>,
+    file: On,
     offset: u64,
     buffers: Vec<Filling<B>>,
     pieces: Pieces,
@@ -60,7 +61,7 @@ pub struct ReadVectoredAt<B> {
 /// ```
 #[derive(Debug)]
 pub struct WriteVectoredAt<B> {
-    file: Arc<OpenFile>,
+    file: On,
     offset: u64,
     buffers: Vec<B>,
     pieces: Pieces,
@@ -74,8 +75,21 @@ impl<B: IoBufMut> ReadVectoredAt<B> {
     ) -> Prepared<'static, ReadVectoredAt<B>> {
         let buffers = buffers.into_iter().map(Filling::new).collect();
         let pieces = Pieces::default();
-        let operation = ReadVectoredAt { file: Arc::clone(file), offset, buffers, pieces };
+        let operation =
+            ReadVectoredAt { file: On::Open(Arc::clone(file)), offset, buffers, pieces };
         Prepared::alone(operation).unless(refuse(file, offset))
+    }
+
+    /// At an offset of a direct descriptor.
+    pub(crate) fn direct(
+        slot: &Arc<Slot>,
+        buffers: Vec<B>,
+        offset: u64,
+    ) -> Prepared<'static, ReadVectoredAt<B>> {
+        let buffers = buffers.into_iter().map(Filling::new).collect();
+        let (file, pieces) = (On::Direct(slot.source()), Pieces::default());
+        let operation = ReadVectoredAt { file, offset, buffers, pieces };
+        Prepared::on_direct(slot, operation).unless(beyond(offset))
     }
 
     /// Where the first misaligned buffer begins, or the first, and the length of all.
@@ -128,7 +142,7 @@ impl<B: IoBufMut> Emulation for ReadVectoredAt<B> {
         let buffers = self.buffers.iter_mut().take(BUFFERS_MAX);
         let mut pieces: Vec<_> =
             buffers.map(|buffer| MaybeUninitSlice::new(buffer.memory())).collect();
-        self.file.read_vectored(&mut pieces, self.offset).map(|count| count as u64)
+        self.file.file()?.read_vectored(&mut pieces, self.offset).map(|count| count as u64)
     }
 }
 
@@ -139,8 +153,20 @@ impl<B: IoBuf> WriteVectoredAt<B> {
         offset: u64,
     ) -> Prepared<'static, WriteVectoredAt<B>> {
         let pieces = Pieces::default();
-        let operation = WriteVectoredAt { file: Arc::clone(file), offset, buffers, pieces };
+        let operation =
+            WriteVectoredAt { file: On::Open(Arc::clone(file)), offset, buffers, pieces };
         Prepared::alone(operation).unless(refuse(file, offset))
+    }
+
+    /// At an offset of a direct descriptor.
+    pub(crate) fn direct(
+        slot: &Arc<Slot>,
+        buffers: Vec<B>,
+        offset: u64,
+    ) -> Prepared<'static, WriteVectoredAt<B>> {
+        let (file, pieces) = (On::Direct(slot.source()), Pieces::default());
+        let operation = WriteVectoredAt { file, offset, buffers, pieces };
+        Prepared::on_direct(slot, operation).unless(beyond(offset))
     }
 }
 
@@ -180,7 +206,7 @@ impl<B: IoBuf> Emulation for WriteVectoredAt<B> {
     fn block(&mut self) -> io::Result<u64> {
         let buffers = self.buffers.iter().take(BUFFERS_MAX);
         let pieces: Vec<_> = buffers.map(|buffer| IoSlice::new(buffer.filled())).collect();
-        self.file.write_vectored(&pieces, self.offset).map(|count| count as u64)
+        self.file.file()?.write_vectored(&pieces, self.offset).map(|count| count as u64)
     }
 }
 

@@ -90,7 +90,8 @@ impl<B: IoBuf> Operation for WriteAt<B> {
 
     fn raw(&mut self) -> RawOperation {
         let (source, memory) = (self.file.source(), RawMemory::to_read(self.bytes()));
-        RawOperation::Write { source, memory, offset: self.offset.unwrap_or(OWN_POSITION) }
+        let (offset, region) = (self.offset.unwrap_or(OWN_POSITION), self.buffer.region());
+        RawOperation::Write { source, memory, offset, region }
     }
 
     fn finish(self, result: io::Result<u64>) -> (io::Result<usize>, B) {

@@ -34,8 +34,8 @@ pub enum Registered {
 ///
 /// # Errors
 ///
-/// `InvalidInput` with what to do instead if its calls block whoever makes them; `Unsupported` if no
-/// driver can wait for it, or this one's backend cannot; those of the type that it would be.
+/// `InvalidInput` with what to do instead if its calls block whoever makes them; `Unsupported` if
+/// no driver can wait for it, or this one's backend cannot; those of the type that it would be.
 #[track_caller]
 pub fn register(driver: &Handle, handle: OwnedHandle) -> io::Result<Registered> {
     let (kind, model) = classify(&handle)?;

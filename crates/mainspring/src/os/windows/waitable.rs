@@ -38,8 +38,8 @@ use super::{IoModel, SourceKind, classify};
 ///
 /// # Platforms
 ///
-/// On a driver with a completion port (`Kind::Iocp`) the kernel waits, where it has the calls for
-/// that (`NtAssociateWaitCompletionPacket`, Windows 8), and no thread does. Elsewhere, and with
+/// On a driver with a completion port (`Kind::Iocp`, `Kind::WsaPoll`) the kernel waits, where it
+/// has the calls for that (`NtAssociateWaitCompletionPacket`, Windows 8). Elsewhere, and with
 /// `MAINSPRING_IOCP_WITHOUT=wait-packets`, the system's thread pool waits for what stays signalled,
 /// and for everything else a thread each while there is a wait, 1024 in a process.
 pub struct Waitable {

@@ -3,10 +3,10 @@
 //! A regular file is always ready, and reading it blocks all the same while the disk turns. So
 //! these calls belong on a thread that may block, with one exception: [`OpenFile::read_cached`]
 //! reads what is in memory already. `preadv2` with `RWF_NOWAIT` answers `EAGAIN` where the disk
-//! would have to be asked, so that cached reads need no other thread. Two things are to be known
-//! of it. Linux 5.9 and 5.10 sometimes answer 0 in the middle of a file; and a read that is cached
-//! in part stops short. So a short answer counts only if the file ends there, by its size. And a
-//! file system may not know the flag, which is found out once for each file.
+//! would have to be asked, so that cached reads need no other thread, and no turn of a ring. Two
+//! things are to be known of it. Linux 5.9 and 5.10 sometimes answer 0 in the middle of a file; and
+//! a read that is cached in part stops short. So a short answer counts only if the file ends there,
+//! by its size. And a file system may not know the flag, which is found out once for each file.
 //!
 //! To a direct transfer that is not aligned the kernel says `EINVAL` and not why;
 //! [`OpenFile::explain`] says it.

@@ -169,6 +169,12 @@ pub(crate) fn has_no_place(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENXIO | libc::ENFILE))
 }
 
+/// Whether an error says that no buffer was left: of a receive that was to choose one, in its
+/// group; of anything else, in the kernel.
+pub(crate) fn is_out_of_buffers(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOBUFS)
+}
+
 /// The kernel's number of a shutdown.
 pub(crate) fn shutdown_number(how: Shutdown) -> i32 {
     match how {

@@ -1,6 +1,6 @@
 //! io_uring's three system calls, where the crate `io-uring` has no words for what is wanted: a
-//! ring known to the kernel by an index, and a cancellation that names a request *and* the file
-//! it must be of.
+//! ring known to the kernel by an index, a cancellation that names a request *and* the file it must
+//! be of, and what is registered by a thread that has not the ring at hand but its descriptor.
 //!
 //! - <https://man7.org/linux/man-pages/man2/io_uring_enter.2.html>
 //! - <https://man7.org/linux/man-pages/man2/io_uring_register.2.html>
@@ -27,6 +27,9 @@ pub(crate) const CANCEL_ANY: u32 = 1 << 2;
 /// Requests of this key, asked for beside another criterion (6.6).
 pub(crate) const CANCEL_USERDATA: u32 = 1 << 4;
 
+const REGISTER_BUFFERS: u32 = 0;
+const UNREGISTER_BUFFERS: u32 = 1;
+const REGISTER_BUFFERS_UPDATE: u32 = 16;
 const REGISTER_RING_FDS: u32 = 20;
 const UNREGISTER_RING_FDS: u32 = 21;
 const REGISTER_SYNC_CANCEL: u32 = 24;
@@ -67,6 +70,18 @@ struct CancelArgument {
     reserved: [u64; 3],
 }
 
+/// The kernel's `struct io_uring_rsrc_update2`.
+#[repr(C)]
+struct UpdateArgument {
+    offset: u32,
+    reserved: u32,
+    memory: u64,
+    tags: u64,
+    count: u32,
+    reserved_too: u32,
+}
+
+const _: () = assert!(size_of::<UpdateArgument>() == 32);
 const _: () = assert!(size_of::<WaitArgument>() == 24);
 const _: () = assert!(size_of::<RingIndex>() == 16);
 const _: () = assert!(size_of::<CancelArgument>() == 64);
@@ -185,12 +200,75 @@ pub(crate) fn cancel(
     register(ring, REGISTER_SYNC_CANCEL, &mut argument)
 }
 
+/// Makes a ring's table of registered memory, with so many empty places.
+///
+/// # Errors
+///
+/// `EEXIST` on a ring that another thread submits to alone; what else the manual lists.
+pub(crate) fn register_memory_table(ring: RawFd, places: usize) -> io::Result<()> {
+    // A place that names nothing stays empty, since the kernel can change places one by one (5.13).
+    let nothing = || libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+    let mut table: Vec<libc::iovec> = std::iter::repeat_with(nothing).take(places).collect();
+    // SAFETY: the kernel reads as many entries as the table has, which lives until the return.
+    unsafe { register_raw(ring, REGISTER_BUFFERS, table.as_mut_ptr().cast(), places) }
+}
+
+/// Puts memory into a place of that table, or nothing: the kernel has it in mind and its pages do
+/// not move until the place is changed again. It reads and writes none of it by this.
+///
+/// # Errors
+///
+/// `ENOMEM` if the process may not lock so much memory; `EFAULT` for memory that is not there;
+/// `EEXIST` as above.
+pub(crate) fn register_memory(
+    ring: RawFd,
+    place: u16,
+    memory: Option<(*mut u8, usize)>,
+) -> io::Result<()> {
+    let (start, len) = memory.unwrap_or((std::ptr::null_mut(), 0));
+    let entry = libc::iovec { iov_base: start.cast(), iov_len: len };
+    let memory = std::ptr::from_ref(&entry) as u64;
+    let offset = u32::from(place);
+    let mut argument =
+        UpdateArgument { offset, reserved: 0, memory, tags: 0, count: 1, reserved_too: 0 };
+    let size = size_of::<UpdateArgument>();
+    let start = (&raw mut argument).cast();
+    // SAFETY: this operation counts bytes; the kernel reads the argument, and the one entry that it
+    // points to, which both live until the return.
+    unsafe { register_raw(ring, REGISTER_BUFFERS_UPDATE, start, size) }
+}
+
+/// Takes the whole table back.
+///
+/// # Errors
+///
+/// `ENXIO` if there is none; `EEXIST` as above.
+pub(crate) fn unregister_memory_table(ring: RawFd) -> io::Result<()> {
+    // SAFETY: this operation has no argument.
+    unsafe { register_raw(ring, UNREGISTER_BUFFERS, std::ptr::null_mut(), 0) }
+}
+
 /// `io_uring_register` with one structure.
 fn register<T>(ring: RawFd, operation: u32, argument: &mut T) -> io::Result<()> {
-    // SAFETY: the kernel checks the ring's number, and reads or writes no more than the one
-    // structure, of the type that the operation is about, which is borrowed for the call.
-    let result = unsafe {
-        libc::syscall(libc::SYS_io_uring_register, ring, operation, &raw mut *argument, 1)
-    };
+    let start = (&raw mut *argument).cast();
+    // SAFETY: the kernel reads or writes no more than the one structure, of the type that the
+    // operation is about, which is borrowed for the call.
+    unsafe { register_raw(ring, operation, start, 1) }
+}
+
+/// `io_uring_register`.
+///
+/// # Safety
+///
+/// The argument is what the operation is about, with `count` of what it counts.
+unsafe fn register_raw(
+    ring: RawFd,
+    operation: u32,
+    argument: *mut libc::c_void,
+    count: usize,
+) -> io::Result<()> {
+    // SAFETY: the kernel checks the ring's number; the rest is the caller's part.
+    let result =
+        unsafe { libc::syscall(libc::SYS_io_uring_register, ring, operation, argument, count) };
     if result >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

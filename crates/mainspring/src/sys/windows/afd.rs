@@ -361,10 +361,14 @@ impl Request {
     /// The events of a request that has ended.
     fn events(&self) -> u32 {
         let (_, info) = self.parts();
-        // SAFETY: the memory lives, and the kernel has written what it had to.
-        let handles = unsafe { (&raw const (*info).handles).read_volatile() };
+        // SAFETY: a place in memory that lives.
+        let handles = unsafe { &raw const (*info).handles };
         // SAFETY: the same.
-        let events = unsafe { (&raw const (*info).events).read_volatile() };
+        let events = unsafe { &raw const (*info).events };
+        // SAFETY: the memory lives, and the kernel has written what it had to.
+        let handles = unsafe { handles.read_volatile() };
+        // SAFETY: the same.
+        let events = unsafe { events.read_volatile() };
         if handles == 0 { 0 } else { events }
     }
 }

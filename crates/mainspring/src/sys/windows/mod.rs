@@ -12,6 +12,7 @@ pub(crate) mod handle;
 pub(crate) mod header;
 pub(crate) mod inspect;
 pub(crate) mod message;
+pub(crate) mod notifications;
 pub(crate) mod notifier;
 pub(crate) mod overlapped;
 pub(crate) mod path;

@@ -128,10 +128,14 @@ pub(crate) unsafe fn prepare_waited(lent: NonNull<Lent>, offset: u64, event: Raw
 /// The memory is valid.
 pub(crate) unsafe fn end(lent: NonNull<Lent>) -> End {
     let overlapped = name(lent);
-    // SAFETY: valid by the caller; the kernel may write it, so it is read as it stands.
-    let status = unsafe { (&raw const (*overlapped).Internal).read_volatile() };
+    // SAFETY: a place in memory that is valid, by the caller.
+    let status = unsafe { &raw const (*overlapped).Internal };
     // SAFETY: the same.
-    let bytes = unsafe { (&raw const (*overlapped).InternalHigh).read_volatile() };
+    let bytes = unsafe { &raw const (*overlapped).InternalHigh };
+    // SAFETY: valid; the kernel may write it, so it is read as it stands.
+    let status = unsafe { status.read_volatile() };
+    // SAFETY: the same.
+    let bytes = unsafe { bytes.read_volatile() };
     End { status: status as NTSTATUS, bytes }
 }
 
@@ -264,8 +268,10 @@ pub(crate) unsafe fn recv_from(
 /// `header` is a [`Message`] whose operation has ended, and nobody else's yet.
 pub(crate) unsafe fn note_truncated(header: Piece) -> u32 {
     let message = header.0.cast::<Message>();
+    // SAFETY: a place in memory that is valid, by the caller.
+    let truncated = unsafe { &raw mut (*message).truncated };
     // SAFETY: valid and nobody else's, by the caller.
-    unsafe { (&raw mut (*message).truncated).write(true) };
+    unsafe { truncated.write(true) };
     // SAFETY: the same.
     unsafe { (*message).buffer.len }
 }
@@ -390,8 +396,10 @@ pub(crate) unsafe fn connect(
     address: Piece,
 ) -> io::Result<()> {
     let target = address.0.cast::<SOCKADDR>().cast_const();
+    // SAFETY: a place in memory that is valid, by the caller.
+    let family = unsafe { &raw const (*target).sa_family };
     // SAFETY: every address begins with its family; it need not be aligned.
-    let family = unsafe { (&raw const (*target).sa_family).read_unaligned() };
+    let family = unsafe { family.read_unaligned() };
     let any: SockAddr = match family {
         AF_INET => SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0).into(),
         AF_INET6 => SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0).into(),

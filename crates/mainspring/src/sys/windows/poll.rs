@@ -168,12 +168,17 @@ const TELLS_FAILURES: u32 = 19041;
 /// Whether the call tells of a connection attempt that has failed. It is known by the version: to
 /// try it takes two seconds, which is how long the system takes to be sure of a refusal.
 pub(crate) fn tells_failures() -> bool {
+    build() >= TELLS_FAILURES
+}
+
+/// The build of a Windows 10 or later; of others, and of one that tells none, 0.
+pub(crate) fn build() -> u32 {
     // SAFETY: a structure of numbers, for which all zeroes are a value.
     let mut version: OSVERSIONINFOW = unsafe { zeroed() };
     version.dwOSVersionInfoSize = size_of::<OSVERSIONINFOW>() as u32;
     // SAFETY: the system fills in one structure of the size that stands in it.
     let status = unsafe { RtlGetVersion(&raw mut version) };
-    status >= 0 && (version.dwMajorVersion, version.dwBuildNumber) >= (10, TELLS_FAILURES)
+    if status >= 0 && version.dwMajorVersion >= 10 { version.dwBuildNumber } else { 0 }
 }
 
 /// Sockets that `select` takes in one call.

@@ -140,6 +140,11 @@ pub(crate) fn has_no_place(_error: &io::Error) -> bool {
     false
 }
 
+/// Whether an error says that no buffer was left in a group: the port chooses from none.
+pub(crate) fn is_out_of_buffers(_error: &io::Error) -> bool {
+    false
+}
+
 /// Winsock's number of a shutdown.
 pub(crate) fn shutdown_number(how: Shutdown) -> i32 {
     match how {

@@ -10,15 +10,15 @@
 //! and by a packet ([`wait_packet`](super::wait_packet)), or by a [`Wait`] of this file:
 //!
 //! - *for what lasts, by the system's thread pool*: it waits for many objects with few threads.
-//! - *for what a wait takes, by a thread each*, and [`THREADS_MAX`] of them. The pool cannot be asked
-//!   what became of a signal: a wait that is ended may have taken one a moment before, or even
-//!   afterwards (its thread goes on to wait for what it was told before, as seen under Wine), and
-//!   then nobody is called. A thread of our own knows what its wait returned.
+//! - *for what a wait takes, by a thread each*, and [`THREADS_MAX`] of them. The pool cannot be
+//!   asked what became of a signal: a wait that is ended may have taken one a moment before, or
+//!   even afterwards (its thread goes on to wait for what it was told before, as seen under Wine),
+//!   and then nobody is called. A thread of our own knows what its wait returned.
 //!
 //! # Who is first
 //!
-//! Two come to a wait: the call that the object is signalled, and the drop. They agree by one atomic
-//! word:
+//! Two come to a wait: the call that the object is signalled, and the drop. They agree by one
+//! atomic word:
 //!
 //! - *the call comes first*: it wakes the task. The drop does not wait for it, because a waker is
 //!   foreign code: it may want a lock that the dropping thread has.
@@ -336,7 +336,7 @@ impl Counted {
         THREADS.fetch_sub(1, Ordering::Relaxed);
         let text = format!(
             "{THREADS_MAX} waits for events, semaphores and timers are under way, each with a \
-             thread: let some end, or use a driver with a completion port"
+             thread: let some end before beginning more"
         );
         Err(io::Error::new(io::ErrorKind::QuotaExceeded, text))
     }
@@ -370,4 +370,26 @@ fn begin_on_thread(object: &Arc<OwnedHandle>, told: &Arc<Told>) -> io::Result<By
     };
     let thread = thread::Builder::new().name("mainspring wait".to_string()).stack_size(STACK);
     Ok(By::Thread(thread.spawn(waits)?, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c13_threads_are_limited_and_the_limit_is_told() {
+        // SAFETY: no attributes and no name.
+        let event = unsafe { CreateEventW(ptr::null(), FALSE, TRUE, ptr::null()) };
+        assert!(!event.is_null());
+        // SAFETY: a handle that was made just now, and is nobody else's.
+        let event = Arc::new(unsafe { OwnedHandle::from_raw_handle(event) });
+        let all: Vec<Counted> =
+            (0..THREADS_MAX).map(|_| Counted::new().expect("not the limit yet")).collect();
+        let refused = Wait::new(&event, Nature::Event).expect_err("the limit");
+        assert_eq!(refused.kind(), io::ErrorKind::QuotaExceeded);
+        assert!(refused.to_string().contains("1024"), "{refused}");
+        let lasting = Wait::new(&event, Nature::Lasting).expect("the pool has no such limit");
+        drop((lasting, all));
+        Wait::new(&event, Nature::Event).expect("there is room again");
+    }
 }

@@ -76,6 +76,7 @@ fn a_child_that_is_killed_is_told_and_nobody_is_an_error() {
         let ends = op::wait_child(child.id()).into_future();
         child.kill().unwrap();
         assert_eq!(block_on(&mut driver, ends).unwrap().code(), Some(1));
+        assert_eq!(child.wait().unwrap().code(), Some(1));
         // Numbers of processes are multiples of four.
         for nobody in [0, u32::MAX] {
             assert!(block_on(&mut driver, async { op::wait_child(nobody).await }).is_err());

@@ -33,12 +33,12 @@ fn look(handle: &OwnedHandle) -> bool {
 /// A handle of the same object with which it can be waited for and no more.
 pub fn only_to_wait(handle: &OwnedHandle) -> OwnedHandle {
     let mut poor = ptr::null_mut();
+    // SAFETY: a call that cannot fail, and needs nothing.
+    let process = unsafe { GetCurrentProcess() };
+    let (handle, rights) = (handle.as_raw_handle(), SYNCHRONIZATION_SYNCHRONIZE);
     // SAFETY: the call writes a handle to the place for one; the other one is open.
-    let done = unsafe {
-        let process = GetCurrentProcess();
-        let rights = SYNCHRONIZATION_SYNCHRONIZE;
-        DuplicateHandle(process, handle.as_raw_handle(), process, &raw mut poor, rights, FALSE, 0)
-    };
+    let done =
+        unsafe { DuplicateHandle(process, handle, process, &raw mut poor, rights, FALSE, 0) };
     assert_ne!(done, FALSE, "{}", io::Error::last_os_error());
     own(poor)
 }
@@ -110,8 +110,8 @@ impl Semaphore {
 pub fn timer(by_hand: bool) -> (OwnedHandle, impl Fn(Duration)) {
     let how = if by_hand { CREATE_WAITABLE_TIMER_MANUAL_RESET } else { 0 };
     // SAFETY: no attributes and no name.
-    let timer =
-        own(unsafe { CreateWaitableTimerExW(ptr::null(), ptr::null(), how, TIMER_ALL_ACCESS) });
+    let timer = unsafe { CreateWaitableTimerExW(ptr::null(), ptr::null(), how, TIMER_ALL_ACCESS) };
+    let timer = own(timer);
     let sets = double(&timer);
     let set = move |after: Duration| {
         // Negative is from now on, in units of a hundred nanoseconds.

@@ -92,11 +92,10 @@ fn in_a_console(part: &str) -> i32 {
 
 /// Whether this is Wine.
 fn is_wine() -> bool {
-    // SAFETY: names that end with a zero; the library is in every process.
-    unsafe {
-        let library = GetModuleHandleW(w!("ntdll.dll"));
-        GetProcAddress(library, c"wine_get_version".as_ptr().cast()).is_some()
-    }
+    // SAFETY: a name that ends with a zero; the library is in every process.
+    let library = unsafe { GetModuleHandleW(w!("ntdll.dll")) };
+    // SAFETY: a library that stays, and a name that ends with a zero.
+    unsafe { GetProcAddress(library, c"wine_get_version".as_ptr().cast()) }.is_some()
 }
 
 /// Says an event to a group of this console; 0 is everybody.

@@ -140,16 +140,16 @@ impl Inside {
     /// If it has not within this time.
     pub fn code(self, patience: Duration) -> i32 {
         let process = self.0.as_raw_handle();
-        // SAFETY: calls on an open handle; one writes a number to the place for it.
-        unsafe {
-            let met = WaitForSingleObject(process, patience.as_millis() as u32);
-            if met != WAIT_OBJECT_0 {
-                TerminateProcess(process, 1);
-                panic!("the child does not end");
-            }
-            let mut code = 0;
-            check(GetExitCodeProcess(process, &raw mut code));
-            code as i32
+        // SAFETY: a call without pointers on an open handle.
+        let met = unsafe { WaitForSingleObject(process, patience.as_millis() as u32) };
+        if met != WAIT_OBJECT_0 {
+            // SAFETY: the same.
+            unsafe { TerminateProcess(process, 1) };
+            panic!("the child does not end");
         }
+        let mut code = 0;
+        // SAFETY: an open handle, and a place for a number.
+        check(unsafe { GetExitCodeProcess(process, &raw mut code) });
+        code as i32
     }
 }

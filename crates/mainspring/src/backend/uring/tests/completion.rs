@@ -43,6 +43,26 @@ fn c10_an_operation_completes_once() {
     }
 }
 
+/// A send that finds the system out of buffers has failed: it looked for none in a group. More
+/// control data than a socket may keep is answered so.
+#[test]
+fn c13_a_send_without_room_in_the_kernel_is_an_error_of_its_own() {
+    const CONTROL: usize = 1 << 24;
+    for mut queue in [shared(), pinned()] {
+        let (a, _b) = pair();
+        // SAFETY: all zeros are a `msghdr` of nothing.
+        let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+        header.msg_control = leaked(CONTROL).start.cast();
+        header.msg_controllen = CONTROL as _;
+        let start = std::ptr::from_mut(Box::leak(Box::new(header))).cast();
+        let header = RawMemory { start, len: size_of::<libc::msghdr>() };
+        queue.submit(1, RawOperation::SendMessage { source: number(&a), header, flags: 0 });
+        let error = queue.completion(1).expect_err("too much for any socket");
+        let expected = io::Error::from_raw_os_error(libc::ENOBUFS).to_string();
+        assert_eq!(error, expected, "not what a receive without a buffer is told");
+    }
+}
+
 /// C11: what the kernel never saw ends at once, and its descriptor may be given away.
 #[test]
 fn c11_an_operation_that_is_still_here_is_withdrawn() {
@@ -176,7 +196,12 @@ fn c10_a_send_without_copying_ends_with_its_notification() {
         let address = listener.local_addr().expect("its address");
         let a = TcpStream::connect(address).expect("a connection");
         let (mut b, _) = listener.accept().expect("its other end");
-        let send = RawOperation::SendZeroCopy { source: number(&a), memory: leaked(LEN), flags: 0 };
+        let send = RawOperation::SendZeroCopy {
+            source: number(&a),
+            memory: leaked(LEN),
+            flags: 0,
+            region: None,
+        };
         if queue.selector.shared.known.entry(&send).is_err() {
             println!("LEFT OUT: this kernel sends nothing without copying");
             return;
@@ -300,6 +325,32 @@ fn a_withdrawn_link_severs_its_chain() {
         let results: Vec<_> = seen.into_iter().map(|done| (done.0, done.1)).collect();
         assert_eq!(results, [(1, Ok(3)), (3, cancelled()), (4, Ok(5))]);
         assert_eq!(read_all(&b), b"one four");
+    }
+}
+
+/// C11: the kernel does not find a link that it has not begun, and begins it afterwards.
+#[test]
+fn c11_a_link_that_is_cancelled_before_it_begins_ends_when_it_does() {
+    for mut queue in [shared(), pinned()] {
+        let pairs = [pair(), pair(), pair()];
+        let links = [1, 2, 3].map(Token);
+        let chain: Vec<_> = links.into_iter().zip(pairs.iter().map(|(a, _)| recv(a))).collect();
+        queue.silence();
+        // SAFETY: the tests' memory is leaked.
+        unsafe { queue.registrar.submit_chain(&chain) }.expect("a queue with room");
+        queue.silence();
+        assert_eq!(queue.registrar.cancel(Token(2)), Cancel::Requested);
+        // Nothing is to be done before the first one has ended, and nothing is.
+        let before = queue.counters.snapshot().requests;
+        queue.silence();
+        if metrics::COUNTED {
+            assert!(queue.counters.snapshot().requests <= before + 1, "asked once");
+        }
+        put(&pairs[0].1, b"first");
+        let mut ended = queue.completions(3);
+        ended.sort();
+        assert_eq!(ended, [(1, Ok(5), true), (2, cancelled(), true), (3, cancelled(), true)]);
+        queue.silence();
     }
 }
 

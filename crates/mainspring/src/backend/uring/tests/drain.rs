@@ -24,7 +24,10 @@ fn c12_every_operation_has_ended_when_drain_returns() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         queue.submit(1, recv(&a));
         let source = number(&reader);
-        queue.submit(2, RawOperation::Read { source, memory: leaked(64), offset: u64::MAX });
+        queue.submit(
+            2,
+            RawOperation::Read { source, memory: leaked(64), offset: u64::MAX, region: None },
+        );
         queue.submit(3, RawOperation::Accept { source: number(&listener) });
         queue.add(&a, 9);
         queue.silence();
@@ -119,7 +122,10 @@ fn c12_a_direct_read_writes_nothing_after_the_drain() {
     for round in 0..ROUNDS {
         let mut queue = if round % 2 == 0 { shared() } else { pinned() };
         let offset = (round % CHUNKS * CHUNK) as u64;
-        queue.submit(1, RawOperation::Read { source: number(&disk.file), memory, offset });
+        queue.submit(
+            1,
+            RawOperation::Read { source: number(&disk.file), memory, offset, region: None },
+        );
         let early = queue.select(Duration::ZERO).completions.len();
         let (leaked, ends) = drained(&mut queue);
         assert_eq!((leaked, ends.len() + early), (0, 1), "round {round}");

@@ -13,8 +13,8 @@ use socket2::SockRef;
 use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OVERLAPPED;
 
 use super::*;
-use crate::backend::contract::{Completer, Config, Registrar, Selector};
-use crate::backend::iocp::{IocpRegistrar, IocpSelector};
+use crate::backend::contract::{Completer, Config, OF_HANDLES, OPERATIONS, Registrar, Selector};
+use crate::backend::port::OnAPort;
 use crate::event::Events;
 use crate::metrics::Counters;
 use crate::sync::Arc;
@@ -24,21 +24,62 @@ use crate::time::Clock;
 /// How long a test waits for what has to come.
 const SOON: Duration = Duration::from_secs(10);
 
-struct Queue {
-    selector: IocpSelector,
-    registrar: IocpRegistrar,
+/// A kind that has a port.
+trait Selecting: Selector<Registrar: Completer + OnAPort> {}
+
+impl<S: Selector<Registrar: Completer + OnAPort>> Selecting for S {}
+
+/// Makes every test of the list a test of each kind.
+macro_rules! on_every_port {
+    ($($test:ident)*) => {
+        mod iocp {
+            $(
+                #[test]
+                fn $test() {
+                    super::$test::<crate::backend::iocp::IocpSelector>();
+                }
+            )*
+        }
+        mod wsapoll {
+            $(
+                #[test]
+                fn $test() {
+                    super::$test::<crate::backend::poll::PollSelector>();
+                }
+            )*
+        }
+    };
+}
+
+on_every_port! {
+    c10_an_operation_that_waits_and_one_that_need_not_end_once
+    c9_a_reset_is_an_error_and_the_end_is_zero_bytes
+    c11_a_cancel_ends_once_and_one_that_is_late_tells_of_the_success
+    c11_a_thousand_are_cancelled_while_completions_come_and_each_ends_once
+    c10_connections_are_taken_and_made
+    c11_a_cancelled_accept_leaves_no_socket
+    c10_a_datagram_tells_its_sender_and_if_it_was_cut
+    c10_a_file_is_written_and_read_at_its_offsets_and_ends
+    c12_a_drain_ends_everything_and_nothing_begins_after_it
+    c4_a_packet_of_somebody_elses_is_not_followed
+    c5_a_source_of_another_port_is_refused
+}
+
+struct Queue<S: Selecting> {
+    selector: S,
+    registrar: S::Registrar,
     next: u64,
 }
 
-impl Queue {
-    fn new() -> Queue {
+impl<S: Selecting> Queue<S> {
+    fn new() -> Queue<S> {
         let config = Config {
             clock: Clock::real(),
             counters: Arc::new(Counters::default()),
             event_capacity: 16,
             owner: None,
         };
-        let (selector, registrar) = IocpSelector::open(config).expect("a port");
+        let (selector, registrar) = S::open(config).expect("a port");
         Queue { selector, registrar, next: 0 }
     }
 
@@ -84,7 +125,7 @@ impl Queue {
     }
 
     fn with_kernel(&self) -> usize {
-        self.registrar.shared.operations.table.lock().with_kernel
+        self.registrar.on_port().1.table.lock().with_kernel
     }
 
     fn adopt(&self, source: RawSource) -> RawSource {
@@ -120,9 +161,8 @@ fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
-#[test]
-fn c10_an_operation_that_waits_and_one_that_need_not_end_once() {
-    let mut queue = Queue::new();
+fn c10_an_operation_that_waits_and_one_that_need_not_end_once<S: Selecting>() {
+    let mut queue = Queue::<S>::new();
     let (a, mut b) = pair();
     let a_source = queue.adopt(of(&a));
     let mut buffer = [0; 16];
@@ -140,9 +180,8 @@ fn c10_an_operation_that_waits_and_one_that_need_not_end_once() {
     queue.silence();
 }
 
-#[test]
-fn c9_a_reset_is_an_error_and_the_end_is_zero_bytes() {
-    let mut queue = Queue::new();
+fn c9_a_reset_is_an_error_and_the_end_is_zero_bytes<S: Selecting>() {
+    let mut queue = Queue::<S>::new();
     let mut buffer = [0; 16];
     let (a, b) = pair();
     let source = queue.adopt(of(&a));
@@ -165,9 +204,8 @@ fn c9_a_reset_is_an_error_and_the_end_is_zero_bytes() {
     queue.silence();
 }
 
-#[test]
-fn c11_a_cancel_ends_once_and_one_that_is_late_tells_of_the_success() {
-    let mut queue = Queue::new();
+fn c11_a_cancel_ends_once_and_one_that_is_late_tells_of_the_success<S: Selecting>() {
+    let mut queue = Queue::<S>::new();
     let (a, mut b) = pair();
     let source = queue.adopt(of(&a));
     let mut buffer = [0; 16];
@@ -185,10 +223,9 @@ fn c11_a_cancel_ends_once_and_one_that_is_late_tells_of_the_success() {
     queue.silence();
 }
 
-#[test]
-fn c11_a_thousand_are_cancelled_while_completions_come_and_each_ends_once() {
+fn c11_a_thousand_are_cancelled_while_completions_come_and_each_ends_once<S: Selecting>() {
     const COUNT: usize = 1000;
-    let mut queue = Queue::new();
+    let mut queue = Queue::<S>::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let mut pairs: Vec<_> = (0..COUNT)
@@ -240,9 +277,8 @@ fn c11_a_thousand_are_cancelled_while_completions_come_and_each_ends_once() {
     queue.silence();
 }
 
-#[test]
-fn c10_connections_are_taken_and_made() {
-    let mut queue = Queue::new();
+fn c10_connections_are_taken_and_made<S: Selecting>() {
+    let mut queue = Queue::<S>::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let source = queue.adopt(of(&listener));
@@ -280,9 +316,8 @@ fn c10_connections_are_taken_and_made() {
     queue.silence();
 }
 
-#[test]
-fn c11_a_cancelled_accept_leaves_no_socket() {
-    let mut queue = Queue::new();
+fn c11_a_cancelled_accept_leaves_no_socket<S: Selecting>() {
+    let mut queue = Queue::<S>::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let source = queue.adopt(of(&listener));
     let before = calls::handles_open();
@@ -296,9 +331,8 @@ fn c11_a_cancelled_accept_leaves_no_socket() {
     queue.silence();
 }
 
-#[test]
-fn c10_a_datagram_tells_its_sender_and_if_it_was_cut() {
-    let mut queue = Queue::new();
+fn c10_a_datagram_tells_its_sender_and_if_it_was_cut<S: Selecting>() {
+    let mut queue = Queue::<S>::new();
     let (a, b) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
     let (a_source, b_source) = (queue.adopt(of(&a)), queue.adopt(of(&b)));
     let mut buffer = [0; 4];
@@ -334,23 +368,26 @@ fn c10_a_datagram_tells_its_sender_and_if_it_was_cut() {
     queue.silence();
 }
 
-#[test]
-fn c10_a_file_is_written_and_read_at_its_offsets_and_ends() {
-    let mut queue = Queue::new();
+fn c10_a_file_is_written_and_read_at_its_offsets_and_ends<S: Selecting>() {
+    let mut queue = Queue::<S>::new();
     let path = std::env::temp_dir().join(format!("mainspring-iocp-{}", std::process::id()));
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(true);
     let file = options.custom_flags(FILE_FLAG_OVERLAPPED).open(&path).unwrap();
     let source = queue.adopt(RawSource(file.as_raw_handle() as u64));
-    let write =
-        |offset, bytes| RawOperation::Write { source, memory: RawMemory::to_read(bytes), offset };
+    let write = |offset, bytes| RawOperation::Write {
+        source,
+        memory: RawMemory::to_read(bytes),
+        offset,
+        region: None,
+    };
     let first = queue.begin(write(0, b"hello, "));
     assert_eq!(queue.result(first).unwrap(), 7);
     let second = queue.begin(write(7, b"world"));
     assert_eq!(queue.result(second).unwrap(), 5);
     let mut buffer = [0; 16];
     for (offset, text) in [(0, "hello, world"), (7, "world"), (12, ""), (1 << 33, "")] {
-        let read = RawOperation::Read { source, memory: memory(&mut buffer), offset };
+        let read = RawOperation::Read { source, memory: memory(&mut buffer), offset, region: None };
         let reads = queue.begin(read);
         let end = if text.is_empty() { AT_END } else { 0 };
         assert_eq!(queue.result(reads).unwrap(), text.len() as u64 | end);
@@ -361,9 +398,8 @@ fn c10_a_file_is_written_and_read_at_its_offsets_and_ends() {
     std::fs::remove_file(path).unwrap();
 }
 
-#[test]
-fn c12_a_drain_ends_everything_and_nothing_begins_after_it() {
-    let mut queue = Queue::new();
+fn c12_a_drain_ends_everything_and_nothing_begins_after_it<S: Selecting>() {
+    let mut queue = Queue::<S>::new();
     let (a, _b) = pair();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (stream, listens) = (queue.adopt(of(&a)), queue.adopt(of(&listener)));
@@ -384,18 +420,17 @@ fn c12_a_drain_ends_everything_and_nothing_begins_after_it() {
     assert!(error::is_shutdown(&late));
 }
 
-#[test]
-fn c4_a_packet_of_somebody_elses_is_not_followed() {
-    let mut queue = Queue::new();
+fn c4_a_packet_of_somebody_elses_is_not_followed<S: Selecting>() {
+    let mut queue = Queue::<S>::new();
     let nop = queue.begin(RawOperation::Nop);
     assert!(queue.result(nop).is_ok());
     let address = {
-        let table = queue.registrar.shared.operations.table.lock();
+        let table = queue.registrar.on_port().1.table.lock();
         calls::name(table.lent(0)) as usize
     };
     // Ours, but not in use; beside ours; nobody's.
     for tag in [address, address + 8, 8, usize::MAX - 7] {
-        queue.registrar.shared.queue.post(tag).unwrap();
+        queue.registrar.on_port().0.post(tag).unwrap();
     }
     queue.registrar.wake().unwrap();
     let mut events = Events::new();
@@ -404,9 +439,10 @@ fn c4_a_packet_of_somebody_elses_is_not_followed() {
     queue.silence();
 }
 
+/// On the kind whose turns alone take packets: elsewhere they end while more are begun.
 #[test]
 fn c13_the_number_of_operations_is_limited_and_they_are_used_again() {
-    let mut queue = Queue::new();
+    let mut queue = Queue::<crate::backend::iocp::IocpSelector>::new();
     for _ in 0..2 {
         let mut begun = 0;
         let error = loop {
@@ -425,11 +461,37 @@ fn c13_the_number_of_operations_is_limited_and_they_are_used_again() {
     }
 }
 
-#[test]
-fn c5_a_source_of_another_port_is_refused() {
-    let (queue, other) = (Queue::new(), Queue::new());
+fn c5_a_source_of_another_port_is_refused<S: Selecting>() {
+    let (queue, other) = (Queue::<S>::new(), Queue::<S>::new());
     let (a, _b) = pair();
     queue.adopt(of(&a));
     assert!(other.registrar.adopt(of(&a)).is_err());
     assert!(queue.registrar.adopt(RawSource(0x7fff_fff0)).is_err());
+}
+
+/// What is said to be carried out here is, and nothing else.
+#[test]
+fn the_operations_in_the_report_are_those_that_are_carried_out() {
+    let (source, mut bytes) = (RawSource(u64::MAX), [0; 8]);
+    let (memory, offset) = (memory(&mut bytes), 0);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let of_each = |name: &str| match name {
+        "nop" => RawOperation::Nop,
+        "accept" => RawOperation::Accept { source: of(&listener) },
+        "connect" => RawOperation::Connect { source, address: memory },
+        "recv" => RawOperation::Recv { source, memory, flags: 0 },
+        "recv_message" => RawOperation::RecvMessage { source, header: memory, flags: 0 },
+        "send" => RawOperation::Send { source, memory, flags: 0 },
+        "send_message" => RawOperation::SendMessage { source, header: memory, flags: 0 },
+        "read" => RawOperation::Read { source, memory, offset },
+        "write" => RawOperation::Write { source, memory, offset },
+        "listen_pipe" => RawOperation::Listen { source },
+        other => panic!("{other} is no operation of a port"),
+    };
+    for name in CARRIED_OUT {
+        assert!(Kind::of(&of_each(name)).is_ok(), "{name}");
+    }
+    let known = OPERATIONS.iter().chain(OF_HANDLES);
+    assert!(CARRIED_OUT.iter().all(|name| known.clone().any(|other| other == name)));
+    assert!(Kind::of(&RawOperation::Sync { source, data_only: false }).is_err());
 }

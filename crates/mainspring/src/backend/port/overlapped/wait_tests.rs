@@ -22,8 +22,7 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use super::*;
-use crate::backend::iocp::masks;
-use crate::backend::iocp::port::{Packet, Packets};
+use crate::backend::port::{Packet, Packets, masks};
 use crate::os::windows::Waitable;
 use crate::{Builder, Choice, Driver, Kind as BackendKind};
 

@@ -17,7 +17,7 @@ const NAMES: &[&str] = &["wait-packets"];
 /// # Errors
 ///
 /// If the variable has a name in it that is none.
-pub(super) fn wait_packets() -> io::Result<Option<Calls>> {
+pub(in crate::backend) fn wait_packets() -> io::Result<Option<Calls>> {
     let masked = is_masked(std::env::var(VARIABLE).ok().as_deref(), "wait-packets")?;
     #[cfg(test)]
     if let Some(calls) = STAND_IN.get() {
@@ -34,7 +34,7 @@ thread_local! {
 
 /// Lets the queues that this thread opens from now on wait by these calls.
 #[cfg(test)]
-pub(super) fn stand_in(calls: Option<Calls>) {
+pub(in crate::backend) fn stand_in(calls: Option<Calls>) {
     STAND_IN.set(calls);
 }
 

@@ -38,8 +38,8 @@
 //! with the object and the port (`sys/windows/wait_packet.rs`) and comes under the address of the
 //! record's memory, like all others. A cancel in time leaves no packet, so that one is posted; one
 //! too late leaves it to the packet that is queued, which is a success: the signal was taken, and
-//! the operation gives it back if nobody wants it. Where the system has no such packets, or does not
-//! associate one with this object, the wait is left to the thread pool.
+//! the operation gives it back if nobody wants it. Where the system has no such packets, or does
+//! not associate one with this object, the wait is left to a thread.
 //!
 //! # The end
 //!
@@ -64,7 +64,7 @@ use crate::sys::socket::{AcceptFailure, accept_failure, broken};
 use crate::sys::wait_packet::{Calls, WaitPacket};
 use crate::token::Token;
 
-use super::port::Queue;
+use super::Queue;
 
 /// Operations with the kernel at most (clause C13). Each pins pages of the program's in the
 /// kernel's memory, of which a process has a quota.
@@ -74,8 +74,22 @@ const FIRST_PAGE: usize = 64;
 /// No record.
 const NONE: u32 = u32::MAX;
 
+/// The names of what is always carried out here, for reports.
+const CARRIED_OUT: &[&str] = &[
+    "nop",
+    "accept",
+    "connect",
+    "recv",
+    "recv_message",
+    "send",
+    "send_message",
+    "read",
+    "write",
+    "listen_pipe",
+];
+
 /// The operations of one queue.
-pub(super) struct Operations {
+pub(in crate::backend) struct Operations {
     table: Mutex<Table>,
     /// How waits for objects become packets, if they may.
     packets: Option<Calls>,
@@ -158,7 +172,7 @@ impl Kind {
 }
 
 impl Operations {
-    pub(super) fn new(packets: Option<Calls>) -> Operations {
+    pub(in crate::backend) fn new(packets: Option<Calls>) -> Operations {
         Operations {
             packets,
             table: Mutex::new(Table {
@@ -181,7 +195,7 @@ impl Operations {
     /// # Safety
     ///
     /// The same.
-    pub(super) unsafe fn submit(
+    pub(in crate::backend) unsafe fn submit(
         &self,
         queue: &Queue,
         token: Token,
@@ -205,8 +219,14 @@ impl Operations {
         }
     }
 
+    /// The names of what is carried out.
+    pub(in crate::backend) fn names(&self) -> Vec<&'static str> {
+        let waits = self.has_wait_packets().then_some("wait_object");
+        CARRIED_OUT.iter().copied().chain(waits).collect()
+    }
+
     /// Whether waits for objects are packets.
-    pub(super) fn has_wait_packets(&self) -> bool {
+    pub(in crate::backend) fn has_wait_packets(&self) -> bool {
         self.packets.is_some()
     }
 
@@ -268,7 +288,7 @@ impl Operations {
 
     /// Asks for the end of an operation. One that is not here has ended, and its completion is on
     /// its way.
-    pub(super) fn cancel(&self, queue: &Queue, token: Token) -> Cancel {
+    pub(in crate::backend) fn cancel(&self, queue: &Queue, token: Token) -> Cancel {
         let mut table = self.table.lock();
         if let Some(index) = table.find(token) {
             table.cancel(queue, index);
@@ -277,7 +297,7 @@ impl Operations {
     }
 
     /// The packet with this tag was taken: what it says, if it is one of ours.
-    pub(super) fn ended(&self, tag: usize) -> Option<Completion> {
+    pub(in crate::backend) fn ended(&self, tag: usize) -> Option<Completion> {
         let mut table = self.table.lock();
         let index = table.at(tag)?;
         let lent = table.lent(index);
@@ -292,7 +312,7 @@ impl Operations {
     }
 
     /// Asks for the end of everything, and begins nothing more.
-    pub(super) fn end(&self, queue: &Queue) {
+    pub(in crate::backend) fn end(&self, queue: &Queue) {
         let mut table = self.table.lock();
         table.ended = true;
         for index in 0..table.records.len() {
@@ -303,7 +323,7 @@ impl Operations {
     }
 
     /// How many have not ended.
-    pub(super) fn missing(&self) -> usize {
+    pub(in crate::backend) fn missing(&self) -> usize {
         self.table.lock().with_kernel
     }
 }

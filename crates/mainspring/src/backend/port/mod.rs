@@ -1,24 +1,38 @@
-//! The port of one queue: its keys, its packets, and milliseconds.
+//! The port of one queue, for every kind that has one: its keys, its packets, its end, and the
+//! operations whose ends come to it.
+//!
+//! `iocp` waits on the port itself. `wsapoll` cannot: beside its own wait a thread takes the
+//! packets (`backend/poll/beside`). What a packet means is the same for both, so it stands here.
+
+pub(super) mod masks;
+pub(super) mod overlapped;
 
 use std::io;
 use std::time::Duration;
 
 use crate::source::RawSource;
+use crate::sys;
 use crate::sys::afd::Afd;
-use crate::sys::overlapped;
 use crate::sys::port::{ENDLESS, Packet as RawPacket, Port};
 use crate::sys::wait_packet::WaitPacket;
+
+use overlapped::Operations;
 
 /// The key of the packet that a wake posts.
 const WAKE: usize = 1;
 /// The key of every handle of the driver.
 const AFD: usize = 2;
-
 /// The key of every source of operations, and of operations that are nobody's.
 const OPERATION: usize = 3;
 
 /// The largest buffer a look uses: 32 bytes a packet, so 512 KiB.
 const PACKETS_MAX: usize = 16 * 1024;
+
+/// How long a drain waits for the packet of an operation that was cancelled, in milliseconds; it is
+/// there within microseconds.
+const DRAIN_WAIT_MS: u32 = 100;
+/// And how often in vain: after five seconds the kernel keeps the memory.
+const DRAIN_WAITS_MAX: u32 = 50;
 
 /// The port.
 pub(super) struct Queue {
@@ -42,9 +56,17 @@ impl Queue {
     }
 
     /// Makes the operations of a source end in packets of this port, for as long as it lives.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if packets of its operations might not come; the system's, if it is another
+    /// port's already.
     pub(super) fn adopt(&self, source: RawSource) -> io::Result<()> {
+        if !sys::overlapped::packets_come(source) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         // SAFETY: the number of a source that is registered, and whose owner is in a call on it.
-        let handle = unsafe { overlapped::borrow(source) };
+        let handle = unsafe { sys::overlapped::borrow(source) };
         self.port.associate(&handle, OPERATION)
     }
 
@@ -61,7 +83,7 @@ impl Queue {
         tag: usize,
     ) -> io::Result<()> {
         // SAFETY: the number of a handle that the operation keeps open.
-        let object = unsafe { overlapped::borrow(object) };
+        let object = unsafe { sys::overlapped::borrow(object) };
         packet.associate(self.port.as_handle(), object, OPERATION, tag)
     }
 
@@ -70,6 +92,12 @@ impl Queue {
         packets.count = self.port.wait(&mut packets.buffer, timeout_ms)?;
         Ok(())
     }
+}
+
+/// What tests look at, of whatever kind has a port.
+#[cfg(test)]
+pub(super) trait OnAPort {
+    fn on_port(&self) -> (&Queue, &Operations);
 }
 
 /// A packet, read.
@@ -112,6 +140,32 @@ impl Packets {
             self.buffer.resize(doubled, RawPacket::EMPTY);
         }
         full
+    }
+}
+
+/// Ends the operations, and hands packets to `take` until `is_drained` or none has come for a long
+/// time (clause C12). It asks again when no packet comes: another thread may have been in the
+/// middle of a call.
+pub(super) fn drain(
+    (queue, operations): (&Queue, &Operations),
+    packets: &mut Packets,
+    mut take: impl FnMut(Packet),
+    is_drained: impl Fn() -> bool,
+) {
+    let mut patience = DRAIN_WAITS_MAX;
+    operations.end(queue);
+    while patience > 0 && !is_drained() {
+        if queue.wait(packets, DRAIN_WAIT_MS).is_err() {
+            break;
+        }
+        patience -= 1;
+        if packets.taken().next().is_none() {
+            operations.end(queue);
+        }
+        for packet in packets.taken().filter(|packet| !matches!(packet, Packet::Wake)) {
+            take(packet);
+            patience = DRAIN_WAITS_MAX;
+        }
     }
 }
 

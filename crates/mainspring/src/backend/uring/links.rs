@@ -1,0 +1,109 @@
+//! Chains that the kernel has, and cancels that come too early for their links.
+//!
+//! A cancel finds what the kernel has begun. Of a chain that is the first operation; the others
+//! wait behind it where no cancel looks, so one that is meant for them finds nothing (`ENOENT`),
+//! and the operation is begun later all the same. If the one before it is cancelled too, the
+//! kernel ends both. But that one may be just ending by itself: then the cancel would be lost.
+//!
+//! So cancels of links are remembered. When the operation before has ended, the cancel is asked
+//! again; and again if it found nothing still, because the kernel is about to begin the link: that
+//! is a matter of its next entry. The first of a chain needs none of this, nor does anything that
+//! is in no chain: what a cancel does not find there has ended.
+//!
+//! A send without a copy is found by nothing between its two completions, for as long as its peer
+//! likes: it moves nothing any more by then, and is not asked for again.
+
+use std::collections::HashMap;
+
+use crate::token::Token;
+
+use super::key::Key;
+use super::ring::Ring;
+
+/// The chains under way.
+#[derive(Default)]
+pub(super) struct Links {
+    links: HashMap<Token, Link>,
+    /// Cancels that are to be asked again.
+    again: Vec<Token>,
+}
+
+/// An operation of a chain.
+struct Link {
+    next: Option<Token>,
+    stage: Stage,
+    cancelled: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Behind one that has not ended.
+    Waits,
+    /// The one before has ended: begun, or about to be.
+    Begins,
+    /// Nothing is left to be cancelled, or never was.
+    Done,
+}
+
+impl Links {
+    /// An operation of a chain goes to the kernel, and behind it `next`.
+    pub(super) fn note(&mut self, token: Token, next: Option<Token>, first: bool) {
+        let stage = if first { Stage::Done } else { Stage::Waits };
+        self.links.insert(token, Link { next, stage, cancelled: false });
+    }
+
+    /// A cancel goes to the kernel.
+    #[inline]
+    pub(super) fn cancel(&mut self, token: Token) {
+        if self.links.is_empty() {
+            return;
+        }
+        if let Some(link) = self.links.get_mut(&token) {
+            link.cancelled = true;
+        }
+    }
+
+    /// A cancel has found nothing.
+    pub(super) fn missed(&mut self, token: Token) {
+        if self.links.get(&token).is_some_and(|link| link.stage == Stage::Begins) {
+            self.again.push(token);
+        }
+    }
+
+    /// A completion has come, the last one or not.
+    #[inline]
+    pub(super) fn tell(&mut self, token: Token, last: bool) {
+        if !self.links.is_empty() {
+            self.tell_links(token, last);
+        }
+    }
+
+    fn tell_links(&mut self, token: Token, last: bool) {
+        if !last {
+            if let Some(link) = self.links.get_mut(&token) {
+                link.stage = Stage::Done;
+            }
+            return;
+        }
+        let next = self.links.remove(&token).and_then(|link| link.next);
+        let Some(link) = next.and_then(|next| self.links.get_mut(&next)) else { return };
+        if link.stage == Stage::Waits {
+            link.stage = Stage::Begins;
+        }
+        if link.cancelled {
+            self.again.extend(next);
+        }
+    }
+
+    /// Asks again what is to be asked again; true if all found room in the ring.
+    #[inline]
+    pub(super) fn move_into(&mut self, ring: &mut Ring) -> bool {
+        while let Some(&token) = self.again.last() {
+            if self.links.contains_key(&token) && !ring.push_cancel(Key::Operation(token)) {
+                return false;
+            }
+            self.again.pop();
+        }
+        true
+    }
+}
