@@ -246,8 +246,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "cancel-lost-with-a-full-queue",
         clause: "C11",
         file: "crates/mainspring/src/backend/uring/completion.rs",
-        find: "            if all {\n                batch.cancels.pop();\n            }",
-        replace: "            batch.cancels.pop();",
+        find: "            if all {\n                moved.links.cancel(token);",
+        replace: "            {\n                moved.links.cancel(token);",
         test: &["-p", "mainspring", "--lib", "c11_no_cancel_is_lost_with_a_full_queue"],
     },
     Mutant {
