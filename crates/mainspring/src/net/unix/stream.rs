@@ -15,13 +15,15 @@ use std::time::Duration;
 
 use socket2::Domain;
 
-use crate::driver::{Handle, Registration};
+use crate::driver::{BufferGroup, Handle, Registration};
 use crate::error::{self, would_block};
 use crate::interest::Interest;
 use crate::net::byte_stream::ByteStream;
 use crate::net::connect::connect;
 use crate::net::deadline::{Pause, before};
 use crate::net::methods::{read_methods, ready_methods, write_methods};
+use crate::net::{RecvMulti, recv_direct};
+use crate::op::DirectStream;
 use crate::socket::Socket;
 use crate::sys::credentials;
 
@@ -48,6 +50,19 @@ use super::ucred::UCred;
 /// ```
 #[derive(Debug)]
 pub struct UnixStream(ByteStream);
+
+impl DirectStream<UnixStream> {
+    /// What comes, in buffers of `group` that give themselves back, until the end of the stream or
+    /// an error; see [`UnixStream::recv_multi`].
+    ///
+    /// # Errors
+    ///
+    /// The items': the system's, and `InvalidInput` if the group is of another driver. The stream
+    /// ends with the first.
+    pub fn recv_multi(&self, group: &BufferGroup) -> RecvMulti<'_> {
+        recv_direct::recv_multi(self, group, UnixStream::recv_multi)
+    }
+}
 
 impl UnixStream {
     pub(super) fn new(stream: ByteStream) -> UnixStream {
