@@ -25,8 +25,8 @@
 //! begun, or the cancel waits.
 //!
 //! Cancels that find nothing (the operation has just ended: `ENOENT`) or find it at work already
-//! (`EALREADY`) need no answer: the terminal completion comes in each case. Those of chains may have
-//! to be asked again: see [`links`](super::links).
+//! (`EALREADY`) need no answer: the terminal completion comes in each case. Those of chains may
+//! have to be asked again: see [`links`](super::links).
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
