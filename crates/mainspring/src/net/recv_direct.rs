@@ -123,31 +123,27 @@ impl OneByOne {
     }
 }
 
-macro_rules! receives {
-    ($($(#[$attribute:meta])* $stream:ty),* $(,)?) => {$(
-        $(#[$attribute])*
-        impl DirectStream<$stream> {
-            /// What comes, in buffers of `group` that give themselves back, until the end of the
-            /// stream or an error; see
-            /// [`TcpStream::recv_multi`](crate::net::TcpStream::recv_multi).
-            ///
-            /// # Errors
-            ///
-            /// The items': the system's, and `InvalidInput` if the group is of another driver. The
-            /// stream ends with the first.
-            pub fn recv_multi(&self, group: &BufferGroup) -> RecvMulti<'_> {
-                match (self.slot(), self.ordinary_stream()) {
-                    (Some(slot), _) => RecvMulti::direct(slot, group),
-                    (None, Some(stream)) => stream.recv_multi(group),
-                    (None, None) => unreachable!("it is the one or the other"),
-                }
-            }
-        }
-    )*};
+impl DirectStream<TcpStream> {
+    /// What comes, in buffers of `group` that give themselves back, until the end of the stream or
+    /// an error; see [`TcpStream::recv_multi`].
+    ///
+    /// # Errors
+    ///
+    /// The items': the system's, and `InvalidInput` if the group is of another driver. The stream
+    /// ends with the first.
+    pub fn recv_multi(&self, group: &BufferGroup) -> RecvMulti<'_> {
+        recv_multi(self, group, TcpStream::recv_multi)
+    }
 }
 
-receives!(
-    TcpStream,
-    #[cfg(unix)]
-    super::UnixStream
-);
+/// What comes on a descriptor, which is `ordinary`'s matter if it is not direct.
+pub(super) fn recv_multi<'a, S>(
+    stream: &'a DirectStream<S>,
+    group: &BufferGroup,
+    ordinary: impl FnOnce(&'a S, &BufferGroup) -> RecvMulti<'a>,
+) -> RecvMulti<'a> {
+    match stream.place() {
+        Ok(slot) => RecvMulti::direct(slot, group),
+        Err(stream) => ordinary(stream, group),
+    }
+}

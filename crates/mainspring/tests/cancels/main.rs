@@ -3,10 +3,10 @@
 //! Several threads make operations of every sort (single ones, chains, streams of results, on
 //! direct descriptors, with leased and registered buffers) and give them up at random: never begun,
 //! begun and dropped, asked to end and awaited, asked to end and dropped, handed to another thread
-//! and ended there. Bytes and connections come all the while, so that every cancel has a result to race
-//! with. Afterwards no descriptor is open that was not before, each buffer was dropped or given
-//! back, each waker dropped too, no place of a table is taken, and the kernel has no operation
-//! left.
+//! and ended there. Bytes and connections come all the while, so that every cancel has a result to
+//! race with. Afterwards no descriptor is open that was not before, each buffer was dropped or
+//! given back, each waker dropped too, no place of a table is taken, and the kernel has no
+//! operation left.
 //!
 //! The numbers are drawn from a seed; what the threads make of them is the machine's.
 #![cfg(target_os = "linux")]

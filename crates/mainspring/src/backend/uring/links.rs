@@ -1,9 +1,9 @@
 //! Chains that the kernel has, and cancels that come too early for their links.
 //!
 //! A cancel finds what the kernel has begun. Of a chain that is the first operation; the others
-//! wait behind it where no cancel looks, so one that is meant for them finds nothing (`ENOENT`), and the
-//! operation is begun later all the same. If the one before it is cancelled too, the kernel ends
-//! both. But that one may be just ending by itself: then the cancel would be lost.
+//! wait behind it where no cancel looks, so one that is meant for them finds nothing (`ENOENT`),
+//! and the operation is begun later all the same. If the one before it is cancelled too, the
+//! kernel ends both. But that one may be just ending by itself: then the cancel would be lost.
 //!
 //! So cancels of links are remembered. When the operation before has ended, the cancel is asked
 //! again; and again if it found nothing still, because the kernel is about to begin the link: that

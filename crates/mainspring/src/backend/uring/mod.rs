@@ -92,14 +92,15 @@ pub(crate) struct UringSelector {
     /// The same once more, for the turn: to count a reference in each would cost more than to move
     /// one.
     for_turn: Option<Arc<Shared>>,
-    in_force: InForce,
+    /// For reports only.
+    in_force: Box<InForce>,
     clock: Clock,
     /// Whether the bell is watched.
     hears_bell: bool,
     batch: Batch,
     groups: Groups,
     closing: Closing,
-    links: Links,
+    links: Box<Links>,
     prompt: Prompt,
     /// Operations that the kernel has.
     running: usize,
@@ -148,7 +149,7 @@ impl Selector for UringSelector {
     fn open(config: Config) -> io::Result<(UringSelector, UringRegistrar)> {
         let owner = config.owner;
         let ring = Ring::open(owner.clone(), Features::allowed()?)?;
-        let in_force = in_force(&ring)?;
+        let in_force = Box::new(in_force(&ring)?);
         probe::has_multishot_poll()?;
         let counters = config.counters;
         let watches = Watches::new(ring.direct_cancel(), owner.is_some(), counters.clone());
@@ -181,7 +182,7 @@ impl Selector for UringSelector {
             batch: Batch::default(),
             groups: Groups::default(),
             closing: Closing::default(),
-            links: Links::default(),
+            links: Box::default(),
             prompt: Prompt::default(),
             running: 0,
             named: (!features.direct_cancel).then(HashSet::new),
@@ -190,7 +191,7 @@ impl Selector for UringSelector {
     }
 
     fn in_force(&self) -> InForce {
-        self.in_force.clone()
+        InForce::clone(&self.in_force)
     }
 
     fn select(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {

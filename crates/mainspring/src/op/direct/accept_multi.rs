@@ -1,9 +1,9 @@
 //! Taking connections into a table of direct descriptors until told to stop.
 //!
-//! The kernel could take them all by one operation; but it takes what is there, and each would be in
-//! a place that nobody has promised. So a few operations are under way that take one each, and have
-//! a promise each: what waits in the listener's queue is taken in one turn, and the table is never
-//! fuller than it may be. On a ring another operation costs no call.
+//! The kernel could take them all by one operation; but it takes what is there, and each would be
+//! in a place that nobody has promised. So a few operations are under way that take one each, and
+//! have a promise each: what waits in the listener's queue is taken in one turn, and the table is
+//! never fuller than it may be. On a ring another operation costs no call.
 
 use std::collections::VecDeque;
 use std::fmt;

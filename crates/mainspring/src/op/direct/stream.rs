@@ -38,19 +38,11 @@ impl<S> DirectStream<S> {
         matches!(self.0, Held::Slot(_))
     }
 
-    /// Its place in the table; nothing of an ordinary descriptor.
-    pub(crate) fn slot(&self) -> Option<&Arc<Slot>> {
+    /// Its place in the table, or the ordinary stream that stands for it.
+    pub(crate) fn place(&self) -> Result<&Arc<Slot>, &S> {
         match &self.0 {
-            Held::Slot(slot) => Some(slot),
-            Held::Ordinary(..) => None,
-        }
-    }
-
-    /// The ordinary stream that stands for it, if one does.
-    pub(crate) fn ordinary_stream(&self) -> Option<&S> {
-        match &self.0 {
-            Held::Slot(_) => None,
-            Held::Ordinary(stream, _) => Some(stream),
+            Held::Slot(slot) => Ok(slot),
+            Held::Ordinary(stream, _) => Err(stream),
         }
     }
 
