@@ -61,7 +61,6 @@ pub mod time;
 #[allow(unsafe_code)]
 mod backend;
 mod driver;
-#[cfg(unix)]
 pub mod fs;
 pub mod net;
 pub mod op;

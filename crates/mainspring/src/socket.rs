@@ -21,7 +21,7 @@ use crate::source::RawSource;
 use crate::sys::socket as os;
 
 pub(crate) use crate::sys::socket::{
-    AcceptFailure, BUFFERS_MAX, Read, accept_failure, not_connected,
+    AcceptFailure, BUFFERS_MAX, Read, UNIX_CONNECTS_AT_ONCE, accept_failure, not_connected,
 };
 
 /// The most bytes that one call is taken to move. Linux stops a little below 2 GiB and others

@@ -53,7 +53,14 @@ const TESTS: &[Suite] = &[
     Suite {
         package: LIBRARY,
         features: "sim",
-        binaries: &["lib", "test=conformance", "test=net", "test=rt", "test=regressions"],
+        binaries: &[
+            "lib",
+            "test=conformance",
+            "test=net",
+            "test=rt",
+            "test=regressions",
+            "test=fs",
+        ],
         beside: None,
     },
     Suite {

@@ -38,12 +38,16 @@ pub struct Region {
 pub(crate) const OWN_POSITION: u64 = u64::MAX;
 
 /// A bit beside the number of bytes that were read: the message that they began goes on.
-#[allow(dead_code, reason = "said of messages in pipes, which one system has")]
 pub(crate) const MORE_DATA: u64 = 1 << 32;
 
 /// A bit in the place of a number of bytes: there are none, and never will be.
-#[allow(dead_code, reason = "the same")]
+#[allow(dead_code, reason = "said of files and pipes, by one system")]
 pub(crate) const AT_END: u64 = 1 << 33;
+
+/// How many bytes a read has brought, of what it says with them.
+pub(crate) fn bytes_read(result: u64) -> u64 {
+    result & (MORE_DATA - 1)
+}
 
 /// An operation as the kernel is to see it: numbers and addresses, nothing owned.
 ///

@@ -86,6 +86,15 @@ pub trait Emulation: Operation {
         None
     }
 
+    /// Whether the driver's kernel carries out operations on what this one holds, beside a source
+    /// that is registered. Asked once, before it is handed over.
+    #[doc(hidden)]
+    #[inline]
+    fn is_adopted(&self, handle: &Handle) -> bool {
+        let _ = handle;
+        true
+    }
+
     /// Carries it out on a thread that may block, after an attempt said so.
     #[doc(hidden)]
     fn block(&mut self) -> io::Result<u64> {

@@ -14,6 +14,7 @@ use crate::metrics::{Counters, Metrics};
 use crate::readiness::park::Park;
 use crate::readiness::registration_set::RegistrationSet;
 use crate::sim::Simulation;
+use crate::source::RawSource;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::sync::{Arc, Owner};
 use crate::sys::{AsSource, raw_source};
@@ -43,6 +44,8 @@ pub struct Handle(Arc<Shared>);
 
 /// What the driver and its handles share. The fields that every event touches come first.
 pub(crate) struct Shared {
+    /// Never another driver's.
+    number: u64,
     pub(super) set: RegistrationSet,
     pub(super) park: Park,
     /// Milliseconds of the clock at the last turn, modulo 2^32: how long somebody has waited is
@@ -74,7 +77,10 @@ impl Handle {
         owner: Arc<Owner>,
         pinned: bool,
     ) -> (Handle, Backend) {
+        /// The next driver's number. Not `sync`'s: loom has no statics, and needs none of these.
+        static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
         let shared = Shared {
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
             set: RegistrationSet::new(FIRST_PAGE_SLOTS),
             park: Park::new(),
             turn_ms: AtomicU32::new(0),
@@ -242,6 +248,21 @@ impl Handle {
     /// Whether the kernel carries operations out: a chain of them then costs no thread.
     pub(crate) fn has_operations(&self) -> bool {
         self.completion() == Support::Native
+    }
+
+    /// A number that no other driver of the process has, ever.
+    #[inline]
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
+    }
+
+    /// Makes a source that is not registered one that operations of this driver can be on.
+    ///
+    /// # Errors
+    ///
+    /// The system's reason why it cannot be had.
+    pub(crate) fn adopt(&self, source: RawSource) -> io::Result<()> {
+        self.0.backend.adopt(source)
     }
 
     /// Lets go of what was removed, now and not with the next turn. A queue that is unusable says

@@ -83,11 +83,13 @@ impl<'a, O: Emulation> Prepared<'a, O> {
     }
 
     /// Says that a second source is waited for, too.
+    #[allow(dead_code, reason = "operations that only some systems have say it")]
     pub(crate) fn with_other(self, other: Option<&'a Registration>) -> Prepared<'a, O> {
         Prepared { other, ..self }
     }
 
     /// Says what it is on, if that is not what it was prepared on.
+    #[allow(dead_code, reason = "operations that only some systems have say it")]
     pub(crate) fn about(self, subject: Subject<'a>) -> Prepared<'a, O> {
         Prepared { subject, ..self }
     }
@@ -441,8 +443,10 @@ impl<'a, O: Emulation> Submission<'a, O> {
             return State::Ended(operation, Err(error::shut_down()));
         }
         let own = operation.own_source().or(self.home.source(false));
-        let adopted = own.is_none_or(Registration::is_adopted);
-        if handle.completion() == Support::Emulated || !adopted {
+        if handle.completion() == Support::Emulated
+            || !own.is_none_or(Registration::is_adopted)
+            || !operation.is_adopted(handle)
+        {
             return State::Trying { operation, waits: None, seen: None };
         }
         match handle.begin(operation) {

@@ -1,12 +1,12 @@
 //! Making and removing directories.
 
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use blocking::unblock;
 
 use crate::op;
+use crate::sys::path;
 
 /// The permission bits of a new directory: all may do everything, as far as the process's mask
 /// lets them.
@@ -18,7 +18,7 @@ const MODE: u32 = 0o777;
 /// use mainspring::fs::{self, DirBuilder};
 /// # let path = std::env::temp_dir().join(format!("mainspring-builder-{}", std::process::id()));
 /// mainspring::block_on(async {
-///     DirBuilder::new().recursive(true).mode(0o700).create(path.join("a/b")).await?;
+///     DirBuilder::new().recursive(true).create(path.join("a/b")).await?;
 ///     fs::remove_dir_all(&path).await
 /// })??;
 /// # Ok::<(), std::io::Error>(())
@@ -26,7 +26,7 @@ const MODE: u32 = 0o777;
 #[derive(Clone, Debug)]
 pub struct DirBuilder {
     recursive: bool,
-    mode: u32,
+    pub(super) mode: u32,
 }
 
 impl Default for DirBuilder {
@@ -48,17 +48,6 @@ impl DirBuilder {
         self
     }
 
-    /// The permission bits of what is made, less what the process's mask takes away: 0o777, unless
-    /// this says otherwise.
-    ///
-    /// # Platforms
-    ///
-    /// Unix.
-    pub fn mode(&mut self, mode: u32) -> &mut DirBuilder {
-        self.mode = mode;
-        self
-    }
-
     /// Makes it.
     ///
     /// # Errors
@@ -74,9 +63,7 @@ impl DirBuilder {
             return op::make_directory(path, self.mode).await;
         }
         let (path, mode) = (path.as_ref().to_owned(), self.mode);
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true).mode(mode);
-        unblock(move || builder.create(path)).await
+        unblock(move || path::directory_builder(mode).recursive(true).create(path)).await
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, SeekFrom};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use crate::sys::Metadata;
 use crate::sys::file::OpenFile;
 
 use super::cursor::Cursor;
-use super::{OpenOptions, Permissions};
+use super::{OpenOptions, Permissions, system};
 
 /// An open file.
 ///
@@ -30,6 +29,11 @@ use super::{OpenOptions, Permissions};
 /// returns; [`flush`](Self::flush) has something to do only after a write was given up.
 ///
 /// Dropping it closes the descriptor, once no operation uses it any more.
+///
+/// # Platforms
+///
+/// On Windows, where a file may be one completion port's and never another's, the kernel reads and
+/// writes for the first driver that asks; for others the pool of threads does.
 ///
 /// ```
 /// # let path = std::env::temp_dir().join(format!("mainspring-file-{}", std::process::id()));
@@ -104,7 +108,11 @@ impl File {
     /// Takes over a file of the standard library, at its position.
     #[must_use]
     pub fn from_std(file: std::fs::File) -> File {
-        File { open: Arc::new(OpenFile::new(file)), cursor: Cursor::default() }
+        File::of(OpenFile::new(file))
+    }
+
+    fn of(open: OpenFile) -> File {
+        File { open: Arc::new(open), cursor: Cursor::default() }
     }
 
     /// The file for the standard library, after what is under way at its position has ended. If an
@@ -113,15 +121,13 @@ impl File {
     ///
     /// # Errors
     ///
-    /// Those of a write that was given up, and of duplicating.
+    /// Those of a write that was given up, of duplicating, and on Windows of opening the file once
+    /// more, for calls that wait.
     pub async fn into_std(mut self) -> io::Result<std::fs::File> {
         self.flush().await?;
         poll_fn(|cx| self.cursor.poll_idle(cx)).await;
         self.cursor.step_back(&self.open)?;
-        match Arc::try_unwrap(self.open) {
-            Ok(open) => Ok(open.into_file()),
-            Err(open) => open.file().try_clone(),
-        }
+        system::into_std(self.open).await
     }
 
     /// Another descriptor of the same open file, with the same position.
@@ -130,7 +136,7 @@ impl File {
     ///
     /// The system's: no descriptors are left.
     pub fn try_clone(&self) -> io::Result<File> {
-        self.open.file().try_clone().map(File::from_std)
+        self.open.try_clone().map(File::of)
     }
 
     /// Closes the file and says how that went, which dropping it does not: on a file system across
@@ -188,7 +194,8 @@ impl File {
     ///
     /// # Platforms
     ///
-    /// Linux writes to the end of a file that is open for appending, whatever the offset.
+    /// Linux and Windows write to the end of a file that is open for appending, whatever the
+    /// offset.
     pub fn write_at<B: IoBuf>(&self, buffer: B, offset: u64) -> Prepared<'static, WriteAt<B>> {
         WriteAt::at(&self.open, buffer, offset)
     }
@@ -461,27 +468,9 @@ impl File {
     }
 }
 
-impl AsFd for File {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.open.as_fd()
-    }
-}
-
-impl AsRawFd for File {
-    fn as_raw_fd(&self) -> RawFd {
-        self.open.as_fd().as_raw_fd()
-    }
-}
-
 impl From<std::fs::File> for File {
     fn from(file: std::fs::File) -> File {
         File::from_std(file)
-    }
-}
-
-impl From<OwnedFd> for File {
-    fn from(descriptor: OwnedFd) -> File {
-        File::from_std(descriptor.into())
     }
 }
 

@@ -29,6 +29,12 @@ mod futures_io;
 mod open_options;
 mod paths;
 mod read_dir;
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod system;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod system;
 #[cfg(feature = "tokio")]
 mod tokio_io;
 mod whole;
@@ -38,10 +44,14 @@ pub use directory::{DirBuilder, create_dir, create_dir_all, remove_dir, remove_d
 pub use file::File;
 pub use open_options::OpenOptions;
 pub use paths::{
-    canonicalize, hard_link, metadata, read_link, remove_file, rename, set_permissions, symlink,
+    canonicalize, hard_link, metadata, read_link, remove_file, rename, set_permissions,
     symlink_metadata, try_exists,
 };
 pub use read_dir::{DirEntry, ReadDir, read_dir};
+#[cfg(unix)]
+pub use system::symlink;
+#[cfg(windows)]
+pub use system::{symlink_dir, symlink_file};
 pub use whole::{read, read_to_string, write};
 
 pub use crate::sys::{Alignment, FileType, Metadata};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::driver::{DirectDescriptors, Prepared};
 use crate::op::{DirectFile, OpenAt, OpenDirect};
-use crate::sys::path::Access;
+use crate::sys::access::Access;
 
 use super::File;
 
@@ -19,16 +19,16 @@ const MODE: u32 = 0o666;
 /// # let path = std::env::temp_dir().join(format!("mainspring-options-{}", std::process::id()));
 /// use mainspring::fs::OpenOptions;
 /// mainspring::block_on(async {
-///     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
-///     file.write_at("secret", 0).await.0
+///     let file = OpenOptions::new().write(true).create_new(true).open(&path).await?;
+///     file.write_at("new", 0).await.0
 /// })??;
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
-    access: Access,
-    mode: u32,
+    pub(super) access: Access,
+    pub(super) mode: u32,
 }
 
 impl Default for OpenOptions {
@@ -87,7 +87,8 @@ impl OpenOptions {
     /// # Platforms
     ///
     /// Linux, Android, FreeBSD, DragonFly and NetBSD: `O_DIRECT`; the file system may refuse it.
-    /// On Apple's systems `F_NOCACHE`, which asks for no alignment. Elsewhere opening is
+    /// On Apple's systems `F_NOCACHE`, which asks for no alignment. On Windows
+    /// `FILE_FLAG_NO_BUFFERING`, which does not go with appending. Elsewhere opening is
     /// `Unsupported`.
     ///
     /// ```
@@ -109,28 +110,6 @@ impl OpenOptions {
         self
     }
 
-    /// The permission bits of a file that is made, less what the process's mask takes away: 0o666,
-    /// unless this says otherwise.
-    ///
-    /// # Platforms
-    ///
-    /// Unix.
-    pub fn mode(&mut self, mode: u32) -> &mut OpenOptions {
-        self.mode = mode;
-        self
-    }
-
-    /// Further flags of `open(2)`, like `O_NOFOLLOW`. Those of reading and writing are not for it
-    /// to change.
-    ///
-    /// # Platforms
-    ///
-    /// Unix.
-    pub fn custom_flags(&mut self, flags: i32) -> &mut OpenOptions {
-        self.access.custom_flags = flags;
-        self
-    }
-
     /// Opens a file.
     ///
     /// # Errors
@@ -144,8 +123,9 @@ impl OpenOptions {
     /// A file that was opened although the future was dropped is closed again. One that was made
     /// stays.
     pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
+        let access = self.access.for_operations();
         loop {
-            match self.prepare(path.as_ref()).await {
+            match OpenAt::path(path.as_ref(), access, self.mode).await {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 opened => return opened.map(File::from_std),
             }
@@ -180,11 +160,17 @@ impl OpenOptions {
         table: &DirectDescriptors,
         path: impl AsRef<Path>,
     ) -> Prepared<'static, OpenDirect> {
-        OpenDirect::path(table, path.as_ref(), self.access, self.mode)
+        OpenDirect::path(table, path.as_ref(), self.access.for_operations(), self.mode)
     }
 
     /// The opening as an operation, to be [submitted](crate::Handle::submit) to a driver of one's
     /// choice or cancelled; see [`OpenAt`].
+    ///
+    /// # Platforms
+    ///
+    /// On Windows it opens for calls that wait, as the standard library's [`File`](std::fs::File)
+    /// needs it: a [`File`] made of that is read and written on the pool of threads. What
+    /// [`open`](Self::open) opens is for overlapped calls, and read and written by the kernel.
     pub fn prepare(&self, path: impl AsRef<Path>) -> Prepared<'static, OpenAt> {
         OpenAt::path(path.as_ref(), self.access, self.mode)
     }

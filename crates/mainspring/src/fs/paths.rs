@@ -20,7 +20,7 @@ async fn with<T: Send + 'static>(
 }
 
 /// The same with two.
-async fn with_both(
+pub(super) async fn with_both(
     one: impl AsRef<Path>,
     other: impl AsRef<Path>,
     call: fn(PathBuf, PathBuf) -> io::Result<()>,
@@ -94,7 +94,8 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
 ///
 /// # Errors
 ///
-/// `IsADirectory` for a directory, `PermissionDenied` on systems that say it so; the system's.
+/// `IsADirectory` for a directory, `PermissionDenied` on systems that say it so, as for a file that
+/// is marked read-only on Windows; the system's.
 ///
 /// # Cancel safety
 ///
@@ -142,23 +143,6 @@ pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io
     with_both(original, link, std::fs::hard_link).await
 }
 
-/// Makes a symbolic link that leads to `original`, which need not be there.
-///
-/// # Errors
-///
-/// `AlreadyExists`; the system's.
-///
-/// # Cancel safety
-///
-/// A dropped future may still do it.
-///
-/// # Platforms
-///
-/// Unix.
-pub async fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
-    with_both(original, link, std::os::unix::fs::symlink).await
-}
-
 /// Where a symbolic link leads.
 ///
 /// # Errors
@@ -183,13 +167,16 @@ pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 /// A dropped future may still do it.
 ///
 /// ```
-/// use mainspring::fs::{self, Permissions};
-/// use std::os::unix::fs::PermissionsExt;
+/// use mainspring::fs;
 /// # let path = std::env::temp_dir().join(format!("mainspring-mode-{}", std::process::id()));
 /// mainspring::block_on(async {
-///     fs::write(&path, "secret").await?;
-///     fs::set_permissions(&path, Permissions::from_mode(0o600)).await?;
-///     assert_eq!(fs::metadata(&path).await?.mode() & 0o777, 0o600);
+///     fs::write(&path, "kept").await?;
+///     let mut permissions = fs::metadata(&path).await?.permissions();
+///     let before = permissions.clone();
+///     permissions.set_readonly(true);
+///     fs::set_permissions(&path, permissions).await?;
+///     assert!(fs::metadata(&path).await?.permissions().readonly());
+///     fs::set_permissions(&path, before).await?;
 ///     fs::remove_file(&path).await
 /// })??;
 /// # Ok::<(), std::io::Error>(())

@@ -8,7 +8,6 @@ use std::ffi::OsString;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -143,7 +142,7 @@ impl fmt::Debug for ReadDir {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct DirEntry {
-    entry: std::fs::DirEntry,
+    pub(super) entry: std::fs::DirEntry,
     /// If the file system said it with the name.
     kind: Option<FileType>,
 }
@@ -165,16 +164,6 @@ impl DirEntry {
     #[must_use]
     pub fn file_name(&self) -> OsString {
         self.entry.file_name()
-    }
-
-    /// The number on its device.
-    ///
-    /// # Platforms
-    ///
-    /// Unix.
-    #[must_use]
-    pub fn ino(&self) -> u64 {
-        self.entry.ino()
     }
 
     /// What is known about it; of a symbolic link, about the link.

@@ -13,6 +13,7 @@ use crate::driver::Handle;
 use crate::error;
 use crate::op::{ReadAt, WriteAt};
 use crate::sys::file::OpenFile;
+use crate::sys::path;
 
 use super::File;
 
@@ -22,13 +23,13 @@ const PIECE: usize = 1 << 20;
 /// Room for what a file without a size holds, to begin with: most of `/proc`.
 const UNKNOWN_SIZE: usize = 4096;
 
-/// Whether the current driver has the kernel carry operations out.
+/// Whether the current driver has the kernel carry all of these operations out.
 fn has_operations() -> io::Result<bool> {
     let driver = Handle::try_current()?;
     if driver.is_shutdown() {
         return Err(error::shut_down());
     }
-    Ok(driver.has_operations())
+    Ok(path::ON_QUEUE && driver.has_operations())
 }
 
 /// Reads all of a file.

@@ -7,7 +7,7 @@ use socket2::SockAddr;
 
 use crate::driver::Handle;
 use crate::op::connect::{Connect, Registered, Unconnected};
-use crate::socket::Socket;
+use crate::socket::{Socket, UNIX_CONNECTS_AT_ONCE};
 
 use super::byte_stream::ByteStream;
 
@@ -18,7 +18,7 @@ pub(crate) async fn connect(
     address: &SockAddr,
     location: &'static Location<'static>,
 ) -> io::Result<ByteStream> {
-    if address.is_unix() {
+    if address.is_unix() && (UNIX_CONNECTS_AT_ONCE || socket.is_simulated()) {
         // Which connects at once or not at all, wherever the operation would be carried out.
         socket.connect(address)?;
         return ByteStream::new(handle, socket, location);

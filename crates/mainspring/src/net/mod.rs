@@ -32,7 +32,6 @@ pub mod tcp;
 #[allow(unsafe_code)]
 mod tokio_io;
 mod udp;
-#[cfg(unix)]
 pub mod unix;
 
 pub use datagram::Datagram;
@@ -41,4 +40,5 @@ pub use resolve::{Addresses, Resolve, ToSocketAddrs, lookup_host};
 pub use tcp::{TcpListener, TcpSocket, TcpStream};
 pub use udp::UdpSocket;
 #[cfg(unix)]
-pub use unix::{UnixDatagram, UnixListener, UnixStream};
+pub use unix::UnixDatagram;
+pub use unix::{UnixListener, UnixStream};

@@ -9,6 +9,7 @@ use crate::socket::Socket;
 
 use super::tcp::{TcpListener, TcpSocket, TcpStream};
 use super::udp::UdpSocket;
+use super::unix::{UnixListener, UnixStream};
 
 /// The socket of the operating system in a socket of any kernel.
 trait SystemSocket {
@@ -46,4 +47,4 @@ macro_rules! sockets {
     };
 }
 
-sockets!(TcpListener, TcpSocket, TcpStream, UdpSocket);
+sockets!(TcpListener, TcpSocket, TcpStream, UdpSocket, UnixListener, UnixStream);

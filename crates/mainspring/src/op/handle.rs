@@ -5,7 +5,9 @@ use std::os::windows::io::OwnedHandle;
 use std::sync::Arc;
 
 use crate::completion::buf::{Filling, IoBuf, IoBufMut};
-use crate::completion::operation::{AT_END, MORE_DATA, Operation, RawMemory, RawOperation};
+use crate::completion::operation::{
+    AT_END, MORE_DATA, Operation, RawMemory, RawOperation, bytes_read,
+};
 use crate::driver::{Attempt, Emulation, Subject};
 use crate::source::RawSource;
 use crate::sys::handle;
@@ -26,7 +28,7 @@ pub struct Portion {
 
 impl Portion {
     pub(crate) fn of(result: u64) -> Portion {
-        let len = (result & (MORE_DATA - 1)) as usize;
+        let len = bytes_read(result) as usize;
         Portion { len, goes_on: result & MORE_DATA != 0, end: result & AT_END != 0 }
     }
 

@@ -12,7 +12,6 @@ pub(crate) mod connect;
 #[cfg(unix)]
 mod descriptor;
 mod direct;
-#[cfg(unix)]
 pub(crate) mod file;
 #[cfg(windows)]
 pub(crate) mod handle;
@@ -45,9 +44,7 @@ pub use connect::{Connect, Unconnected, connect};
 #[cfg(unix)]
 pub use descriptor::{Read, Write};
 pub use direct::{AcceptDirect, AcceptDirectMulti, CloseDirect, DirectStream};
-#[cfg(unix)]
 pub use direct::{CloseDirectFile, DirectFile, OpenDirect};
-#[cfg(unix)]
 pub use file::{
     Close, Fsync, MakeDirectory, OpenAt, ReadAt, ReadVectoredAt, Rename, Stat, Unlink, WriteAt,
     WriteVectoredAt, close, make_directory, remove_directory, rename, stat, symlink_stat, unlink,

@@ -96,6 +96,7 @@ impl<'a> Target<'a> {
     }
 
     /// Says whether another object has taken the registered one's place (clause C5).
+    #[allow(dead_code, reason = "operations that only some systems have say it")]
     pub(crate) fn replaced(self, replaced: bool) -> Target<'a> {
         Target { replaced, ..self }
     }

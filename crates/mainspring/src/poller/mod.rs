@@ -257,7 +257,8 @@ impl Registry {
     /// On a kind that sees edges without being told there is nothing to do, and nothing is done.
     /// [`Kind::Iocp`](crate::Kind::Iocp) reports a direction once and is silent about it until this
     /// or [`modify`](Self::modify) is called, so a loop that is to run on every kind calls it after
-    /// each `WouldBlock`. [`Kind::Poll`](crate::Kind::Poll) and
+    /// each `WouldBlock`; on a stream also after a read that brought less than there was room for,
+    /// which says the same and saves a call. [`Kind::Poll`](crate::Kind::Poll) and
     /// [`Kind::WsaPoll`](crate::Kind::WsaPoll) find most edges by themselves and some of them late;
     /// told of the `WouldBlock` they find each at once.
     ///

@@ -3,7 +3,8 @@
 use mainspring::fs::{self, File};
 use mainspring::{Outcome, op};
 
-use crate::support::{on_each_kind, pattern, poll_once, until_closed_below};
+use crate::held::until_closed_below;
+use crate::support::{on_each_kind, pattern, poll_once};
 
 #[test]
 fn c11_a_cancelled_read_gives_its_buffer_back_either_way() {

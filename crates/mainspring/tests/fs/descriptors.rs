@@ -1,11 +1,15 @@
 //! Who owns the descriptor, and until when.
 
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, OwnedFd};
+#[cfg(unix)]
+use std::os::fd::{AsFd as _, OwnedFd as Owned};
+#[cfg(windows)]
+use std::os::windows::io::{AsHandle as _, OwnedHandle as Owned};
 
 use mainspring::fs::File;
 
-use crate::support::{on_each_kind, open_below, poll_once, until_closed_below};
+use crate::held::{open_below, until_closed_below};
+use crate::support::{on_each_kind, poll_once};
 
 #[test]
 fn a_file_goes_to_the_standard_library_and_back_with_its_position() {
@@ -19,8 +23,12 @@ fn a_file_goes_to_the_standard_library_and_back_with_its_position() {
         let mut std = file.into_std().await.unwrap();
         std.read_exact(&mut two).unwrap();
         assert_eq!(&two, b"56");
-        let file = File::from(OwnedFd::from(std));
-        assert!(file.as_fd().try_clone_to_owned().is_ok());
+        let file = File::from(Owned::from(std));
+        #[cfg(unix)]
+        let borrowed = file.as_fd();
+        #[cfg(windows)]
+        let borrowed = file.as_handle();
+        assert!(borrowed.try_clone_to_owned().is_ok());
     });
 }
 
@@ -82,6 +90,7 @@ fn a_file_that_is_closed_or_dropped_is_closed() {
 }
 
 #[test]
+#[cfg(unix)]
 fn no_descriptor_outlives_an_exec() {
     on_each_kind(|_, place| async {
         let file = File::open(place.file("file", "text")).await.unwrap();

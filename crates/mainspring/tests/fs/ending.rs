@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Waker};
 use mainspring::fs::{self, File};
 use mainspring::is_shutdown;
 
-use crate::support::{Place, Watchdog, driver, kinds, pattern, until_closed_below};
+use crate::held::until_closed_below;
+use crate::support::{Place, Watchdog, driver, kinds, pattern};
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
@@ -105,6 +106,7 @@ fn c14_a_driver_that_was_shut_down_takes_no_operation() {
 
 /// An operation that cannot end by itself keeps no driver from ending.
 #[test]
+#[cfg(unix)]
 fn c12_a_read_of_a_fifo_that_nobody_writes_ends_with_its_driver() {
     let place = Place::new();
     let path = place.fifo("fifo");

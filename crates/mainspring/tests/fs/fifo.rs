@@ -8,7 +8,8 @@ use futures::AsyncReadExt;
 use futures::future::join;
 use mainspring::fs::{self, File};
 
-use crate::support::{give_up, on_each_kind, poll_once, until_closed_below};
+use crate::held::until_closed_below;
+use crate::support::{give_up, on_each_kind, poll_once};
 
 #[test]
 fn opening_waits_for_the_other_end() {

@@ -2,11 +2,11 @@
 //!
 //! `MAINSPRING_REQUIRE` names the kinds a run is about, as in the conformance suite; one that is
 //! named and cannot be had fails the run.
-#![cfg(unix)]
 
 mod appending;
 mod cached;
 mod cancelling;
+#[cfg(unix)]
 mod child;
 mod content;
 mod cursor;
@@ -17,7 +17,9 @@ mod directories;
 mod draining;
 mod ending;
 mod errors;
+#[cfg(unix)]
 mod fifo;
+mod held;
 mod many;
 mod options;
 mod registered;
@@ -25,4 +27,8 @@ mod sharing;
 mod support;
 #[cfg(feature = "tokio")]
 mod tokio_traits;
+#[cfg(unix)]
+mod unix;
 mod vectored;
+#[cfg(windows)]
+mod windows;

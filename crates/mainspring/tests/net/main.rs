@@ -36,6 +36,8 @@ mod unix_datagram;
 mod unix_descriptors;
 #[cfg(unix)]
 mod unix_limits;
+#[cfg(windows)]
+mod unix_on_windows;
 #[cfg(unix)]
 mod unix_stream;
 #[cfg(windows)]

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::ratio::{interval, median};
-use crate::servers::{Contender, Server};
+use crate::servers::{Contender, Load, Server};
 
 /// Threads of the load.
 const THREADS: usize = 2;
@@ -31,6 +31,9 @@ pub(crate) struct Plan {
     /// One alone, for a trace of its calls.
     #[arg(long)]
     only: Option<Contender>,
+    /// Mainspring's server takes a short read for the end of what is there.
+    #[arg(long)]
+    short: bool,
 }
 
 /// Measures with waits for reading, and with waits for both directions, and prints a line each.
@@ -38,7 +41,8 @@ pub(crate) fn run(connections: usize, plan: Plan) -> io::Result<()> {
     for both in [false, true] {
         let mut spent = Vec::new();
         for generation in 0..plan.generations {
-            spent.push(measure(connections, both, generation, plan)?);
+            let load = Load { connections, both, short: plan.short };
+            spent.push(measure(load, generation, plan)?);
         }
         let interest = if both { "read and write" } else { "read only     " };
         println!("{connections:>4} connections, {interest}: {}", tell(&spent, plan.only));
@@ -92,45 +96,45 @@ fn tell(generations: &[Vec<Turn>], only: Option<Contender>) -> String {
     format!("ratio {middle:.3} ({low:.3} to {high:.3}): {}, {}", each[0], each[1])
 }
 
-fn measure(connections: usize, both: bool, generation: usize, plan: Plan) -> io::Result<Vec<Turn>> {
+fn measure(load: Load, generation: usize, plan: Plan) -> io::Result<Vec<Turn>> {
     let slice = Duration::from_millis(plan.slice_ms);
     let mut pairs = Vec::new();
     for contender in Contender::BOTH {
         if plan.only.is_some_and(|only| only != contender) {
             continue;
         }
-        let server = Server::start(contender, connections, both)?;
-        let mut load = Load::connect(server.address, connections)?;
-        load.run(slice / 2)?;
-        pairs.push((contender, server, load));
+        let server = Server::start(contender, load)?;
+        let mut clients = Clients::connect(server.address, load.connections)?;
+        clients.run(slice / 2)?;
+        pairs.push((contender, server, clients));
     }
     let mut measured = Vec::new();
     for turn in 0..plan.turns {
         let mut this = Turn::default();
         for place in 0..pairs.len() {
             let which = (generation + turn + place) % pairs.len();
-            let (contender, server, load) = &mut pairs[which];
-            load.run(slice / 8)?;
+            let (contender, server, clients) = &mut pairs[which];
+            clients.run(slice / 8)?;
             let (begin, before) = (Instant::now(), server.counts.read());
-            let messages = load.run(slice)?;
+            let messages = clients.run(slice)?;
             let (seconds, after) = (begin.elapsed().as_secs_f64(), server.counts.read());
             let calls = [0, 1].map(|call| after[call] - before[call]);
             this[*contender as usize] = Slice { messages, seconds, calls };
         }
         measured.push(this);
     }
-    for (_, server, load) in pairs {
-        drop(load);
+    for (_, server, clients) in pairs {
+        drop(clients);
         server.end()?;
     }
     Ok(measured)
 }
 
 /// Connections, on a few threads.
-struct Load(Vec<Vec<TcpStream>>);
+struct Clients(Vec<Vec<TcpStream>>);
 
-impl Load {
-    fn connect(address: SocketAddr, count: usize) -> io::Result<Load> {
+impl Clients {
+    fn connect(address: SocketAddr, count: usize) -> io::Result<Clients> {
         let mut threads: Vec<Vec<TcpStream>> = Vec::new();
         threads.resize_with(THREADS.min(count), Vec::new);
         for index in 0..count {
@@ -139,7 +143,7 @@ impl Load {
             let threads_now = threads.len();
             threads[index % threads_now].push(stream);
         }
-        Ok(Load(threads))
+        Ok(Clients(threads))
     }
 
     /// Sends a message on each connection, takes all echoes home, and again, until the time is

@@ -39,6 +39,17 @@ impl Counts {
     }
 }
 
+/// What a server is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) connections: usize,
+    /// Whether its waits are for both directions.
+    pub(crate) both: bool,
+    /// Whether Mainspring's loop takes a short read for the end of what is there. mio has to be
+    /// told by the call itself.
+    pub(crate) short: bool,
+}
+
 /// A server on a thread of its own, until it is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -48,19 +59,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one for a number of connections, whose waits are for both directions if `both`.
-    pub(crate) fn start(
-        contender: Contender,
-        connections: usize,
-        both: bool,
-    ) -> io::Result<Server> {
+    /// Starts one.
+    pub(crate) fn start(contender: Contender, load: Load) -> io::Result<Server> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let (counts, ends) = (Arc::<Counts>::default(), Arc::<AtomicBool>::default());
         let (counted, ended) = (Arc::clone(&counts), Arc::clone(&ends));
         let thread = thread::spawn(move || match contender {
-            Contender::Mio => on_mio(&listener, connections, both, &ended, &counted),
-            Contender::Mainspring => on_mainspring(&listener, connections, both, &ended, &counted),
+            Contender::Mio => on_mio(&listener, load, &ended, &counted),
+            Contender::Mainspring => on_mainspring(&listener, load, &ended, &counted),
         });
         Ok(Server { address, counts, ends, thread: Some(thread) })
     }
@@ -77,15 +84,15 @@ impl Server {
 
 fn on_mainspring(
     listener: &TcpListener,
-    connections: usize,
-    both: bool,
+    load: Load,
     ends: &AtomicBool,
     counts: &Counts,
 ) -> io::Result<()> {
     let mut poller = Poller::new()?;
-    let interest = if both { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+    let interest =
+        if load.both { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
     let mut streams = Vec::new();
-    for index in 0..connections {
+    for index in 0..load.connections {
         let (stream, _) = listener.accept()?;
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
@@ -94,7 +101,7 @@ fn on_mainspring(
     }
     let registry = poller.registry().clone();
     let mut events = Events::with_capacity(1024);
-    let mut left = connections;
+    let mut left = load.connections;
     while left > 0 && !ends.load(Ordering::Relaxed) {
         poller.wait(&mut events, Some(std::time::Duration::from_millis(500)))?;
         for event in &events {
@@ -102,7 +109,7 @@ fn on_mainspring(
             if !event.ready.is_readable() {
                 continue;
             }
-            match echo(stream)? {
+            match echo(stream, load.short)? {
                 Echoed::Over => left -= 1,
                 Echoed::Dry => registry.rearm(stream, Interest::READABLE)?,
             }
@@ -118,18 +125,17 @@ fn on_mainspring(
 
 fn on_mio(
     listener: &TcpListener,
-    connections: usize,
-    both: bool,
+    load: Load,
     ends: &AtomicBool,
     counts: &Counts,
 ) -> io::Result<()> {
     let mut poll = mio::Poll::new()?;
-    let interest = match both {
+    let interest = match load.both {
         true => mio::Interest::READABLE | mio::Interest::WRITABLE,
         false => mio::Interest::READABLE,
     };
     let mut streams = Vec::new();
-    for index in 0..connections {
+    for index in 0..load.connections {
         let (stream, _) = listener.accept()?;
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
@@ -138,14 +144,14 @@ fn on_mio(
         streams.push(stream);
     }
     let mut events = mio::Events::with_capacity(1024);
-    let mut left = connections;
+    let mut left = load.connections;
     while left > 0 && !ends.load(Ordering::Relaxed) {
         poll.poll(&mut events, Some(std::time::Duration::from_millis(500)))?;
         for event in &events {
             if !event.is_readable() {
                 continue;
             }
-            if matches!(echo(&mut streams[event.token().0])?, Echoed::Over) {
+            if matches!(echo(&mut streams[event.token().0], false)?, Echoed::Over) {
                 left -= 1;
             }
         }
@@ -161,13 +167,19 @@ enum Echoed {
     Over,
 }
 
-/// Sends back what is there. The messages are so short that the socket takes each.
-fn echo(stream: &mut (impl Read + Write)) -> io::Result<Echoed> {
+/// Sends back what is there, until a call says that nothing is, or, if `short`, a read does that
+/// brings less than there is room for. The messages are so short that the socket takes each.
+fn echo(stream: &mut (impl Read + Write), short: bool) -> io::Result<Echoed> {
     let mut buffer = [0; BUFFER];
     loop {
         match stream.read(&mut buffer) {
             Ok(0) => return Ok(Echoed::Over),
-            Ok(count) => stream.write_all(&buffer[..count])?,
+            Ok(count) => {
+                stream.write_all(&buffer[..count])?;
+                if short && count < BUFFER {
+                    return Ok(Echoed::Dry);
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Echoed::Dry),
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                 return Ok(Echoed::Over);

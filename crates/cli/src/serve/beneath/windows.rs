@@ -14,10 +14,14 @@
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io;
+use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::{Found, Kind, Look};
+
+/// `FILE_FLAG_OVERLAPPED`: a driver's completion port can read what was opened with it.
+const OVERLAPPED: u32 = 0x4000_0000;
 
 /// A directory that was found.
 pub type Directory = PathBuf;
@@ -115,7 +119,9 @@ impl Root {
         let look = look_of(&fs::symlink_metadata(&path).map_err(errno)?);
         Ok(match look.kind {
             Kind::File => {
-                let file = File::open(path).map_err(errno)?;
+                let mut options = File::options();
+                let opened = options.read(true).custom_flags(OVERLAPPED).open(path);
+                let file = opened.map_err(errno)?;
                 let look = look_of(&file.metadata().map_err(errno)?);
                 Found::File(file, look)
             }

@@ -1,9 +1,6 @@
 //! Files are read through the driver: by the kernel where it has operations, elsewhere from its
 //! cache or on a pool of threads.
 
-use std::io;
-use std::os::unix::fs::FileExt;
-
 use mainspring::Submission;
 use mainspring::op::ReadAt;
 
@@ -23,13 +20,4 @@ impl File {
     pub fn read_at(&self, buffer: Vec<u8>, offset: u64) -> Reading {
         self.0.read_at(buffer, offset).into_future()
     }
-}
-
-/// Fills `bytes` from `offset` on; blocks for as long as the file system does.
-///
-/// # Errors
-///
-/// The system's, and `UnexpectedEof` if the file ends before.
-pub fn read_exact_at(file: &std::fs::File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-    file.read_exact_at(bytes, offset)
 }

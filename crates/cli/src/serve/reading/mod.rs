@@ -1,13 +1,15 @@
-//! How files are read: through the driver where it reads files, elsewhere on a pool of threads.
+//! How files are read: through the driver, and at once where a thread may block.
 
+mod driver;
 #[cfg(unix)]
-#[path = "driver.rs"]
+#[path = "unix.rs"]
 mod system;
 #[cfg(windows)]
-#[path = "pool.rs"]
+#[path = "windows.rs"]
 mod system;
 
-pub use system::{File, Reading, read_exact_at};
+pub use driver::{File, Reading};
+pub use system::read_exact_at;
 
 #[cfg(test)]
 mod tests {

@@ -13,9 +13,9 @@ use crate::sys::afd::Afd;
 
 use crate::backend::port::Queue;
 
-/// Sockets on one handle, by measurement: 500 sockets registered, looked at and deregistered, beside
-/// mio (32 a handle) in the same turns, under Wine 10, `sockets register`. How much faster than
-/// mio, middle of six runs (the runs lie within 0.2 of it), and the best time for one socket:
+/// Sockets on one handle, by measurement: 500 sockets registered, looked at and deregistered,
+/// beside mio (32 a handle) in the same turns, under Wine 10, `sockets register`. How much faster
+/// than mio, middle of six runs (the runs lie within 0.2 of it), and the best time for one socket:
 ///
 /// | sockets on one handle | 1 | 8 | 32 | 128 | 512 |
 /// |---|---|---|---|---|---|

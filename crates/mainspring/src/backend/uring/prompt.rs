@@ -4,8 +4,8 @@ use super::ring::Wait;
 
 /// Whether operations have usually ended when the entry that begins them returns, as a send has, or
 /// a read of what is in the page cache. Then a look is enough where the caller would wait, and the
-/// preparations for a sleep are spared. Where it was not, another is tried after a number of entries
-/// that doubles each time: a look in vain costs a call.
+/// preparations for a sleep are spared. Where it was not, another is tried after a number of
+/// entries that doubles each time: a look in vain costs a call.
 #[derive(Debug, Default)]
 pub(super) struct Prompt {
     misses: u32,

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use socket2::SockAddr;
@@ -38,8 +37,8 @@ impl SocketAddr {
     /// # Errors
     ///
     /// `InvalidInput` if it is longer than the 107 bytes there is room for (103 on the BSDs and
-    /// Apple's systems) or has a zero byte elsewhere: bind a shorter path, relative to the
-    /// working directory or in `/run` or `/tmp`.
+    /// Apple's systems), is no Unicode text (on Windows) or has a zero byte elsewhere: bind a
+    /// shorter path, relative to the working directory or in `/run` or `/tmp`.
     pub fn from_pathname(path: impl AsRef<Path>) -> io::Result<SocketAddr> {
         address::from_path(path.as_ref()).map(SocketAddr)
     }
@@ -69,38 +68,19 @@ impl SocketAddr {
     /// The path, if it is one.
     #[must_use]
     pub fn as_pathname(&self) -> Option<&Path> {
-        self.0.as_pathname()
+        address::pathname(&self.0)
     }
 
     /// The abstract name, if it is one; without the zero byte that the kernel puts before it.
     #[must_use]
     pub fn as_abstract_name(&self) -> Option<&[u8]> {
-        self.0.as_abstract_namespace()
+        address::abstract_name(&self.0)
     }
 
     /// Whether there is no name: the socket was never bound.
     #[must_use]
     pub fn is_unnamed(&self) -> bool {
         self.as_pathname().is_none() && self.as_abstract_name().is_none()
-    }
-
-    /// The standard library's form.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidInput` if it has no room for the name: a path of 108 bytes, which a program in
-    /// another language may have bound.
-    pub fn to_std(&self) -> io::Result<std::os::unix::net::SocketAddr> {
-        address::to_std(&self.0)
-    }
-
-    /// From the standard library's form.
-    ///
-    /// # Errors
-    ///
-    /// None on the systems of today.
-    pub fn from_std(address: &std::os::unix::net::SocketAddr) -> io::Result<SocketAddr> {
-        address::from_std(address).map(SocketAddr)
     }
 
     pub(crate) fn new(address: SockAddr) -> SocketAddr {
@@ -125,7 +105,7 @@ impl fmt::Display for SocketAddr {
     /// The path, `@` and the abstract name as `ss` and `lsof` write it, or `(unnamed)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = self.as_pathname() {
-            return write!(f, "{}", path.as_os_str().as_bytes().escape_ascii());
+            return write!(f, "{}", path.as_os_str().as_encoded_bytes().escape_ascii());
         }
         match self.as_abstract_name() {
             Some(name) => write!(f, "@{}", name.escape_ascii()),

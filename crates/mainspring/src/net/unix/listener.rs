@@ -41,7 +41,7 @@ use super::stream::UnixStream;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct UnixListener(Acceptor);
+pub struct UnixListener(pub(super) Acceptor);
 
 impl UnixListener {
     /// Listens on a path, which must not be there yet, or on an abstract name if `path` begins
@@ -74,16 +74,6 @@ impl UnixListener {
         Acceptor::new(&handle, socket, Location::caller()).map(UnixListener)
     }
 
-    /// Takes over a listener of the standard library, for the current driver.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be made non-blocking or there is no driver for it.
-    #[track_caller]
-    pub fn from_std(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
-        UnixListener::from_socket2(listener.into())
-    }
-
     /// Takes over a listening socket, for the current driver.
     ///
     /// # Errors
@@ -95,15 +85,6 @@ impl UnixListener {
         let handle = Handle::try_current()?;
         let socket = super::adopt(&handle, socket)?;
         Acceptor::new(&handle, socket, Location::caller()).map(UnixListener)
-    }
-
-    /// Ends the registration and gives the standard library's listener, still non-blocking.
-    ///
-    /// # Errors
-    ///
-    /// If the listener is simulated.
-    pub fn into_std(self) -> io::Result<std::os::unix::net::UnixListener> {
-        Ok(self.0.into_socket().into_os()?.into())
     }
 
     pub(crate) fn socket(&self) -> &Socket {
@@ -226,16 +207,6 @@ impl UnixListener {
     /// If even that cannot be asked.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.socket().take_error()
-    }
-}
-
-impl TryFrom<std::os::unix::net::UnixListener> for UnixListener {
-    type Error = io::Error;
-
-    /// The same as [`UnixListener::from_std`].
-    #[track_caller]
-    fn try_from(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
-        UnixListener::from_std(listener)
     }
 }
 

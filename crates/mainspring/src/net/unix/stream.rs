@@ -25,10 +25,8 @@ use crate::net::methods::{read_methods, ready_methods, write_methods};
 use crate::net::{RecvMulti, recv_direct};
 use crate::op::DirectStream;
 use crate::socket::Socket;
-use crate::sys::credentials;
 
 use super::address::SocketAddr;
-use super::ucred::UCred;
 
 /// A Unix stream, registered with a driver.
 ///
@@ -49,7 +47,7 @@ use super::ucred::UCred;
 /// # }).unwrap();
 /// ```
 #[derive(Debug)]
-pub struct UnixStream(ByteStream);
+pub struct UnixStream(pub(super) ByteStream);
 
 impl DirectStream<UnixStream> {
     /// What comes, in buffers of `group` that give themselves back, until the end of the stream or
@@ -134,7 +132,8 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// If there is no driver, or it was shut down; if the process is out of descriptors.
+    /// If there is no driver, or it was shut down; if the process is out of descriptors;
+    /// `Unsupported` on Windows, which makes no pairs, except in a simulated world.
     #[track_caller]
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let location = Location::caller();
@@ -142,16 +141,6 @@ impl UnixStream {
         let (a, b) = Socket::pair(&handle)?;
         let stream = |socket| ByteStream::new(&handle, socket, location).map(UnixStream::new);
         Ok((stream(a)?, stream(b)?))
-    }
-
-    /// Takes over a connected stream of the standard library, for the current driver.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be made non-blocking or there is no driver for it.
-    #[track_caller]
-    pub fn from_std(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
-        UnixStream::from_socket2(stream.into())
     }
 
     /// Takes over a connected socket, for the current driver.
@@ -165,17 +154,6 @@ impl UnixStream {
         let handle = Handle::try_current()?;
         let socket = super::adopt(&handle, socket)?;
         ByteStream::new(&handle, socket, Location::caller()).map(UnixStream::new)
-    }
-
-    /// Ends the registration and gives the standard library's stream, still non-blocking.
-    ///
-    /// It is also the way to another driver: take the stream out here and in again there.
-    ///
-    /// # Errors
-    ///
-    /// If the stream is simulated.
-    pub fn into_std(self) -> io::Result<std::os::unix::net::UnixStream> {
-        Ok(self.0.into_socket().into_os()?.into())
     }
 
     /// The name of this end; most often it has none.
@@ -194,22 +172,6 @@ impl UnixStream {
     /// `NotConnected` if there is no other end.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.socket().peer_address().map(SocketAddr::new)
-    }
-
-    /// Who is at the other end: the process that connected, or that listened, or that made the
-    /// pair, with the rights it had then.
-    ///
-    /// # Errors
-    ///
-    /// `NotConnected` if there is no other end; `Unsupported` where the system does not say, and
-    /// of a simulated stream.
-    ///
-    /// # Platforms
-    ///
-    /// The process is known on Linux and Android; user and group also on the BSDs and Apple's
-    /// systems.
-    pub fn peer_cred(&self) -> io::Result<UCred> {
-        credentials::of_peer(self.socket().os()?).map(UCred::new)
     }
 
     /// Takes the error that is pending on the socket (`SO_ERROR`).
@@ -268,16 +230,6 @@ impl UnixStream {
         op: impl FnMut() -> io::Result<R>,
     ) -> io::Result<R> {
         self.0.registration().async_io(interest, op).await
-    }
-}
-
-impl TryFrom<std::os::unix::net::UnixStream> for UnixStream {
-    type Error = io::Error;
-
-    /// The same as [`UnixStream::from_std`].
-    #[track_caller]
-    fn try_from(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
-        UnixStream::from_std(stream)
     }
 }
 

@@ -6,11 +6,8 @@
 mod accept;
 mod accept_multi;
 mod close;
-#[cfg(unix)]
 mod close_file;
-#[cfg(unix)]
 mod file;
-#[cfg(unix)]
 mod open;
 mod stream;
 
@@ -21,11 +18,8 @@ use crate::sys::socket::has_no_place;
 pub use accept::AcceptDirect;
 pub use accept_multi::AcceptDirectMulti;
 pub use close::CloseDirect;
-#[cfg(unix)]
 pub use close_file::CloseDirectFile;
-#[cfg(unix)]
 pub use file::DirectFile;
-#[cfg(unix)]
 pub use open::OpenDirect;
 pub use stream::DirectStream;
 

@@ -1,16 +1,15 @@
 //! Opening a path into a table of direct descriptors.
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use crate::completion::operation::{Operation, RawMemory, RawOperation};
 use crate::driver::{Attempt, DirectDescriptors, Emulation, Place, Prepared, Slot, Subject};
 use crate::op::file::pathname;
-use crate::sys::file::OpenFile;
-use crate::sys::path::{self, Access};
+use crate::sys::access::Access;
+use crate::sys::file::{OpenFile, Owned};
+use crate::sys::path::{self, Name};
 
 use super::{DirectFile, explain};
 
@@ -19,12 +18,12 @@ use super::{DirectFile, explain};
 /// [`OpenOptions::prepare_direct`]: crate::fs::OpenOptions::prepare_direct
 #[derive(Debug)]
 pub struct OpenDirect {
-    path: CString,
+    path: Name,
     flags: i32,
     mode: u32,
     access: Access,
     /// What the pool has opened. Dropped before the place.
-    opened: Option<OwnedFd>,
+    opened: Option<Owned>,
     /// There until it is filled.
     place: Option<Place>,
 }
@@ -67,7 +66,7 @@ impl Operation for OpenDirect {
     fn raw(&mut self) -> RawOperation {
         RawOperation::OpenDirect {
             directory: path::working_directory(),
-            path: RawMemory::to_read(self.path.as_bytes_with_nul()),
+            path: RawMemory::to_read(self.path.bytes()),
             flags: self.flags,
             mode: self.mode,
         }
@@ -98,7 +97,7 @@ impl Emulation for OpenDirect {
     }
 
     fn block(&mut self) -> io::Result<u64> {
-        self.opened = Some(path::open(&self.path, self.flags, self.mode)?);
+        self.opened = Some(path::open(&self.path, &self.access, self.flags, self.mode)?);
         Ok(0)
     }
 }

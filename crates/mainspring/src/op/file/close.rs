@@ -1,15 +1,13 @@
 //! Closing a file.
 
 use std::io;
-use std::os::fd::OwnedFd;
 
 use crate::completion::operation::{Operation, RawOperation};
 use crate::driver::{Attempt, Emulation, Prepared, Subject};
-use crate::sys::file;
-use crate::sys::raw_source;
+use crate::sys::file::{self, Owned};
 
-/// Closes a descriptor, without blocking the thread: on a file system across a network that may
-/// take as long as what was written takes.
+/// Closes a descriptor (a handle on Windows), without blocking the thread: on a file system across
+/// a network that may take as long as what was written takes.
 ///
 /// Whatever becomes of it, the descriptor is closed: also when it is dropped or cancelled.
 ///
@@ -22,16 +20,16 @@ use crate::sys::raw_source;
 #[derive(Debug)]
 pub struct Close {
     /// There until it is given to be closed.
-    descriptor: Option<OwnedFd>,
+    descriptor: Option<Owned>,
 }
 
 /// Closes a descriptor; see [`Close`].
-pub fn close(descriptor: OwnedFd) -> Prepared<'static, Close> {
+pub fn close(descriptor: Owned) -> Prepared<'static, Close> {
     Prepared::alone(Close::of(descriptor))
 }
 
 impl Close {
-    pub(in crate::op) fn of(descriptor: OwnedFd) -> Close {
+    pub(in crate::op) fn of(descriptor: Owned) -> Close {
         Close { descriptor: Some(descriptor) }
     }
 
@@ -48,7 +46,7 @@ impl Operation for Close {
 
     fn raw(&mut self) -> RawOperation {
         let descriptor = self.descriptor.as_ref().expect("an operation is submitted once");
-        RawOperation::Close { source: raw_source(descriptor) }
+        RawOperation::Close { source: file::source_of(descriptor) }
     }
 
     fn finish(mut self, result: io::Result<u64>) -> io::Result<()> {

@@ -1,12 +1,11 @@
 //! Making a directory.
 
-use std::ffi::CString;
 use std::io;
 use std::path::Path;
 
 use crate::completion::operation::{Operation, RawMemory, RawOperation};
 use crate::driver::{Attempt, Emulation, Prepared, Subject};
-use crate::sys::path;
+use crate::sys::path::{self, Name};
 
 use super::pathname::pathname;
 
@@ -22,12 +21,16 @@ use super::pathname::pathname;
 /// ```
 #[derive(Debug)]
 pub struct MakeDirectory {
-    path: CString,
+    path: Name,
     mode: u32,
 }
 
 /// Makes a directory with these permission bits, less what the process's mask takes away; see
 /// [`MakeDirectory`].
+///
+/// # Platforms
+///
+/// Windows has no such bits: a directory has the permissions of the one it is made in.
 pub fn make_directory(path: impl AsRef<Path>, mode: u32) -> Prepared<'static, MakeDirectory> {
     let (path, refused) = pathname(path.as_ref());
     Prepared::alone(MakeDirectory { path, mode }).unless(refused)
@@ -40,7 +43,7 @@ impl Operation for MakeDirectory {
     fn raw(&mut self) -> RawOperation {
         RawOperation::MakeDirectory {
             directory: path::working_directory(),
-            path: RawMemory::to_read(self.path.as_bytes_with_nul()),
+            path: RawMemory::to_read(self.path.bytes()),
             mode: self.mode,
         }
     }

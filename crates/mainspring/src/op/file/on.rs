@@ -3,9 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::driver::Handle;
 use crate::error;
 use crate::source::RawSource;
-use crate::sys::file::{OpenFile, Transfer};
+use crate::sys::file::OpenFile;
+use crate::sys::transfer::Transfer;
 
 /// A file, and who keeps it open.
 #[derive(Clone, Debug)]
@@ -21,6 +23,19 @@ impl On {
         match self {
             On::Open(file) => file.source(),
             On::Direct(source) => *source,
+        }
+    }
+
+    /// Whether an operation at this offset may be handed to the driver's kernel queue.
+    #[inline]
+    pub(super) fn is_adopted(&self, handle: &Handle, offset: Option<u64>) -> bool {
+        match self {
+            // Simulated kernels have no files.
+            On::Open(_) if handle.simulation().is_some() => false,
+            On::Open(file) => {
+                file.is_queued_by(handle.number(), offset, |source| handle.adopt(source))
+            }
+            On::Direct(_) => true,
         }
     }
 

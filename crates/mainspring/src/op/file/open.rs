@@ -1,15 +1,14 @@
 //! Opening a path.
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use crate::completion::operation::{Operation, RawMemory, RawOperation};
 use crate::driver::{Attempt, Emulation, Prepared, Subject};
-use crate::sys::file::{let_go, made};
-use crate::sys::path::{self, Access};
+use crate::sys::access::Access;
+use crate::sys::file::{Owned, let_go, made};
+use crate::sys::path::{self, Name};
 
 use super::pathname::pathname;
 
@@ -30,7 +29,7 @@ use super::pathname::pathname;
 /// ```
 #[derive(Debug)]
 pub struct OpenAt {
-    path: CString,
+    path: Name,
     flags: i32,
     mode: u32,
     access: Access,
@@ -55,15 +54,14 @@ impl Operation for OpenAt {
     fn raw(&mut self) -> RawOperation {
         RawOperation::Open {
             directory: path::working_directory(),
-            path: RawMemory::to_read(self.path.as_bytes_with_nul()),
+            path: RawMemory::to_read(self.path.bytes()),
             flags: self.flags,
             mode: self.mode,
         }
     }
 
     fn finish(self, result: io::Result<u64>) -> io::Result<File> {
-        let opened: OwnedFd =
-            result.map_err(|error| path::explain(error, &self.access)).map(made)?;
+        let opened: Owned = result.map_err(|error| path::explain(error, &self.access)).map(made)?;
         path::opened(&opened, &self.access)?;
         Ok(opened.into())
     }
@@ -81,6 +79,6 @@ impl Emulation for OpenAt {
     }
 
     fn block(&mut self) -> io::Result<u64> {
-        path::open(&self.path, self.flags, self.mode).map(let_go)
+        path::open(&self.path, &self.access, self.flags, self.mode).map(let_go)
     }
 }

@@ -4,9 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use crate::completion::buf::{Filling, IoBufMut};
-use crate::completion::operation::{OWN_POSITION, Operation, RawMemory, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Slot, Subject};
-use crate::sys::file::{OpenFile, TRANSFER_MAX, Transfer};
+use crate::completion::operation::{OWN_POSITION, Operation, RawMemory, RawOperation, bytes_read};
+use crate::driver::{Attempt, Emulation, Handle, Prepared, Slot, Subject};
+use crate::sys::file::{OpenFile, TRANSFER_MAX};
+use crate::sys::transfer::Transfer;
 
 use super::offset::{beyond, refuse};
 use super::on::On;
@@ -103,6 +104,11 @@ impl<B: IoBufMut> Operation for ReadAt<B> {
         RawOperation::Read { source, memory, offset, region }
     }
 
+    #[inline]
+    fn result(&mut self, last: io::Result<u64>) -> io::Result<u64> {
+        last.map(bytes_read)
+    }
+
     const MAY_END_AT_ONCE: bool = true;
 
     #[inline]
@@ -130,6 +136,11 @@ impl<B: IoBufMut> Operation for ReadAt<B> {
 }
 
 impl<B: IoBufMut> Emulation for ReadAt<B> {
+    #[inline]
+    fn is_adopted(&self, handle: &Handle) -> bool {
+        self.file.is_adopted(handle, self.offset)
+    }
+
     fn attempt(&mut self, _subject: Subject<'_>) -> Attempt {
         let memory = self.buffer.memory();
         let len = memory.len().min(self.limit);

@@ -1,12 +1,11 @@
 //! Giving a file another name.
 
-use std::ffi::CString;
 use std::io;
 use std::path::Path;
 
 use crate::completion::operation::{Operation, RawMemory, RawOperation};
 use crate::driver::{Attempt, Emulation, Prepared, Subject};
-use crate::sys::path;
+use crate::sys::path::{self, Name};
 
 use super::pathname::pathname;
 
@@ -24,8 +23,8 @@ use super::pathname::pathname;
 /// ```
 #[derive(Debug)]
 pub struct Rename {
-    old: CString,
-    new: CString,
+    old: Name,
+    new: Name,
 }
 
 /// Gives a file another name; see [`Rename`].
@@ -42,9 +41,9 @@ impl Operation for Rename {
     fn raw(&mut self) -> RawOperation {
         RawOperation::Rename {
             from: path::working_directory(),
-            old: RawMemory::to_read(self.old.as_bytes_with_nul()),
+            old: RawMemory::to_read(self.old.bytes()),
             to: path::working_directory(),
-            new: RawMemory::to_read(self.new.as_bytes_with_nul()),
+            new: RawMemory::to_read(self.new.bytes()),
             flags: 0,
         }
     }

@@ -1,8 +1,6 @@
 //! Asking about a file.
 
-use std::ffi::CString;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +8,7 @@ use crate::completion::operation::{Operation, RawMemory, RawOperation};
 use crate::driver::{Attempt, Emulation, Prepared, Subject};
 use crate::sys::Metadata;
 use crate::sys::file::OpenFile;
-use crate::sys::path::working_directory;
+use crate::sys::path::{NO_NAME, Name, working_directory};
 use crate::sys::stat::{self, StatBuffer};
 
 use super::pathname::pathname;
@@ -36,7 +34,7 @@ enum Whose {
     File(Arc<OpenFile>),
     /// What the path leads to, or, without following, what it names.
     Path {
-        path: CString,
+        path: Name,
         follow: bool,
     },
 }
@@ -73,15 +71,15 @@ impl Operation for Stat {
 
     fn raw(&mut self) -> RawOperation {
         let (directory, path, flags) = match &self.whose {
-            Whose::File(file) => (file.file().as_raw_fd(), c"", stat::FLAGS_OF_FILE),
+            Whose::File(file) => (file.directory(), NO_NAME, stat::FLAGS_OF_FILE),
             Whose::Path { path, follow: true } => {
-                (working_directory(), path.as_c_str(), stat::FLAGS_OF_PATH)
+                (working_directory(), path.bytes(), stat::FLAGS_OF_PATH)
             }
             Whose::Path { path, follow: false } => {
-                (working_directory(), path.as_c_str(), stat::FLAGS_OF_LINK)
+                (working_directory(), path.bytes(), stat::FLAGS_OF_LINK)
             }
         };
-        let path = RawMemory::to_read(path.to_bytes_with_nul());
+        let path = RawMemory::to_read(path);
         let (start, len) = self.out.memory();
         let out = RawMemory { start, len };
         RawOperation::Stat { directory, path, flags, mask: stat::MASK, out }

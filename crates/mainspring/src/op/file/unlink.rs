@@ -1,12 +1,11 @@
 //! Removing a name.
 
-use std::ffi::CString;
 use std::io;
 use std::path::Path;
 
 use crate::completion::operation::{Operation, RawMemory, RawOperation};
 use crate::driver::{Attempt, Emulation, Prepared, Subject};
-use crate::sys::path;
+use crate::sys::path::{self, Name};
 
 use super::pathname::pathname;
 
@@ -22,7 +21,7 @@ use super::pathname::pathname;
 /// ```
 #[derive(Debug)]
 pub struct Unlink {
-    path: CString,
+    path: Name,
     directory: bool,
 }
 
@@ -50,7 +49,7 @@ impl Operation for Unlink {
     fn raw(&mut self) -> RawOperation {
         RawOperation::Unlink {
             directory: path::working_directory(),
-            path: RawMemory::to_read(self.path.as_bytes_with_nul()),
+            path: RawMemory::to_read(self.path.bytes()),
             flags: if self.directory { path::REMOVE_DIRECTORY } else { 0 },
         }
     }

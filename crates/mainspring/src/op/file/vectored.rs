@@ -11,8 +11,9 @@ use socket2::MaybeUninitSlice;
 use crate::completion::buf::{Filling, IoBuf, IoBufMut};
 use crate::completion::operation::{Operation, RawMemory, RawOperation};
 use crate::driver::{Attempt, Emulation, Prepared, Slot, Subject};
-use crate::sys::file::{BUFFERS_MAX, OpenFile, Transfer};
+use crate::sys::file::{BUFFERS_MAX, OpenFile};
 use crate::sys::pieces::Pieces;
+use crate::sys::transfer::Transfer;
 
 use super::offset::{beyond, refuse};
 use super::on::On;

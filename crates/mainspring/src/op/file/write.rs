@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::completion::buf::IoBuf;
 use crate::completion::operation::{OWN_POSITION, Operation, RawMemory, RawOperation};
-use crate::driver::{Attempt, Emulation, Prepared, Slot, Subject};
-use crate::sys::file::{OpenFile, TRANSFER_MAX, Transfer};
+use crate::driver::{Attempt, Emulation, Handle, Prepared, Slot, Subject};
+use crate::sys::file::{OpenFile, TRANSFER_MAX};
+use crate::sys::transfer::Transfer;
 
 use super::offset::{beyond, refuse};
 use super::on::On;
@@ -108,6 +109,11 @@ impl<B: IoBuf> Operation for WriteAt<B> {
 }
 
 impl<B: IoBuf> Emulation for WriteAt<B> {
+    #[inline]
+    fn is_adopted(&self, handle: &Handle) -> bool {
+        self.file.is_adopted(handle, self.offset)
+    }
+
     fn attempt(&mut self, _subject: Subject<'_>) -> Attempt {
         Attempt::Blocking
     }

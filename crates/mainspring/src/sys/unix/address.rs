@@ -50,6 +50,16 @@ pub(crate) fn from_abstract_name(_name: &[u8]) -> io::Result<SockAddr> {
     ))
 }
 
+/// The path that a name is.
+pub(crate) fn pathname(address: &SockAddr) -> Option<&Path> {
+    address.as_pathname()
+}
+
+/// The abstract name that a name is, without the zero byte before it.
+pub(crate) fn abstract_name(address: &SockAddr) -> Option<&[u8]> {
+    address.as_abstract_namespace()
+}
+
 /// The standard library's form of a name.
 pub(crate) fn to_std(address: &SockAddr) -> io::Result<SocketAddr> {
     #[cfg(any(target_os = "linux", target_os = "android"))]

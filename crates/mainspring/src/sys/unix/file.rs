@@ -8,9 +8,8 @@
 //! a read that is cached in part stops short. So a short answer counts only if the file ends there,
 //! by its size. And a file system may not know the flag, which is found out once for each file.
 //!
-//! Direct I/O moves bytes between the disk and the program's memory without the cache between, and
-//! wants memory, offset and length to be multiples of what the disk works with. The kernel says
-//! `EINVAL` to everything else and not why; [`OpenFile::explain`] says it.
+//! To a direct transfer that is not aligned the kernel says `EINVAL` and not why;
+//! [`OpenFile::explain`] says it.
 //!
 //! A call that a signal interrupted before it moved anything is made again. One call moves at most
 //! [`TRANSFER_MAX`] bytes.
@@ -23,16 +22,16 @@ use std::fs::File;
 use std::io::{self, IoSlice, Seek, SeekFrom};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::OFlags;
 use rustix::io::retry_on_intr;
 use socket2::MaybeUninitSlice;
 
 pub(crate) use super::socket::BUFFERS_MAX;
-use super::stat::Alignment;
 use crate::source::RawSource;
+use crate::sys::transfer::{Alignment, Transfer};
 
 /// The most bytes one call moves: Linux's `MAX_RW_COUNT`, a page below 2 GiB. Other systems refuse
 /// more; a transfer that stops here is a short one.
@@ -69,6 +68,14 @@ pub(crate) const DIRECT: Option<OFlags> = Some(OFlags::DIRECT);
 )))]
 pub(crate) const DIRECT: Option<OFlags> = None;
 
+/// Whoever owns an open file.
+pub(crate) type Owned = OwnedFd;
+
+/// The number of an open file.
+pub(crate) fn source_of(file: &Owned) -> RawSource {
+    super::raw_source(file)
+}
+
 /// An open file, and what its reads have to know. Operations share it: one that nobody waits for
 /// any more keeps it open to its end.
 #[derive(Debug)]
@@ -100,6 +107,28 @@ impl OpenFile {
 
     pub(crate) fn into_file(self) -> File {
         self.file
+    }
+
+    /// Another descriptor of the same open file, with the same position.
+    pub(crate) fn try_clone(&self) -> io::Result<OpenFile> {
+        self.file.try_clone().map(OpenFile::new)
+    }
+
+    /// The number that a question about the file itself names in a directory's place.
+    pub(crate) fn directory(&self) -> i32 {
+        self.file.as_raw_fd()
+    }
+
+    /// Whether the driver with this number may hand its operations to the kernel: here, whoever it
+    /// is and wherever they are in the file.
+    #[inline]
+    pub(crate) fn is_queued_by(
+        &self,
+        _driver: u64,
+        _offset: Option<u64>,
+        _adopt: impl FnOnce(RawSource) -> io::Result<()>,
+    ) -> bool {
+        true
     }
 
     /// Whether it is open for direct I/O.
@@ -264,44 +293,17 @@ impl OpenFile {
     }
 }
 
-impl AsFd for OpenFile {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+/// The file for the standard library; a duplicate of it, if an operation still has it.
+pub(crate) fn into_std(open: Arc<OpenFile>) -> io::Result<File> {
+    match Arc::try_unwrap(open) {
+        Ok(open) => Ok(open.into_file()),
+        Err(open) => open.file().try_clone(),
     }
 }
 
-/// What a direct transfer was to move, for a report.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Transfer {
-    /// The address of the memory.
-    pub(crate) address: usize,
-    /// Bytes.
-    pub(crate) len: usize,
-    /// Without one, the file's own position.
-    pub(crate) offset: Option<u64>,
-}
-
-impl Transfer {
-    fn lacks(self, alignment: Alignment) -> String {
-        let Alignment { memory, offset } = alignment;
-        let mut wrong = Vec::new();
-        if self.address % memory as usize != 0 {
-            wrong.push(format!("the memory begins at {:#x}", self.address));
-        }
-        if self.len % offset as usize != 0 {
-            wrong.push(format!("{} bytes are to be moved", self.len));
-        }
-        if let Some(at) = self.offset.filter(|at| at % u64::from(offset) != 0) {
-            wrong.push(format!("the offset is {at}"));
-        }
-        let wrong = match wrong.is_empty() {
-            true => "the file system refused the transfer".to_string(),
-            false => wrong.join(", "),
-        };
-        format!(
-            "direct I/O on this file wants memory aligned to {memory} bytes, and offset and length \
-             to be multiples of {offset}, but {wrong}: use an AlignedBuf"
-        )
+impl AsFd for OpenFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

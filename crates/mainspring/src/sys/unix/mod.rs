@@ -25,10 +25,9 @@ mod source;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod splice;
 pub(crate) mod stat;
-pub(crate) mod tcp;
 #[cfg(target_os = "linux")]
 pub(crate) mod uring;
 
 pub use source::AsSource;
 pub(crate) use source::{BorrowedSource, raw_source};
-pub use stat::{Alignment, FileType, Metadata};
+pub use stat::{FileType, Metadata};

@@ -8,15 +8,18 @@
 //! - <https://man7.org/linux/man-pages/man7/path_resolution.7.html>
 
 use std::ffi::{CStr, CString};
+use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawMode};
 use rustix::io::retry_on_intr;
 
 use super::file::DIRECT;
+use crate::sys::access::Access;
 
 /// `unlinkat`'s flag for a directory.
 pub(crate) const REMOVE_DIRECTORY: i32 = AtFlags::REMOVEDIR.bits() as i32;
@@ -26,17 +29,43 @@ pub(crate) fn working_directory() -> i32 {
     CWD.as_raw_fd()
 }
 
-/// How a file is to be opened, as the program says it.
+/// Whether a kernel's queue may open paths and read whole files, as far as the system goes.
+pub(crate) const ON_QUEUE: bool = true;
+
+/// A path, as operations keep it: with the zero at its end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Name(CString);
+
+impl Name {
+    pub(crate) fn as_c_str(&self) -> &CStr {
+        &self.0
+    }
+
+    /// What the kernel reads.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.as_bytes_with_nul()
+    }
+}
+
+/// The name of nothing: a question about the directory's number itself.
+pub(crate) const NO_NAME: &[u8] = b"\0";
+
+/// What this system has beside the usual ways of opening a file.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Access {
-    pub(crate) read: bool,
-    pub(crate) write: bool,
-    pub(crate) append: bool,
-    pub(crate) truncate: bool,
-    pub(crate) create: bool,
-    pub(crate) create_new: bool,
-    pub(crate) direct: bool,
+pub(crate) struct Extra {
     pub(crate) custom_flags: i32,
+}
+
+impl Extra {
+    /// Whether it says itself what the file is opened for.
+    pub(crate) fn opens_for_something(&self) -> bool {
+        false
+    }
+
+    /// The same, for a file that operations are to be on.
+    pub(crate) fn for_operations(self) -> Extra {
+        self
+    }
 }
 
 /// A path as the kernel takes it.
@@ -44,8 +73,8 @@ pub(crate) struct Access {
 /// # Errors
 ///
 /// `InvalidInput` if it holds a byte of value zero.
-pub(crate) fn c_path(path: &Path) -> io::Result<CString> {
-    CString::new(path.as_os_str().as_bytes()).map_err(|error| {
+pub(crate) fn name_of(path: &Path) -> io::Result<Name> {
+    CString::new(path.as_os_str().as_bytes()).map(Name).map_err(|error| {
         let at = error.nul_position();
         io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -60,18 +89,9 @@ pub(crate) fn c_path(path: &Path) -> io::Result<CString> {
 ///
 /// `InvalidInput` for what contradicts itself, `Unsupported` for direct I/O where there is none.
 pub(crate) fn flags(access: &Access) -> io::Result<i32> {
-    let Access { read, write, append, truncate, create, create_new, direct, .. } = *access;
+    access.check()?;
+    let Access { read, write, append, truncate, create, create_new, direct, extra } = *access;
     let writes = write || append;
-    let invalid = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-    if !read && !writes {
-        return invalid("a file is opened for something: set read, write or append");
-    }
-    if !writes && (truncate || create || create_new) {
-        return invalid("only who may write can create or truncate: set write or append");
-    }
-    if append && truncate && !create_new {
-        return invalid("appending keeps what is there and truncating does not: set one of them");
-    }
     let mut flags = match (read, writes) {
         (true, true) => OFlags::RDWR,
         (false, true) => OFlags::WRONLY,
@@ -85,7 +105,7 @@ pub(crate) fn flags(access: &Access) -> io::Result<i32> {
     if direct && !cfg!(target_vendor = "apple") {
         flags |= DIRECT.ok_or_else(no_direct_io)?;
     }
-    Ok(flags.bits() as i32 | (access.custom_flags & !libc::O_ACCMODE))
+    Ok(flags.bits() as i32 | (extra.custom_flags & !libc::O_ACCMODE))
 }
 
 fn no_direct_io() -> io::Error {
@@ -118,10 +138,10 @@ pub(crate) fn opened(file: &OwnedFd, access: &Access) -> io::Result<()> {
 /// # Errors
 ///
 /// The system's.
-pub(crate) fn open(path: &CStr, flags: i32, mode: u32) -> io::Result<OwnedFd> {
+pub(crate) fn open(path: &Name, _access: &Access, flags: i32, mode: u32) -> io::Result<OwnedFd> {
     let flags = OFlags::from_bits_retain(flags as _);
     let mode = Mode::from_raw_mode(mode as RawMode);
-    Ok(retry_on_intr(|| rustix::fs::open(path, flags, mode))?)
+    Ok(retry_on_intr(|| rustix::fs::open(path.as_c_str(), flags, mode))?)
 }
 
 /// How many open files the process may have; `None` if as many as it likes.
@@ -134,9 +154,9 @@ pub(crate) fn files_max() -> Option<u64> {
 /// # Errors
 ///
 /// The system's.
-pub(crate) fn unlink(path: &CStr, directory: bool) -> io::Result<()> {
+pub(crate) fn unlink(path: &Name, directory: bool) -> io::Result<()> {
     let flags = if directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
-    Ok(retry_on_intr(|| rustix::fs::unlinkat(CWD, path, flags))?)
+    Ok(retry_on_intr(|| rustix::fs::unlinkat(CWD, path.as_c_str(), flags))?)
 }
 
 /// Gives a file another name, in place of whatever has it.
@@ -144,8 +164,15 @@ pub(crate) fn unlink(path: &CStr, directory: bool) -> io::Result<()> {
 /// # Errors
 ///
 /// The system's.
-pub(crate) fn rename(old: &CStr, new: &CStr) -> io::Result<()> {
-    Ok(retry_on_intr(|| rustix::fs::rename(old, new))?)
+pub(crate) fn rename(old: &Name, new: &Name) -> io::Result<()> {
+    Ok(retry_on_intr(|| rustix::fs::rename(old.as_c_str(), new.as_c_str()))?)
+}
+
+/// How directories are made with these permission bits.
+pub(crate) fn directory_builder(mode: u32) -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.mode(mode);
+    builder
 }
 
 /// Makes a directory.
@@ -153,25 +180,14 @@ pub(crate) fn rename(old: &CStr, new: &CStr) -> io::Result<()> {
 /// # Errors
 ///
 /// The system's.
-pub(crate) fn make_directory(path: &CStr, mode: u32) -> io::Result<()> {
+pub(crate) fn make_directory(path: &Name, mode: u32) -> io::Result<()> {
     let mode = Mode::from_raw_mode(mode as RawMode);
-    Ok(retry_on_intr(|| rustix::fs::mkdir(path, mode))?)
+    Ok(retry_on_intr(|| rustix::fs::mkdir(path.as_c_str(), mode))?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_contradicts_itself_is_refused_in_words() {
-        let refused = |access: Access| flags(&access).expect_err("a contradiction").to_string();
-        assert!(refused(Access::default()).contains("set read, write or append"));
-        let reads = Access { read: true, ..Access::default() };
-        assert!(refused(Access { create: true, ..reads }).contains("set write"));
-        assert!(refused(Access { truncate: true, ..reads }).contains("set write"));
-        let appends = Access { append: true, ..Access::default() };
-        assert!(refused(Access { truncate: true, ..appends }).contains("set one of them"));
-    }
 
     #[test]
     fn flags_are_those_of_open() {
@@ -191,7 +207,8 @@ mod tests {
             libc::O_RDWR | libc::O_CREAT | libc::O_EXCL
         );
         // The access is not for custom flags to change.
-        let custom = Access { custom_flags: libc::O_NOFOLLOW | libc::O_WRONLY, read: true, ..none };
+        let extra = Extra { custom_flags: libc::O_NOFOLLOW | libc::O_WRONLY };
+        let custom = Access { extra, read: true, ..none };
         assert_eq!(of(custom), libc::O_RDONLY | libc::O_NOFOLLOW);
     }
 
@@ -203,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_path_with_a_zero_is_refused_in_words() {
-        let error = c_path(Path::new("a\0b")).expect_err("it holds a zero");
+        let error = name_of(Path::new("a\0b")).expect_err("it holds a zero");
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
         assert!(error.to_string().contains("byte 1 of the path is zero"), "{error}");
     }

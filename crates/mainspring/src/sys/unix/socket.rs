@@ -58,6 +58,9 @@ pub(crate) fn open_stream(domain: Domain) -> io::Result<Socket> {
     nonblocking(|kind| Socket::new(domain, kind, None))
 }
 
+/// Whether a Unix socket connects at once or not at all.
+pub(crate) const UNIX_CONNECTS_AT_ONCE: bool = true;
+
 /// Two connected stream sockets without names.
 pub(crate) fn stream_pair() -> io::Result<(Socket, Socket)> {
     let (a, b) = Socket::pair(Domain::UNIX, Type::STREAM, None)?;

@@ -19,6 +19,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::{AtFlags, CWD, Stat};
 use rustix::io::retry_on_intr;
 
+use super::path::Name;
+use crate::sys::transfer::Alignment;
+
 /// What the path of a file leads to, and what is known about it.
 ///
 /// ```
@@ -60,31 +63,6 @@ pub struct Metadata {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileType(u32);
-
-/// What direct I/O on a file wants, in bytes: powers of two.
-///
-/// ```
-/// # mainspring::block_on(async {
-/// if let Some(alignment) = mainspring::fs::metadata("Cargo.toml").await?.direct_alignment() {
-///     assert!(alignment.memory.is_power_of_two() && alignment.offset.is_power_of_two());
-/// }
-/// # Ok::<(), std::io::Error>(())
-/// # })??;
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Alignment {
-    /// The memory's address is to be a multiple of this.
-    pub memory: u32,
-    /// Offset and length are to be multiples of this.
-    pub offset: u32,
-}
-
-impl Alignment {
-    /// What suits every disk in wide use, where the system does not say: a page and the largest
-    /// sector.
-    pub(crate) const SAFE: Alignment = Alignment { memory: 4096, offset: 4096 };
-}
 
 /// Seconds since 1970, or before if negative, and nanoseconds after that.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -400,7 +378,8 @@ pub(crate) fn of_file(file: &File) -> io::Result<Metadata> {
 /// # Errors
 ///
 /// The system's.
-pub(crate) fn of_path(path: &CStr, follow: bool) -> io::Result<Metadata> {
+pub(crate) fn of_path(path: &Name, follow: bool) -> io::Result<Metadata> {
+    let path = path.as_c_str();
     let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
     #[cfg(any(target_os = "linux", target_os = "android"))]
     match extended::ask(CWD, path, flags) {

@@ -16,20 +16,17 @@ use std::os::windows::io::{
 use std::ptr;
 
 use windows_sys::Wdk::Foundation::{NtQueryObject, ObjectTypeInformation};
-use windows_sys::Wdk::Storage::FileSystem::{
-    FILE_SYNCHRONOUS_IO_ALERT, FILE_SYNCHRONOUS_IO_NONALERT, FileModeInformation,
-    NtQueryInformationFile,
-};
 use windows_sys::Win32::Foundation::{FALSE, HANDLE, UNICODE_STRING};
 use windows_sys::Win32::Networking::WinSock::{SO_TYPE, SOCKET, SOL_SOCKET, getsockopt};
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_TYPE_CHAR, FILE_TYPE_DISK, FILE_TYPE_PIPE, FlushFileBuffers, GetFileType,
 };
 use windows_sys::Win32::System::Console::{GetConsoleMode, GetNumberOfConsoleInputEvents};
-use windows_sys::Win32::System::IO::{IO_STATUS_BLOCK, IO_STATUS_BLOCK_0};
 use windows_sys::Win32::System::Pipes::GetNamedPipeInfo;
 
 use crate::source::RawSource;
+
+use super::file_handle::mode_of;
 
 /// The number a driver knows the handle by.
 pub(crate) fn source_of(handle: &impl AsHandle) -> RawSource {
@@ -143,20 +140,7 @@ pub(crate) fn is_console_input(handle: BorrowedHandle<'_>) -> bool {
 
 /// Whether the handle was opened for calls that wait.
 fn waits(handle: BorrowedHandle<'_>) -> bool {
-    let mut block = IO_STATUS_BLOCK { Anonymous: IO_STATUS_BLOCK_0 { Status: 0 }, Information: 0 };
-    let mut mode: u32 = 0;
-    // SAFETY: the call writes a block and a number to the places for them, before it returns.
-    let status = unsafe {
-        NtQueryInformationFile(
-            raw(handle),
-            &raw mut block,
-            (&raw mut mode).cast(),
-            size_of::<u32>() as u32,
-            FileModeInformation,
-        )
-    };
-    // What cannot be asked is taken for the sort that blocks nobody by surprise.
-    status < 0 || mode & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT) != 0
+    mode_of(handle).waits
 }
 
 /// The name of the type of a mutex.

@@ -27,7 +27,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
-use std::os::windows::io::{AsRawSocket, BorrowedHandle, BorrowedSocket, IntoRawSocket};
+use std::os::windows::io::{AsRawSocket, BorrowedHandle, BorrowedSocket, IntoRawSocket, RawHandle};
 use std::ptr::{self, NonNull};
 
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
@@ -105,6 +105,20 @@ pub(crate) unsafe fn prepare(lent: NonNull<Lent>, offset: u64) {
     let fresh = Lent { overlapped: overlapped(offset), ..Lent::new() };
     // SAFETY: valid and nobody else's, by the caller.
     unsafe { lent.write(fresh) };
+}
+
+/// The same for a call whose end is told by an event, and by no packet of a port: that is what the
+/// event's lowest bit means, of which the system takes no other notice.
+///
+/// # Safety
+///
+/// The same, and the event lives for longer than the call takes.
+pub(crate) unsafe fn prepare_waited(lent: NonNull<Lent>, offset: u64, event: RawHandle) {
+    // SAFETY: the caller's.
+    unsafe { prepare(lent, offset) };
+    let event = (event as usize | 1) as HANDLE;
+    // SAFETY: valid and nobody else's, by the caller.
+    unsafe { (&raw mut (*name(lent)).hEvent).write(event) };
 }
 
 /// What the kernel has written of an operation's end so far.

@@ -14,9 +14,9 @@ use std::os::windows::io::{FromRawSocket, RawSocket};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use windows_sys::Win32::Networking::WinSock::{
-    MSG_PEEK, SD_BOTH, SD_RECEIVE, SD_SEND, WSA_NOT_ENOUGH_MEMORY, WSAEALREADY, WSAECONNABORTED,
-    WSAECONNRESET, WSAEINPROGRESS, WSAEISCONN, WSAEMFILE, WSAENOBUFS, WSAENOTCONN, WSAENOTSOCK,
-    WSAESHUTDOWN, WSAEWOULDBLOCK,
+    MSG_PEEK, SD_BOTH, SD_RECEIVE, SD_SEND, WSA_NOT_ENOUGH_MEMORY, WSAEAFNOSUPPORT, WSAEALREADY,
+    WSAECONNABORTED, WSAECONNRESET, WSAEINPROGRESS, WSAEISCONN, WSAEMFILE, WSAENOBUFS, WSAENOTCONN,
+    WSAENOTSOCK, WSAESHUTDOWN, WSAEWOULDBLOCK,
 };
 
 use super::message::uninit;
@@ -51,10 +51,30 @@ pub(crate) struct Read {
 
 /// A new stream socket.
 pub(crate) fn open_stream(domain: Domain) -> io::Result<Socket> {
-    let socket = Socket::new(domain, Type::STREAM, None)?;
+    let socket = Socket::new(domain, Type::STREAM, None).map_err(|error| {
+        match domain == Domain::UNIX && error.raw_os_error() == Some(WSAEAFNOSUPPORT) {
+            true => no_unix_sockets(&error),
+            false => error,
+        }
+    })?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
+
+/// The system has no Unix sockets.
+fn no_unix_sockets(error: &io::Error) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!(
+            "this system has no Unix sockets ({error}): Windows has them since Windows 10, version \
+             1803, and Wine has none; use a named pipe (os::windows::named_pipe) or TCP over the \
+             loopback"
+        ),
+    )
+}
+
+/// Whether a Unix socket connects at once or not at all: here it may be on its way, as others.
+pub(crate) const UNIX_CONNECTS_AT_ONCE: bool = false;
 
 /// Two connected stream sockets without names: Windows has no such call.
 pub(crate) fn stream_pair() -> io::Result<(Socket, Socket)> {
@@ -184,12 +204,16 @@ pub(crate) fn broken(error: io::Error) -> io::Error {
     }
 }
 
-/// The bytes of a Unix address. Only the simulated kernel has such sockets here.
+/// The bytes of a Unix address.
 pub(crate) fn unix_name(address: &SockAddr) -> io::Result<Vec<u8>> {
-    Err(io::Error::new(
-        io::ErrorKind::InvalidInput,
-        format!("this is no address of the internet: its family is {}", address.family()),
-    ))
+    if !address.is_unix() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("this is no address of a stream: its family is {}", address.family()),
+        ));
+    }
+    let path = super::address::pathname(address);
+    Ok(path.map_or(Vec::new(), |path| path.as_os_str().as_encoded_bytes().to_vec()))
 }
 
 /// The Unix address of these bytes, as far as Windows has a form for it.

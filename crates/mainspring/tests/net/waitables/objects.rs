@@ -110,8 +110,8 @@ impl Semaphore {
 pub fn timer(by_hand: bool) -> (OwnedHandle, impl Fn(Duration)) {
     let how = if by_hand { CREATE_WAITABLE_TIMER_MANUAL_RESET } else { 0 };
     // SAFETY: no attributes and no name.
-    let timer =
-        own(unsafe { CreateWaitableTimerExW(ptr::null(), ptr::null(), how, TIMER_ALL_ACCESS) });
+    let timer = unsafe { CreateWaitableTimerExW(ptr::null(), ptr::null(), how, TIMER_ALL_ACCESS) };
+    let timer = own(timer);
     let sets = double(&timer);
     let set = move |after: Duration| {
         // Negative is from now on, in units of a hundred nanoseconds.
