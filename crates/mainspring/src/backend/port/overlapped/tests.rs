@@ -483,8 +483,8 @@ fn the_operations_in_the_report_are_those_that_are_carried_out() {
         "recv_message" => RawOperation::RecvMessage { source, header: memory, flags: 0 },
         "send" => RawOperation::Send { source, memory, flags: 0 },
         "send_message" => RawOperation::SendMessage { source, header: memory, flags: 0 },
-        "read" => RawOperation::Read { source, memory, offset },
-        "write" => RawOperation::Write { source, memory, offset },
+        "read" => RawOperation::Read { source, memory, offset, region: None },
+        "write" => RawOperation::Write { source, memory, offset, region: None },
         "listen_pipe" => RawOperation::Listen { source },
         other => panic!("{other} is no operation of a port"),
     };
