@@ -246,8 +246,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "cancel-lost-with-a-full-queue",
         clause: "C11",
         file: "crates/mainspring/src/backend/uring/completion.rs",
-        find: "            if all {\n                batch.cancels.pop();\n            }",
-        replace: "            batch.cancels.pop();",
+        find: "            if all {\n                moved.links.cancel(token);",
+        replace: "            {\n                moved.links.cancel(token);",
         test: &["-p", "mainspring", "--lib", "c11_no_cancel_is_lost_with_a_full_queue"],
     },
     Mutant {
@@ -369,7 +369,7 @@ pub const MUTANTS: &[Mutant] = &[
         file: "crates/mainspring/src/op/recv_multi.rs",
         find: "match is_out_of_buffers(&error) {",
         replace: "match is_out_of_buffers(&error) && error.kind() == io::ErrorKind::NotFound {",
-        test: &["-p", "mainspring", "--features", "sim", "--test", "net", "multishot"],
+        test: &["-p", "mainspring", "--test", "net", "c13_an_empty_group_is_waited_for"],
     },
     Mutant {
         name: "arrivals-of-a-dropped-stream-kept",

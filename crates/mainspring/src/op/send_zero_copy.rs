@@ -4,9 +4,23 @@
 //! connection is gone: there are two completions, one with the number of bytes and, when the kernel
 //! has let go of the buffer, one that says so. The buffer comes back only then.
 //!
-//! It pays for buffers of several kilobytes on a network card that can do it; over the loopback the
-//! kernel copies all the same. Where it cannot at all (`EOPNOTSUPP` of a socket, an older kernel),
-//! or may not lock so much memory (`ENOMEM`), this is a plain send.
+//! The second completion and the keeping of pages have their price, some 6 µs of processor time a
+//! send, and what is saved is a copy, 0.13 µs a KiB: so it pays from 48 KiB on at the earliest, on
+//! a network card that can do it, and no plain send is turned into one unasked. Over the loopback
+//! the kernel copies all the same, and the two cost the same at about 256 KiB. Registered buffers
+//! take a tenth off the price.
+//!
+//! | bytes a send | plain, µs | without copying | from registered buffers |
+//! |--------------|-----------|-----------------|-------------------------|
+//! | 4 KiB        | 1.7       | 7.5             | 7.4                     |
+//! | 64 KiB       | 10.2      | 14.3            | 12.5                    |
+//! | 256 KiB      | 38        | 31              | 28                      |
+//!
+//! (Processor time of the sending thread on Linux 6.18 with two processors, busy with other things
+//! too, over the loopback; the program `bulk` of `crates/bench` measures it.)
+//!
+//! Where it cannot be had at all (`EOPNOTSUPP` of a socket, an older kernel), or so much memory may
+//! not be locked (`ENOMEM`), this is a plain send.
 //!
 //! <https://man7.org/linux/man-pages/man3/io_uring_prep_send_zc.3.html>
 

@@ -46,15 +46,18 @@ fn c10_what_was_written_is_read_again() {
             assert!(buffer == all[at * 10_000..][..10_000]);
         }
         assert_eq!(file.read_at(vec![0; 8], 100_000).await.0.unwrap(), 0, "the end");
-        let (written, _) = file.write_vectored_at(vec!["head", "", "body"], 4).await;
-        assert_eq!(written.unwrap(), 8);
-        let into = vec![Vec::with_capacity(8), Vec::with_capacity(4), Vec::new()];
-        let (read, buffers) = file.read_vectored_at(into, 0).await;
-        assert_eq!(
-            (read.unwrap(), &buffers[0][4..], &buffers[1][..]),
-            (12, &b"head"[..], &b"body"[..])
-        );
-        assert!(buffers[0][..4] == all[..4]);
+        // Elsewhere a call moves one piece.
+        if cfg!(target_os = "linux") {
+            let (written, _) = file.write_vectored_at(vec!["head", "", "body"], 4).await;
+            assert_eq!(written.unwrap(), 8);
+            let into = vec![Vec::with_capacity(8), Vec::with_capacity(4), Vec::new()];
+            let (read, buffers) = file.read_vectored_at(into, 0).await;
+            assert_eq!(
+                (read.unwrap(), &buffers[0][4..], &buffers[1][..]),
+                (12, &b"head"[..], &b"body"[..])
+            );
+            assert!(buffers[0][..4] == all[..4]);
+        }
         let beyond = file.read_vectored_at(vec![vec![0; 8]], u64::MAX).await.0.unwrap_err();
         assert_eq!(beyond.kind(), ErrorKind::InvalidInput);
         let beyond = file.read_at(vec![0; 8], u64::MAX).await.0.unwrap_err();

@@ -11,7 +11,7 @@ use futures::{Stream, StreamExt};
 use mainspring::net::{RecvMulti, TcpListener, TcpStream};
 use mainspring::{BufferGroup, Builder, Choice, Driver, Handle, Kind, Lease, is_shutdown, op};
 
-use crate::support::{block_on, on_each_kernel, on_each_kernel_with, pair, pattern};
+use crate::support::{block_on, on_each_kernel, on_each_kernel_with, pair, pattern, poll_once};
 
 /// A driver with a ring, for any thread and pinned, where there are rings.
 ///
@@ -489,4 +489,34 @@ fn c14_accepting_ends_with_the_driver() {
         let error = futures::executor::block_on(waits).unwrap().unwrap_err();
         assert!(is_shutdown(&error), "{error}");
     });
+}
+
+/// On each mechanism of the machine: who finds no buffer waits for one, and has not failed.
+#[test]
+fn c13_an_empty_group_is_waited_for_on_each_kind() {
+    for (kind, available) in mainspring::probe() {
+        if available.is_err() || kind == Kind::Sim {
+            continue;
+        }
+        let builder = Builder::new().choice(Choice::Exactly(kind)).pinned();
+        let mut driver = builder.build().expect("a driver");
+        let handle = driver.handle();
+        block_on(&mut driver, async {
+            let (a, b) = pair().await;
+            let group = handle.buffer_group(1, 16).unwrap();
+            let mut incoming = b.recv_multi(&group);
+            for _ in 0..10 {
+                a.write(&[7; 32]).await.unwrap();
+                let first = incoming.next().await.unwrap().unwrap();
+                assert_eq!(first.len(), 16, "{kind}");
+                for _ in 0..3 {
+                    assert!(poll_once(&mut incoming.next()).is_pending(), "{kind}");
+                    op::nop().await.unwrap();
+                }
+                drop(first);
+                let second = incoming.next().await.unwrap().unwrap();
+                assert_eq!(second.len(), 16, "{kind}");
+            }
+        });
+    }
 }
