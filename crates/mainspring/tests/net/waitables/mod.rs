@@ -7,7 +7,6 @@ mod lost;
 pub mod objects;
 
 use std::future::Future;
-use std::io::ErrorKind;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -242,8 +241,8 @@ fn a_simulated_driver_has_no_objects_of_the_system() {
     let simulation = mainspring::Simulation::new(1);
     let mut driver = Builder::new().simulation(&simulation).build().unwrap();
     let refused = Waitable::with_handle(&driver.handle(), Event::reset_by_hand().handle());
-    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::Unsupported);
     let own = std::process::id();
     let refused = block_on(&mut driver, async { mainspring::op::wait_child(own).await });
-    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::Unsupported);
 }
