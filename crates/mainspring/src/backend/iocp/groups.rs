@@ -14,8 +14,9 @@ use crate::sys::afd::Afd;
 use crate::backend::port::Queue;
 
 /// Sockets on one handle, by measurement: 500 sockets registered, looked at and deregistered,
-/// beside mio (32 a handle) in the same turns, under Wine 10, `sockets register`. How much faster
-/// than mio, middle of six runs (the runs lie within 0.2 of it), and the best time for one socket:
+/// beside mio (32 a handle) in the same turns, under Wine 10, `sockets register`, on a machine that
+/// was busy with other things. How much faster than mio, middle of six runs (those of 128 lie
+/// between 1.43 and 2.52), and the best time for one socket in three:
 ///
 /// | sockets on one handle | 1 | 8 | 32 | 128 | 512 |
 /// |---|---|---|---|---|---|
