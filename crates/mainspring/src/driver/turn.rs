@@ -143,6 +143,7 @@ impl Driver {
         let shared = self.handle.shared();
         let stale = shared.set.dispatch(looked, &mut self.wakers);
         shared.set.refuse(&self.events.refused, &mut self.wakers);
+        self.events.refused.clear();
         let events = looked.len() - stale as usize;
         let completions = self.events.completions.len();
         let completed = &mut self.events.completions;

@@ -213,6 +213,8 @@ impl<'a> RecvMulti<'a> {
         if self.way != Way::Kernel {
             return State::Idle;
         }
+        // The kernel takes the buffers itself: one that was kept for this stream is for others.
+        self.group.buffers().pool().leave(&mut self.place);
         if let On::Direct(direct) = &mut self.on {
             direct.rest();
         }

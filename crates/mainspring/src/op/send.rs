@@ -18,10 +18,59 @@ use super::source::Endpoint;
 pub struct Send<B> {
     source: RawSource,
     buffer: B,
+    progress: Progress,
+}
+
+/// How far a send has come.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
     /// It is one of a chain, and goes on until all was sent.
     whole: bool,
     /// What attempts have sent so far.
     sent: usize,
+}
+
+impl Progress {
+    pub(super) fn join_chain(&mut self) {
+        self.whole = true;
+    }
+
+    /// What the kernel is told.
+    #[inline]
+    pub(super) fn flags(&self) -> u32 {
+        if self.whole { WHOLE } else { 0 }
+    }
+
+    /// What was sent cannot be taken back, whatever came then.
+    pub(super) fn result(&self, last: io::Result<u64>) -> io::Result<u64> {
+        match last {
+            Err(_) if self.sent != 0 => Ok(self.sent as u64),
+            last => last,
+        }
+    }
+
+    /// Sends what there is room for, or goes on until there is none.
+    pub(super) fn attempt(
+        &mut self,
+        bytes: &[u8],
+        mut send: impl FnMut(&[u8]) -> io::Result<usize>,
+    ) -> Attempt {
+        loop {
+            match send(&bytes[self.sent..]) {
+                Ok(count) => {
+                    self.sent = (self.sent + count).min(bytes.len());
+                    let goes_on = self.whole && count != 0 && self.sent < bytes.len();
+                    if !goes_on {
+                        return Attempt::Completed(Ok(self.sent as u64));
+                    }
+                }
+                Err(error) if !would_block(&error) && self.sent != 0 => {
+                    return Attempt::Completed(Ok(self.sent as u64));
+                }
+                blocked => return Attempt::of_bytes(blocked, Interest::WRITABLE),
+            }
+        }
+    }
 }
 
 /// Sends from a buffer, and gives it back with the number of bytes that were sent: on a stream what
@@ -50,7 +99,7 @@ pub struct Send<B> {
 #[inline]
 pub fn send<S: Endpoint + ?Sized, B: IoBuf>(to: &S, buffer: B) -> Prepared<'_, Send<B>> {
     let target = to.target();
-    target.prepare(Send { source: target.source(), buffer, whole: false, sent: 0 })
+    target.prepare(Send { source: target.source(), buffer, progress: Progress::default() })
 }
 
 impl<B: IoBuf> Operation for Send<B> {
@@ -60,12 +109,11 @@ impl<B: IoBuf> Operation for Send<B> {
     #[inline]
     fn raw(&mut self) -> RawOperation {
         let memory = RawMemory::to_read(self.buffer.filled());
-        let flags = if self.whole { WHOLE } else { 0 };
-        RawOperation::Send { source: self.source, memory, flags }
+        RawOperation::Send { source: self.source, memory, flags: self.progress.flags() }
     }
 
     fn join_chain(&mut self) {
-        self.whole = true;
+        self.progress.join_chain();
     }
 
     fn falls_short(&self, result: u64) -> bool {
@@ -73,11 +121,7 @@ impl<B: IoBuf> Operation for Send<B> {
     }
 
     fn result(&mut self, last: io::Result<u64>) -> io::Result<u64> {
-        match last {
-            // What was sent cannot be taken back, whatever came then.
-            Err(_) if self.sent != 0 => Ok(self.sent as u64),
-            last => last,
-        }
+        self.progress.result(last)
     }
 
     #[inline]
@@ -92,26 +136,10 @@ impl<B: IoBuf> Operation for Send<B> {
 
 impl<B: IoBuf> Emulation for Send<B> {
     fn attempt(&mut self, subject: Subject<'_>) -> Attempt {
-        let bytes = self.buffer.filled();
-        loop {
-            let sent = match subject {
-                Subject::Socket(socket) => socket.send(&bytes[self.sent..]),
-                Subject::Datagrams { socket, .. } => message::send(socket, bytes),
-                _ => wrong_subject(),
-            };
-            match sent {
-                Ok(count) => {
-                    self.sent = (self.sent + count).min(bytes.len());
-                    let goes_on = self.whole && count != 0 && self.sent < bytes.len();
-                    if !goes_on {
-                        return Attempt::Completed(Ok(self.sent as u64));
-                    }
-                }
-                Err(error) if !would_block(&error) && self.sent != 0 => {
-                    return Attempt::Completed(Ok(self.sent as u64));
-                }
-                blocked => return Attempt::of_bytes(blocked, Interest::WRITABLE),
-            }
-        }
+        self.progress.attempt(self.buffer.filled(), |bytes| match subject {
+            Subject::Socket(socket) => socket.send(bytes),
+            Subject::Datagrams { socket, .. } => message::send(socket, bytes),
+            _ => wrong_subject(),
+        })
     }
 }

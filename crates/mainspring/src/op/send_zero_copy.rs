@@ -29,9 +29,10 @@ use std::io;
 use crate::completion::buf::IoBuf;
 use crate::completion::operation::{AfterPart, Operation, Part, RawMemory, RawOperation};
 use crate::driver::{Attempt, Emulation, Prepared, Registration, Subject, wrong_subject};
-use crate::interest::Interest;
 use crate::socket::Socket;
 use crate::source::RawSource;
+
+use super::send::Progress;
 
 /// Sends what there is room for from the buffer itself, which comes back when the kernel has let go
 /// of it.
@@ -39,7 +40,8 @@ use crate::source::RawSource;
 pub struct SendZeroCopy<B> {
     source: RawSource,
     buffer: B,
-    /// What was sent, once that is known.
+    progress: Progress,
+    /// What the kernel has sent, once that is known.
     sent: Option<io::Result<u64>>,
 }
 
@@ -49,7 +51,8 @@ impl<B: IoBuf> SendZeroCopy<B> {
         socket: &'a Socket,
         buffer: B,
     ) -> Prepared<'a, SendZeroCopy<B>> {
-        let operation = SendZeroCopy { source: socket.raw_source(), buffer, sent: None };
+        let (source, progress) = (socket.raw_source(), Progress::default());
+        let operation = SendZeroCopy { source, buffer, progress, sent: None };
         Prepared::on(registration, Subject::Socket(socket), operation)
     }
 }
@@ -61,7 +64,15 @@ impl<B: IoBuf> Operation for SendZeroCopy<B> {
     fn raw(&mut self) -> RawOperation {
         let memory = RawMemory::to_read(self.buffer.filled());
         let (source, region) = (self.source, self.buffer.region());
-        RawOperation::SendZeroCopy { source, memory, flags: 0, region }
+        RawOperation::SendZeroCopy { source, memory, flags: self.progress.flags(), region }
+    }
+
+    fn join_chain(&mut self) {
+        self.progress.join_chain();
+    }
+
+    fn falls_short(&self, result: u64) -> bool {
+        result < self.buffer.filled().len() as u64
     }
 
     fn part(&mut self, part: Part) -> AfterPart {
@@ -76,7 +87,7 @@ impl<B: IoBuf> Operation for SendZeroCopy<B> {
             Err(error) if error.kind() == io::ErrorKind::OutOfMemory => {
                 Err(io::ErrorKind::Unsupported.into())
             }
-            result => result,
+            result => self.progress.result(result),
         }
     }
 
@@ -91,10 +102,9 @@ impl<B: IoBuf> Operation for SendZeroCopy<B> {
 
 impl<B: IoBuf> Emulation for SendZeroCopy<B> {
     fn attempt(&mut self, subject: Subject<'_>) -> Attempt {
-        let sent = match subject {
-            Subject::Socket(socket) => socket.send(self.buffer.filled()),
+        self.progress.attempt(self.buffer.filled(), |bytes| match subject {
+            Subject::Socket(socket) => socket.send(bytes),
             _ => wrong_subject(),
-        };
-        Attempt::of_bytes(sent, Interest::WRITABLE)
+        })
     }
 }

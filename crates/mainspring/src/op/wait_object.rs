@@ -49,11 +49,12 @@ impl Signals {
 
     /// A wait has taken a signal, and nobody is there to be told.
     fn give_back(&self) {
-        if waitable::give_back(self.object.as_handle(), self.nature) {
+        let taken = waitable::give_back(self.object.as_handle(), self.nature);
+        if taken == 0 {
             return;
         }
         let mut kept = self.kept.lock();
-        kept.signals += 1;
+        kept.signals += taken;
         let waiting = std::mem::take(&mut kept.waiting);
         drop(kept);
         waiting.into_iter().for_each(|(_, waker)| waker.wake());

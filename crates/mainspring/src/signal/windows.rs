@@ -18,7 +18,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::driver::Handle;
+use crate::driver::{Handle, Timer};
 use crate::error;
 use crate::sys::console;
 
@@ -167,6 +167,8 @@ pub struct Signal {
     place: usize,
     /// The signal's count at the last look.
     seen: usize,
+    /// Never due: the end of the driver is told to timers.
+    end_of_driver: Option<Timer>,
 }
 
 /// What has come, and who is to be told.
@@ -221,7 +223,7 @@ impl Signal {
             state.listeners.len() - 1
         });
         state.listeners[place] = Listener::Listening(kind, None);
-        Ok(Signal { kind, handle: handle.clone(), place, seen })
+        Ok(Signal { kind, handle: handle.clone(), place, seen, end_of_driver: None })
     }
 
     /// Which signal.
@@ -262,7 +264,8 @@ impl Signal {
         let before = std::mem::replace(&mut state.listeners[self.place], waker);
         drop(state);
         drop(before);
-        if self.handle.is_shutdown() {
+        let end = self.end_of_driver.get_or_insert_with(|| Timer::new(&self.handle, u64::MAX));
+        if end.poll(cx.waker()).is_ready() || self.handle.is_shutdown() {
             return Poll::Ready(Err(error::shut_down()));
         }
         Poll::Pending
@@ -317,7 +320,20 @@ fn arrived(kind: SignalKind) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
     use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     #[test]
     fn every_listener_of_a_kind_is_told_once_and_no_other() {
@@ -341,7 +357,11 @@ mod tests {
             assert!(one.poll_recv(cx).is_pending(), "{one:?}");
         }
         assert!(!handler(77), "nobody knows this one");
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(first.poll_recv(&mut Context::from_waker(&waker)).is_pending());
         driver.shutdown();
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "nobody was told of the end");
         assert!(matches!(first.poll_recv(cx), Poll::Ready(Err(_))));
     }
 

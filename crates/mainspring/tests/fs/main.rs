@@ -6,6 +6,7 @@
 mod appending;
 mod cached;
 mod cancelling;
+mod chains;
 #[cfg(unix)]
 mod child;
 mod content;

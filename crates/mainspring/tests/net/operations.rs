@@ -115,6 +115,35 @@ fn c10_a_buffer_that_was_sent_without_copying_comes_back_and_everything_arrives(
     });
 }
 
+/// In a chain a send goes on until all was sent, also one without a copy: what follows would stand
+/// in the middle of it.
+#[test]
+fn c10_a_send_without_a_copy_in_a_chain_sends_all() {
+    on_each_kernel(|_| async {
+        let (a, b) = pair().await;
+        let large = pattern(1 << 20, 3);
+        let sends = async {
+            let ((sent, _), (last, _)) =
+                op::chain((a.send_zero_copy(large.clone()), a.send(b"the end".to_vec()))).await;
+            assert_eq!((sent.unwrap(), last.unwrap()), (large.len(), 7));
+            a.shutdown(std::net::Shutdown::Write).unwrap();
+        };
+        let mut got = Vec::new();
+        let receives = async {
+            loop {
+                let (count, buffer) = b.recv(vec![0; 1 << 16]).await;
+                let count = count.unwrap();
+                if count == 0 {
+                    return;
+                }
+                got.extend_from_slice(&buffer[..count]);
+            }
+        };
+        join(sends, receives).await;
+        assert!(got == [&large[..], b"the end"].concat());
+    });
+}
+
 #[test]
 fn c11_a_cancelled_send_without_copying_gives_its_buffer_back() {
     on_each_kernel(|_| async {

@@ -9,8 +9,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
-use mainspring::{Async, Driver, Interest, Trigger};
+use mainspring::{Async, Builder, Choice, Driver, Interest, Kind, Trigger};
 
 use crate::allocations::bytes_held;
 use crate::counts::counted;
@@ -127,7 +128,16 @@ fn duplicate_apart_again(source: &UnixStream) -> OwnedFd {
 /// A file's descriptor that says nothing of the remedy, or hangs, or spins.
 #[test]
 fn a_regular_file_is_refused_with_the_remedy() {
-    let mut driver = Driver::new().expect("a driver");
+    refuses_a_regular_file(Driver::new().expect("a driver"));
+    refuses_a_regular_file(Builder::new().pinned().build().expect("a driver"));
+    // A ring of one thread hears of it from the kernel, later. Where there is none, the runs on
+    // each kind say so.
+    if let Ok(ring) = Builder::new().choice(Choice::Exactly(Kind::Uring)).pinned().build() {
+        refuses_a_regular_file(ring);
+    }
+}
+
+fn refuses_a_regular_file(mut driver: Driver) {
     let file = File::open(std::env::current_exe().expect("a path")).expect("this very program");
     let wrapped = Async::with_handle(&driver.handle(), file).expect("the kernel is not asked yet");
     for _ in 0..2 {
@@ -137,6 +147,10 @@ fn a_regular_file_is_refused_with_the_remedy() {
     }
     let read = drive(&mut driver, wrapped.read_with(|mut file| file.read(&mut [0; 4])));
     assert_eq!(read.expect("reading it never blocks"), 4);
+    // The refusal was told, and ends no wait any more.
+    let (begin, wait) = (Instant::now(), Duration::from_millis(50));
+    assert_eq!(driver.turn(Some(wait)).expect("a turn").events(), 0);
+    assert!(begin.elapsed() >= wait, "it spins");
 }
 
 /// A directory of its own, removed with what is in it.

@@ -17,8 +17,8 @@
 //! A new socket is asked about at once. What is to be asked anew, or to be cancelled, stands in
 //! `updates`, each slot at most once, and is done before the next wait; while somebody waits, at
 //! once. So a socket that is removed and closed in one turn costs no cancellation: its closing ends
-//! the request. And one that is removed and added again finds a request that asks for enough; its
-//! answer only says that it is time to ask anew, since the number may have changed hands.
+//! the request. One that is added again has its old request cancelled, whatever that asks for: the
+//! number may have changed hands.
 
 use std::collections::HashMap;
 use std::io;
@@ -281,9 +281,9 @@ impl Sockets {
         match slot.phase {
             // The answer is on its way, and the slot is looked at again when it comes.
             Phase::Cancelled => Ok(()),
-            // Also if it was made for a registration that is gone: should it be about a socket that
-            // was closed meanwhile, then its answer is on its way, and not believed when it comes.
-            Phase::Pending if events & !slot.asked == 0 => Ok(()),
+            // Not if it was made for a registration that is gone: the number may have changed
+            // hands, and while a duplicate of the closed socket lives nothing ends that request.
+            Phase::Pending if events & !slot.asked == 0 && serial == slot.asked_for => Ok(()),
             Phase::Pending => self.cancel(index),
             Phase::Idle => self.submit(index, events, serial),
         }

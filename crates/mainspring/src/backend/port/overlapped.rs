@@ -141,7 +141,9 @@ enum Kind {
     /// The packet that comes when the object is signalled.
     Wait(WaitPacket),
     /// A wait that was cancelled in time.
-    WaitCancelled,
+    WaitCancelled {
+        is_posted: bool,
+    },
 }
 
 // SAFETY: the pointer in it is followed at the end of its operation alone, whose memory it is.
@@ -403,7 +405,7 @@ impl Kind {
             (Kind::Nop | Kind::Free, _) => Ok(0),
             (Kind::Ended, _) => Ok(AT_END),
             (Kind::Wait(_), _) => Ok(0),
-            (Kind::WaitCancelled, _) => Err(error::cancelled()),
+            (Kind::WaitCancelled { .. }, _) => Err(error::cancelled()),
             // A part that was moved cannot be taken back.
             (Kind::Send | Kind::Write, codes::STATUS_CANCELLED) if bytes != 0 => Ok(bytes),
             (_, codes::STATUS_CANCELLED) if asked => Err(error::cancelled()),
@@ -581,14 +583,16 @@ impl Table {
         let lent = self.lent(index);
         let record = &mut self.records[index];
         record.cancelled = true;
-        match &record.kind {
-            Kind::Nop | Kind::Ended | Kind::WaitCancelled => {}
-            // Without memory for a packet the drain finds it missing, and says so.
+        let post = || queue.post(calls::name(lent) as usize).is_ok();
+        match &mut record.kind {
+            Kind::Nop | Kind::Ended | Kind::WaitCancelled { is_posted: true } => {}
             Kind::Wait(packet) => {
-                if packet.cancel() && queue.post(calls::name(lent) as usize).is_ok() {
-                    record.kind = Kind::WaitCancelled;
+                if packet.cancel() {
+                    record.kind = Kind::WaitCancelled { is_posted: post() };
                 }
             }
+            // There was no memory for the packet.
+            Kind::WaitCancelled { is_posted } => *is_posted = post(),
             _ => calls::cancel(record.source, lent),
         }
     }

@@ -357,6 +357,8 @@ impl Operations {
     /// The turn begins to move: takes the inbox over into `batch`.
     #[inline]
     pub(super) fn begin(&self, batch: &mut Batch) {
+        // An entry on the way, while there is no room, does not take all that is in transit.
+        batch.emptied = false;
         batch.in_transit |= self.is_waiting_here() || !batch.queue.requests.is_empty();
         if batch.in_transit {
             self.in_transit.store(true, SeqCst);

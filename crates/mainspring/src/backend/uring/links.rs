@@ -7,8 +7,9 @@
 //!
 //! So cancels of links are remembered. When the operation before has ended, the cancel is asked
 //! again; and again if it found nothing still, because the kernel is about to begin the link: that
-//! is a matter of its next entry. The first of a chain needs none of this, nor does anything that
-//! is in no chain: what a cancel does not find there has ended.
+//! is a matter of its next entries. What no cancel finds then either, as it finds nothing that a
+//! disk has, ends by itself. The first of a chain needs none of this, nor does anything that is in
+//! no chain: what a cancel does not find there has ended.
 //!
 //! A send without a copy is found by nothing between its two completions, for as long as its peer
 //! likes: it moves nothing any more by then, and is not asked for again.
@@ -33,7 +34,14 @@ struct Link {
     next: Option<Token>,
     stage: Stage,
     cancelled: bool,
+    /// Cancels that found nothing since the one before has ended.
+    misses: u8,
 }
+
+/// So many entries after the one before has ended, the link was begun: the kernel begins it at the
+/// latest when it works off what the first of them has found. What no cancel finds then is where
+/// none looks, as a read is that a disk has.
+const MISSES_MAX: u8 = 3;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -49,7 +57,7 @@ impl Links {
     /// An operation of a chain goes to the kernel, and behind it `next`.
     pub(super) fn note(&mut self, token: Token, next: Option<Token>, first: bool) {
         let stage = if first { Stage::Done } else { Stage::Waits };
-        self.links.insert(token, Link { next, stage, cancelled: false });
+        self.links.insert(token, Link { next, stage, cancelled: false, misses: 0 });
     }
 
     /// A cancel goes to the kernel.
@@ -65,8 +73,15 @@ impl Links {
 
     /// A cancel has found nothing.
     pub(super) fn missed(&mut self, token: Token) {
-        if self.links.get(&token).is_some_and(|link| link.stage == Stage::Begins) {
+        let Some(link) = self.links.get_mut(&token) else { return };
+        if link.stage != Stage::Begins {
+            return;
+        }
+        link.misses += 1;
+        if link.misses < MISSES_MAX {
             self.again.push(token);
+        } else {
+            link.stage = Stage::Done;
         }
     }
 
@@ -79,13 +94,14 @@ impl Links {
     }
 
     fn tell_links(&mut self, token: Token, last: bool) {
-        if !last {
-            if let Some(link) = self.links.get_mut(&token) {
+        // The kernel goes on with the chain when it has a result, though it may keep the memory.
+        let next = match self.links.get_mut(&token) {
+            Some(link) if !last => {
                 link.stage = Stage::Done;
+                link.next.take()
             }
-            return;
-        }
-        let next = self.links.remove(&token).and_then(|link| link.next);
+            _ => self.links.remove(&token).and_then(|link| link.next),
+        };
         let Some(link) = next.and_then(|next| self.links.get_mut(&next)) else { return };
         if link.stage == Stage::Waits {
             link.stage = Stage::Begins;

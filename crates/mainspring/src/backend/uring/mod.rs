@@ -241,7 +241,10 @@ impl UringSelector {
             let ran = self.running;
             let coming = self.submit_changes(shared, ring, events)?;
             let begins = self.running > ran;
-            let nothing = !events.has_come();
+            // Handing over more than the ring holds may have brought the end of the bell's request,
+            // or of what is watched: nobody sleeps without them.
+            let armed = self.hears_bell && !shared.watches_changed.load(Ordering::Acquire);
+            let nothing = !events.has_come() && armed;
             if waits && nothing && !shared.sleep.prepare() {
                 continue;
             }

@@ -104,6 +104,10 @@ impl<B: IoBufMut> Operation for ReadAt<B> {
         RawOperation::Read { source, memory, offset, region }
     }
 
+    fn falls_short(&self, result: u64) -> bool {
+        result < self.buffer.room().min(self.limit) as u64
+    }
+
     #[inline]
     fn result(&mut self, last: io::Result<u64>) -> io::Result<u64> {
         last.map(bytes_read)

@@ -113,6 +113,11 @@ impl<B: IoBufMut> Operation for ReadVectoredAt<B> {
         RawOperation::ReadVectored { source, pieces, offset: self.offset }
     }
 
+    fn falls_short(&self, result: u64) -> bool {
+        let room: usize = self.buffers.iter().take(BUFFERS_MAX).map(Filling::room).sum();
+        result < room as u64
+    }
+
     fn finish(mut self, result: io::Result<u64>) -> (io::Result<usize>, Vec<B>) {
         let result = result.map_err(|error| {
             let transfer = self.transfer();
@@ -182,6 +187,11 @@ impl<B: IoBuf> Operation for WriteVectoredAt<B> {
         }
         let (source, pieces) = (self.file.source(), raw(&mut self.pieces));
         RawOperation::WriteVectored { source, pieces, offset: self.offset }
+    }
+
+    fn falls_short(&self, result: u64) -> bool {
+        let filled = self.buffers.iter().take(BUFFERS_MAX).map(|buffer| buffer.filled().len());
+        result < filled.sum::<usize>() as u64
     }
 
     fn finish(self, result: io::Result<u64>) -> (io::Result<usize>, Vec<B>) {

@@ -94,6 +94,10 @@ impl<B: IoBuf> Operation for WriteAt<B> {
         RawOperation::Write { source, memory, offset, region }
     }
 
+    fn falls_short(&self, result: u64) -> bool {
+        result < self.bytes().len() as u64
+    }
+
     fn finish(self, result: io::Result<u64>) -> (io::Result<usize>, B) {
         let result = result.map_err(|error| {
             let bytes = self.bytes();

@@ -389,12 +389,12 @@ pub(crate) fn into_std(open: Arc<OpenFile>) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file once more, for calls that wait, and for the same as it is open for.
+/// Opens a file once more, for calls that wait, for the same and in the same way as it is open.
 fn reopen(file: BorrowedHandle<'_>) -> io::Result<File> {
-    let access = file_handle::access_of(file)?;
+    let (access, flags) = (file_handle::access_of(file)?, file_handle::flags_of(file));
     let share = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
     // SAFETY: a call without pointers on a borrowed handle.
-    let opened = unsafe { ReOpenFile(file.as_raw_handle(), access, share, 0) };
+    let opened = unsafe { ReOpenFile(file.as_raw_handle(), access, share, flags) };
     if opened == INVALID_HANDLE_VALUE {
         let error = io::Error::last_os_error();
         return Err(io::Error::new(

@@ -8,13 +8,14 @@ use std::os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHand
 use std::ptr;
 
 use windows_sys::Wdk::Storage::FileSystem::{
-    FILE_INFORMATION_CLASS, FILE_NO_INTERMEDIATE_BUFFERING, FILE_SYNCHRONOUS_IO_ALERT,
-    FILE_SYNCHRONOUS_IO_NONALERT, FileAccessInformation, FileModeInformation,
-    NtQueryInformationFile,
+    FILE_INFORMATION_CLASS, FILE_NO_INTERMEDIATE_BUFFERING, FILE_SEQUENTIAL_ONLY,
+    FILE_SYNCHRONOUS_IO_ALERT, FILE_SYNCHRONOUS_IO_NONALERT, FILE_WRITE_THROUGH,
+    FileAccessInformation, FileModeInformation, NtQueryInformationFile,
 };
 use windows_sys::Win32::Foundation::FALSE;
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, FILE_STORAGE_INFO, FILE_TYPE_DISK, FileStorageInfo,
+    BY_HANDLE_FILE_INFORMATION, FILE_FLAG_NO_BUFFERING, FILE_FLAG_SEQUENTIAL_SCAN,
+    FILE_FLAG_WRITE_THROUGH, FILE_STORAGE_INFO, FILE_TYPE_DISK, FileStorageInfo,
     GetFileInformationByHandle, GetFileInformationByHandleEx, GetFileType,
 };
 use windows_sys::Win32::System::IO::{IO_STATUS_BLOCK, IO_STATUS_BLOCK_0};
@@ -41,6 +42,17 @@ pub(crate) fn mode_of(file: BorrowedHandle<'_>) -> Mode {
         },
         Err(_) => Mode { waits: true, direct: false },
     }
+}
+
+/// The flags that a file was opened with and that hold for every call on it.
+pub(crate) fn flags_of(file: BorrowedHandle<'_>) -> u32 {
+    let mode = number(file, FileModeInformation).unwrap_or(0);
+    let flags = [
+        (FILE_WRITE_THROUGH, FILE_FLAG_WRITE_THROUGH),
+        (FILE_SEQUENTIAL_ONLY, FILE_FLAG_SEQUENTIAL_SCAN),
+        (FILE_NO_INTERMEDIATE_BUFFERING, FILE_FLAG_NO_BUFFERING),
+    ];
+    flags.into_iter().filter(|(bit, _)| mode & bit != 0).fold(0, |all, (_, flag)| all | flag)
 }
 
 /// What may be done with a handle, as it was granted.

@@ -121,16 +121,23 @@ pub(crate) fn look(object: BorrowedHandle<'_>) -> io::Result<bool> {
     }
 }
 
-/// Undoes a wait that has succeeded and that nobody wants; false if there is no way.
-pub(crate) fn give_back(object: BorrowedHandle<'_>, nature: Nature) -> bool {
+/// Undoes a wait that has succeeded and that nobody wants. Returns how many signals were taken and
+/// cannot be given back: none, or that one, and what was taken to find out.
+pub(crate) fn give_back(object: BorrowedHandle<'_>, nature: Nature) -> usize {
     match nature {
-        Nature::Lasting => true,
+        Nature::Lasting => 0,
         // SAFETY: a call without pointers on a borrowed handle.
-        Nature::Event => unsafe { SetEvent(raw(object)) != FALSE },
-        // SAFETY: the number before is not asked for.
-        Nature::Semaphore => unsafe { ReleaseSemaphore(raw(object), 1, ptr::null_mut()) != FALSE },
+        Nature::Event => usize::from(unsafe { SetEvent(raw(object)) } == FALSE),
+        Nature::Semaphore => {
+            // SAFETY: the number before is not asked for.
+            let given = unsafe { ReleaseSemaphore(raw(object), 1, ptr::null_mut()) };
+            usize::from(given == FALSE)
+        }
         // What is still there after it was taken twice was never taken.
-        Nature::Unclear => (0..2).all(|_| matches!(look(object), Ok(true))),
+        Nature::Unclear => match (0..2).take_while(|_| matches!(look(object), Ok(true))).count() {
+            2 => 0,
+            taken => 1 + taken,
+        },
     }
 }
 

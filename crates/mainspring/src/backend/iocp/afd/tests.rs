@@ -184,7 +184,7 @@ fn a_message_costs_one_request_for_waits_of_one_direction_and_of_both() {
 }
 
 #[test]
-fn c4_a_socket_that_is_removed_and_added_again_finds_its_request() {
+fn c4_a_socket_that_is_removed_and_added_again_is_asked_about_anew() {
     let (mut watch, (socket, mut peer)) = (Watch::new(), pair());
     for token in 0..100 {
         watch.add(&socket, token, Interest::READABLE);
@@ -192,10 +192,11 @@ fn c4_a_socket_that_is_removed_and_added_again_finds_its_request() {
         assert_eq!(watch.in_flight(), 1);
     }
     watch.add(&socket, 100, Interest::READABLE);
-    watch.called([0; 3], [1, 0, 0]);
+    watch.called([0; 3], [1, 0, 1]);
     watch.nothing();
     peer.write_all(b"x").unwrap();
     assert_eq!(watch.one(), (100, Ready::READABLE));
+    watch.called([0; 3], [2, 0, 1]);
     watch.nothing();
     assert_eq!(watch.in_flight(), 1);
 }
@@ -277,6 +278,27 @@ fn c5_a_number_that_is_used_again_before_the_next_look_is_its_new_owners() {
         watch.until_in_flight(0);
         watch.empty();
     }
+}
+
+#[test]
+fn c5_a_number_that_is_used_again_while_a_duplicate_lives_is_its_new_owners() {
+    let (mut watch, (closed, _peer_of_closed)) = (Watch::new(), pair());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let number = of(&closed);
+    watch.add(&closed, 1, Interest::READABLE);
+    watch.nothing();
+    // Nothing ends the request of the first: this keeps its socket open.
+    let duplicate = closed.try_clone().unwrap();
+    watch.remove(number, 1);
+    drop(closed);
+    let (socket, mut peer) = pair_at(number, &listener);
+    watch.add(&socket, 2, Interest::READABLE);
+    peer.write_all(b"x").unwrap();
+    assert_eq!(watch.one(), (2, Ready::READABLE));
+    watch.remove(number, 2);
+    watch.until_in_flight(0);
+    watch.empty();
+    drop(duplicate);
 }
 
 #[test]

@@ -60,7 +60,7 @@ const STACK_BYTES: usize = 64 * 1024;
 pub(in super::super) struct Beside {
     port: port::Queue,
     operations: Operations,
-    /// The carrier is there, or was.
+    /// The carrier is there.
     begun: AtomicBool,
     carrier: Mutex<Carrier>,
 }
@@ -141,6 +141,15 @@ impl Beside {
         Ok(())
     }
 
+    /// The carrier cannot go on: the next operation begins another, if this is not the end.
+    fn lay_down(&self) {
+        let mut carrier = self.carrier.lock();
+        if matches!(*carrier, Carrier::Carrying(_)) {
+            *carrier = Carrier::Idle;
+            self.begun.store(false, Ordering::Release);
+        }
+    }
+
     /// What a packet is to the layers above.
     fn take(&self, packet: &Packet, events: &mut Events) {
         match *packet {
@@ -200,7 +209,9 @@ fn carry(queue: &Queue) {
     loop {
         let mut arrivals = Events::new();
         if let Err(error) = beside.port.wait(&mut packets, milliseconds(None)) {
-            // Nothing of it can be told any more: the next turn says so.
+            // The next turn says so. Who submits after it has a carrier again, and that one takes
+            // what lies here too.
+            beside.lay_down();
             queue.arrive(&mut arrivals, Some(error));
             return;
         }
