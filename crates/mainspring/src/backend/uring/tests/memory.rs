@@ -129,7 +129,8 @@ fn memory_that_another_thread_registers_is_known_with_the_next_turn() {
 #[test]
 fn c12_a_place_stays_until_no_buffer_is_out() {
     for mut queue in [shared(), pinned()] {
-        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        let (reader, writer) = rustix::pipe::pipe().expect("a pipe");
+        let (reader, mut writer) = (File::from(reader), File::from(writer));
         let (buffers, next) = (buffers(), buffers());
         queue.registrar.register_memory(0, &buffers).expect("a place");
         let (region, lease) = (buffers.region().expect("at once"), lease(&buffers));
