@@ -472,8 +472,10 @@ fn a_wake_by_io_costs_no_further_look_at_the_kernel() {
         if cfg!(feature = "metrics") {
             let metrics = handle.metrics();
             let waits = metrics.system_calls(mainspring::SystemCall::Wait);
-            // Each wait brings an event: none is a look in vain.
-            assert!(waits <= metrics.events + 1, "{waits} waits for {} events", metrics.events);
+            // Each wait brings an event. A look in vain is owed after 61 polls only, while answers
+            // come before they are waited for.
+            let owed = 1 + MESSAGES / 61;
+            assert!(waits <= metrics.events + owed, "{waits} waits for {} events", metrics.events);
             assert_eq!(metrics.wakes_sent, 0);
         }
     }

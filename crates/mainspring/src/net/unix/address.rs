@@ -120,5 +120,6 @@ impl fmt::Debug for SocketAddr {
     }
 }
 
-#[cfg(test)]
+// Windows' names are paths alone, with tests beside what makes them.
+#[cfg(all(test, unix))]
 mod tests;

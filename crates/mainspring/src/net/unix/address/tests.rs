@@ -33,7 +33,6 @@ fn a_name_that_has_no_room_is_refused() {
     }
 }
 
-#[cfg(all(test, unix))]
 #[test]
 fn the_standard_form_and_back_is_the_same_name() {
     let names = [
