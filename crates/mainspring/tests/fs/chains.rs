@@ -20,12 +20,12 @@ fn c10_what_falls_short_breaks_a_chain() {
         let pieces = vec![Vec::with_capacity(8), Vec::with_capacity(8)];
         let read = file.read_vectored_at(pieces, 0);
         let ((short, _), (broken, _)) = op::chain((read, file.write_at("no", 0))).await;
-        assert_eq!(short.unwrap(), 10);
+        // All there is, or, where there is no such call, what one buffer takes.
+        assert!([8, 10].contains(&short.unwrap()));
         assert!(is_chain_broken(&broken.unwrap_err()));
         assert_eq!(fs::read(&path).await.unwrap(), b"0123456789");
 
-        let pieces = vec!["a", "b"];
-        let written = file.write_vectored_at(pieces, 0);
+        let written = file.write_at("ab", 0);
         let read = file.read_at(Vec::with_capacity(10), 0);
         let all = op::chain((written, read, file.write_at("c", 2))).await;
         let ((written, _), (read, buffer), (last, _)) = all;
