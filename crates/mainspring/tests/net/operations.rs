@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures::future::{Either, join, select};
-use mainspring::{Outcome, Standing, op};
+use mainspring::{Outcome, Standing, is_chain_broken, op};
 
 use crate::support::{on_each_kernel, pair, pattern};
 
@@ -123,10 +123,17 @@ fn c10_a_send_without_a_copy_in_a_chain_sends_all() {
         let (a, b) = pair().await;
         let large = pattern(1 << 20, 3);
         let sends = async {
-            let ((sent, _), (last, _)) =
-                op::chain((a.send_zero_copy(large.clone()), a.send(b"the end".to_vec()))).await;
-            assert_eq!((sent.unwrap(), last.unwrap()), (large.len(), 7));
+            let all = op::chain((a.send_zero_copy(large.clone()), a.send(b"the end".to_vec())));
+            let ((sent, _), (last, _)) = all.await;
+            let sent = sent.unwrap();
+            if sent < large.len() {
+                // The kernel's own send, which Wine cuts short: then the chain ends with it.
+                assert!(cfg!(windows) && is_chain_broken(&last.unwrap_err()));
+            } else {
+                assert_eq!(last.unwrap(), 7);
+            }
             a.shutdown(std::net::Shutdown::Write).unwrap();
+            sent
         };
         let mut got = Vec::new();
         let receives = async {
@@ -139,8 +146,9 @@ fn c10_a_send_without_a_copy_in_a_chain_sends_all() {
                 got.extend_from_slice(&buffer[..count]);
             }
         };
-        join(sends, receives).await;
-        assert!(got == [&large[..], b"the end"].concat());
+        let (sent, ()) = join(sends, receives).await;
+        let end: &[u8] = if sent < large.len() { b"" } else { b"the end" };
+        assert!(got == [&large[..sent], end].concat());
     });
 }
 
