@@ -4,12 +4,11 @@
 //! all processes of a console, and this one is to hear none of them. The child says what it did by
 //! the code it ends with.
 //!
-//! Wine ends a process at Ctrl-Break, whoever listens. There the tests hold it to just that: the
-//! day it asks the listeners, they say so.
+//! Wine does not carry Ctrl-Break to those who listen: it is shown in the handler alone.
 
 mod pseudo;
 
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::ErrorKind;
 use std::os::windows::io::AsHandle;
 use std::os::windows::process::CommandExt;
 use std::pin::pin;
@@ -20,17 +19,14 @@ use std::{env, fs, io, thread};
 use mainspring::os::windows::{
     ConsoleEvent, ConsoleInput, IoModel, Registered, SourceKind, Waitable, classify, register,
 };
-use mainspring::signal::{SignalKind, ctrl_break, ctrl_c, signal};
+use mainspring::signal::{SignalKind, ctrl_c, signal};
 use mainspring::time::timeout;
 use mainspring::{Handle, block_on};
 use windows_sys::Win32::System::Console::{
-    CTRL_BREAK_EVENT, CTRL_C_EVENT, FlushConsoleInputBuffer, GenerateConsoleCtrlEvent,
-    INPUT_RECORD, INPUT_RECORD_0, KEY_EVENT, KEY_EVENT_RECORD, KEY_EVENT_RECORD_0,
-    WriteConsoleInputW,
+    CTRL_C_EVENT, FlushConsoleInputBuffer, GenerateConsoleCtrlEvent, INPUT_RECORD, INPUT_RECORD_0,
+    KEY_EVENT, KEY_EVENT_RECORD, KEY_EVENT_RECORD_0, WriteConsoleInputW,
 };
-use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
-use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS};
-use windows_sys::w;
+use windows_sys::Win32::System::Threading::DETACHED_PROCESS;
 
 use crate::watchdog::watch;
 use pseudo::PseudoConsole;
@@ -50,9 +46,6 @@ fn the_child() {
     let Ok(part) = env::var(PART) else { return };
     let parts: &[(&str, fn())] = &[
         ("hears ctrl-c", hears_ctrl_c),
-        ("hears ctrl-break", hears_ctrl_break),
-        ("tells a group", tells_a_group),
-        ("is told", is_told),
         ("does not listen", does_not_listen),
         ("takes events", takes_events),
         ("reads lines", reads_lines),
@@ -91,23 +84,10 @@ fn in_a_console(part: &str) -> i32 {
     console.start("--exact console::the_child --nocapture", (PART, part)).code(PATIENCE)
 }
 
-/// Whether this is Wine.
-fn is_wine() -> bool {
-    // SAFETY: a name that ends with a zero; the library is in every process.
-    let library = unsafe { GetModuleHandleW(w!("ntdll.dll")) };
-    // SAFETY: a library that stays, and a name that ends with a zero.
-    unsafe { GetProcAddress(library, c"wine_get_version".as_ptr().cast()) }.is_some()
-}
-
-/// How a process ends that listens to Ctrl-Break.
-fn after_a_break() -> i32 {
-    if is_wine() { ENDED_BY_CONTROL } else { DONE }
-}
-
-/// Says an event to a group of this console; 0 is everybody.
-fn say(event: u32, group: u32) {
+/// Says an event to everybody of this console.
+fn say(event: u32) {
     // SAFETY: a call without pointers.
-    let said = unsafe { GenerateConsoleCtrlEvent(event, group) };
+    let said = unsafe { GenerateConsoleCtrlEvent(event, 0) };
     assert_ne!(said, 0, "{}", io::Error::last_os_error());
 }
 
@@ -122,7 +102,7 @@ fn hears_ctrl_c() {
         let mut second = signal(SignalKind::interrupt()).unwrap();
         let mut others = [signal(SignalKind::ctrl_break()), signal(SignalKind::terminate())];
         for _ in 0..3 {
-            say(CTRL_C_EVENT, 0);
+            say(CTRL_C_EVENT);
             first.recv().await.unwrap();
             second.recv().await.unwrap();
             for other in &mut others {
@@ -132,58 +112,8 @@ fn hears_ctrl_c() {
         }
         let mut once = pin!(ctrl_c());
         assert!(futures::poll!(&mut once).is_pending());
-        say(CTRL_C_EVENT, 0);
+        say(CTRL_C_EVENT);
         once.await.unwrap();
-    })
-    .unwrap();
-}
-
-#[test]
-fn ctrl_break_is_told_end_to_end() {
-    assert_eq!(in_a_console("hears ctrl-break"), after_a_break());
-}
-
-fn hears_ctrl_break() {
-    block_on(async {
-        let mut ends = signal(SignalKind::ctrl_break()).unwrap();
-        for _ in 0..3 {
-            say(CTRL_BREAK_EVENT, 0);
-            ends.recv().await.unwrap();
-        }
-        let mut once = pin!(ctrl_break());
-        assert!(futures::poll!(&mut once).is_pending());
-        say(CTRL_BREAK_EVENT, 0);
-        once.await.unwrap();
-    })
-    .unwrap();
-}
-
-#[test]
-fn ctrl_break_reaches_the_group_it_is_said_to() {
-    assert_eq!(in_a_console("tells a group"), DONE);
-}
-
-fn tells_a_group() {
-    let mut mine = block_on(async { signal(SignalKind::ctrl_break()).unwrap() }).unwrap();
-    let mut command = command("is told");
-    command.stdout(Stdio::piped()).creation_flags(CREATE_NEW_PROCESS_GROUP);
-    let mut other = command.spawn().unwrap();
-    let mut lines = BufReader::new(other.stdout.take().unwrap()).lines();
-    lines
-        .find(|line| line.as_ref().is_ok_and(|line| line.contains("it listens")))
-        .unwrap()
-        .unwrap();
-    say(CTRL_BREAK_EVENT, other.id());
-    assert_eq!(code(other), Some(after_a_break()));
-    let heard = block_on(async { futures::poll!(pin!(mine.recv())).is_ready() }).unwrap();
-    assert!(!heard, "it was another's");
-}
-
-fn is_told() {
-    block_on(async {
-        let mut ends = signal(SignalKind::ctrl_break()).unwrap();
-        println!("it listens");
-        ends.recv().await.unwrap();
     })
     .unwrap();
 }
@@ -196,7 +126,7 @@ fn an_event_that_nobody_listens_to_ends_the_process() {
 fn does_not_listen() {
     // To something else.
     let _listener = block_on(async { signal(SignalKind::close()).unwrap() }).unwrap();
-    say(CTRL_C_EVENT, 0);
+    say(CTRL_C_EVENT);
     thread::sleep(PATIENCE);
 }
 
