@@ -4,7 +4,7 @@
 //! proves calls, structures, state machine and lifetimes; not the timing and cost of Windows'
 //! own kernel. A small Debian in a folder (`xtask/src/debian.rs`) has it, and a linker.
 //!
-//! What is built only elsewhere is type-checked, tests included: for MSVC's targets and for 32 bits.
+//! What is built only elsewhere is type-checked, with its tests: MSVC's targets, and 32 bits.
 //!
 //! There is no standard library for Windows in Debian: it is built, once, from the compiler's
 //! sources (`-Zbuild-std`). Wine's folder and Debian stay in the cache. What is built stays with
