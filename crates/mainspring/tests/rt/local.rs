@@ -472,8 +472,8 @@ fn a_wake_by_io_costs_no_further_look_at_the_kernel() {
         if cfg!(feature = "metrics") {
             let metrics = handle.metrics();
             let waits = metrics.system_calls(mainspring::SystemCall::Wait);
-            // Each wait brings an event: none is a look in vain. Only while answers come before they
-            // are waited for, a look is owed to the others, at the most often once in 61 polls.
+            // Each wait brings an event: none is a look in vain. Only while answers come before
+            // they are waited for, a look is owed to the others, once in 61 polls at the most.
             let unwaited = MESSAGES.saturating_sub(metrics.events);
             let owed = 1 + unwaited / 61;
             assert!(waits <= metrics.events + owed, "{waits} waits for {} events", metrics.events);
