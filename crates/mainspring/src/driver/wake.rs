@@ -16,8 +16,10 @@ const FETCHED_BYTES: usize = 56;
 /// A waker is somebody else's code: one that panics must not cost the others their wake (clause
 /// C8), nor the program its loop. The panic is reported by the panic hook and counted.
 pub(super) fn wake_all(wakers: &mut Vec<Waker>, counters: &Counters) {
-    for waker in wakers.iter().take(AHEAD) {
-        fetch_at(waker.data(), FETCHED_BYTES);
+    if wakers.len() > 1 {
+        for waker in wakers.iter().take(AHEAD) {
+            fetch_at(waker.data(), FETCHED_BYTES);
+        }
     }
     let mut left = wakers.drain(..);
     let mut wake = || {

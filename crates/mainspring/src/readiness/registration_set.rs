@@ -89,15 +89,11 @@ impl RegistrationSet {
     pub(crate) fn dispatch(&self, events: &[Event], wakers: &mut Vec<Waker>) -> u64 {
         let mut stale = 0;
         for few in events.chunks(AHEAD) {
-            let mut slots = [None; AHEAD];
-            for (slot, event) in slots.iter_mut().zip(few) {
-                *slot = self.get(event.token);
-                if let Some(slot) = *slot {
-                    prefetch(slot, FETCHED_BYTES);
-                }
+            if few.len() > 1 {
+                few.iter().for_each(|event| self.fetch(event.token));
             }
-            for (slot, event) in slots.into_iter().zip(few) {
-                let alive = slot.is_some_and(|slot| {
+            for event in few {
+                let alive = self.get(event.token).is_some_and(|slot| {
                     let once = slot.is_once();
                     slot.dispatch(generation_of(event.token), event.ready, once, wakers)
                 });
@@ -105,6 +101,14 @@ impl RegistrationSet {
             }
         }
         stale
+    }
+
+    /// Begins to fetch what an event of `token` will touch.
+    #[inline]
+    fn fetch(&self, token: Token) {
+        if let Some(slot) = self.get(token) {
+            prefetch(slot, FETCHED_BYTES);
+        }
     }
 
     /// Tells registrations that the kernel does not watch their sources after all.
