@@ -63,6 +63,32 @@ fn turned_by_a_thread_that_ends(mut driver: Driver) -> Driver {
     turns.join().expect("it only turned")
 }
 
+/// And of a chain that the kernel has whole: the first had not ended, and none behind it was begun.
+#[test]
+fn c10_a_chain_outlives_the_thread_that_handed_it_over() {
+    for (kind, available) in mainspring::probe() {
+        if available.is_err() || kind == Kind::Sim {
+            continue;
+        }
+        let mut driver = Builder::new().choice(Choice::Exactly(kind)).build().unwrap();
+        let (a, b) = block_on(&mut driver, pair());
+        let wait = op::timeout(Duration::from_millis(1));
+        let mut chain = op::chain((op::recv(&b, vec![0; 16]), wait, op::send(&b, "answer")));
+        let first = Pin::new(&mut chain).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(first.is_pending());
+        let mut driver = turned_by_a_thread_that_ends(driver);
+        block_on(&mut driver, async {
+            a.write(b"hello").await.expect("there is room");
+            let ((received, _), waited, (sent, _)) = pin!(chain).await;
+            assert_eq!(received.expect("nobody cancelled it"), 5, "{kind}");
+            waited.expect("nor this");
+            assert_eq!(sent.expect("nor this"), 6, "{kind}");
+            let (received, buffer) = a.recv(vec![0; 16]).await;
+            assert_eq!((received.expect("an answer"), &buffer[..6]), (6, &b"answer"[..]));
+        });
+    }
+}
+
 /// One that was refused before it was begun keeps its reason when one before it breaks the chain.
 #[test]
 fn c10_a_refused_link_behind_one_that_fails_says_why_it_was_refused() {

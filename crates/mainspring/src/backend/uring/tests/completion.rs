@@ -501,6 +501,55 @@ fn accepts_give_descriptors_that_close_on_exec_and_do_not_block() {
     assert_eq!(queue.completion(1), cancelled());
 }
 
+/// C7: what stands behind a timer in a chain is begun by the kernel, and not before the time is up;
+/// where it cannot do that, nothing of it is begun, and whoever made the chain goes on with it.
+#[test]
+fn c7_a_chain_goes_on_behind_a_timer_or_is_given_back_whole() {
+    for mut queue in [shared(), pinned()] {
+        queue.silence();
+        let goes_on = queue.selector.shared.ring.with(|ring| ring.features().timed_links);
+        let (a, b) = pair();
+        let a_while = RawOperation::Timeout { timespec: timespec(0, 2_000_000) };
+        let chain = [
+            (Token(1), a_while),
+            (Token(2), send(&a, b"one")),
+            (Token(3), RawOperation::Timeout { timespec: timespec(0, 2_000_000) }),
+            (Token(4), send(&a, b"two")),
+        ];
+        let begun = Instant::now();
+        submit_chain(&queue, &chain).expect("a queue with room");
+        let mut seen = queue.completions(4);
+        seen.sort();
+        let results: Vec<_> = seen.into_iter().map(|done| done.1).collect();
+        if goes_on.expect("here") {
+            assert_eq!(results, [Ok(0), Ok(3), Ok(0), Ok(3)]);
+            assert!(begun.elapsed() >= Duration::from_millis(4));
+            assert_eq!(read_all(&b), b"onetwo");
+        } else {
+            assert_eq!(results, [Ok(0), cancelled(), cancelled(), cancelled()]);
+            assert_eq!(read_all(&b), b"");
+        }
+        queue.silence();
+    }
+}
+
+/// C11: a timer that is cancelled has not run to its end, and nothing behind it begins.
+#[test]
+fn c11_a_cancelled_timer_ends_its_chain() {
+    for mut queue in [shared(), pinned()] {
+        let (a, b) = pair();
+        let an_hour = RawOperation::Timeout { timespec: timespec(3600, 0) };
+        let chain = [(Token(1), an_hour), (Token(2), send(&a, b"never"))];
+        submit_chain(&queue, &chain).expect("a queue with room");
+        queue.silence();
+        assert_eq!(queue.registrar.cancel(Token(1)), Cancel::Requested);
+        let mut seen = queue.completions(2);
+        seen.sort();
+        assert_eq!(seen, [(1, cancelled(), true), (2, cancelled(), true)]);
+        assert_eq!(read_all(&b), b"");
+    }
+}
+
 /// A timer ends well, and one that is cancelled does not.
 #[test]
 fn a_timeout_that_has_run_to_its_end_is_a_success() {
