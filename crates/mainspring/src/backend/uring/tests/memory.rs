@@ -172,6 +172,39 @@ fn c12_a_place_stays_until_no_buffer_is_out() {
     }
 }
 
+/// A group that was given up goes although the driver sleeps, and the sleep goes on.
+#[test]
+fn c13_memory_that_was_given_up_does_not_wait_for_the_end_of_a_sleep() {
+    for mut queue in [shared(), pinned()] {
+        if !metrics::COUNTED {
+            return;
+        }
+        let buffers = buffers();
+        queue.registrar.register_memory(0, &buffers).expect("a place");
+        queue.silence();
+        let (registrar, counters) = (queue.registrar.clone(), queue.counters.clone());
+        let entries = move || counters.snapshot().system_calls(SystemCall::Wait);
+        let before = entries();
+        let other = std::thread::spawn(move || {
+            until(|| entries() > before, "it does not sleep");
+            registrar.unregister_memory(0);
+            until(|| registrar.shared.memory.taken() == 0, "the memory is locked");
+            registrar.wake().expect("a sound queue");
+        });
+        let events = queue.select(3 * SOON);
+        other.join().expect("what was asserted");
+        assert!(events.woken && events.list.is_empty(), "{events:?}");
+    }
+}
+
+fn until(is_so: impl Fn() -> bool, otherwise: &str) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < SOON, "{otherwise}");
+        std::thread::yield_now();
+    }
+}
+
 /// C13: a full table, and memory that is too much for one place, are told; places come back.
 #[test]
 fn c13_what_cannot_be_registered_says_why() {
