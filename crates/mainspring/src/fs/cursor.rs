@@ -6,8 +6,9 @@
 //!
 //! A call that was given up leaves its operation running, and the next call awaits it first:
 //!
-//! - what a read brought is kept, and the next read has it, be it no bytes or an error. Before anything else is done at the
-//!   file's position, it is moved back to where the program thinks it is;
+//! - what a read brought is kept, and the next read has it, be it no bytes or an error. Before
+//!   anything else is done at the file's position, it is moved back to where the program thinks it
+//!   is;
 //! - a write that was given up may have been carried out. The next write of the same bytes is taken
 //!   for the same write: it ends with the first one's result, and nothing is written twice. So a
 //!   writer who keeps what was not accepted and offers it again, as buffers and codecs do, loses

@@ -21,9 +21,9 @@
 //! way or waits to be begun, and the place may be another group's.
 //!
 //! So a group that has no buffer out goes when it is given up: on the thread that does so, or, from
-//! a ring of one thread, on that thread, which is roused. With a buffer that comes back later goes no
-//! news to the ring, because every return of a buffer would pay for it; the next turn finds that
-//! out, or the next who registers or gives up a group.
+//! a ring of one thread, on that thread, which is roused. With a buffer that comes back later goes
+//! no news to the ring, because every return of a buffer would pay for it; the next turn finds
+//! that out, or the next who registers or gives up a group.
 //!
 //! # What it costs, and what is refused
 //!

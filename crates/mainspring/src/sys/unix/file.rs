@@ -8,8 +8,8 @@
 //! a read that is cached in part stops short. So a short answer counts only if the file ends there,
 //! by its size. And a file system may not know the flag, which is found out once for each file.
 //! Such a read is made in passing, and made again if its answer does not count. So it is made only
-//! where an answer can be had twice: an empty datagram is gone when it was read, and so is the error
-//! of a socket.
+//! where an answer can be had twice: an empty datagram is gone when it was read, and so is a
+//! socket's error.
 //!
 //! To a direct transfer that is not aligned the kernel says `EINVAL` and not why;
 //! [`OpenFile::explain`] says it.

@@ -191,7 +191,7 @@ fn c13_memory_that_was_given_up_does_not_wait_for_the_end_of_a_sleep() {
             until(|| registrar.shared.memory.taken() == 0, "the memory is locked");
             registrar.wake().expect("a sound queue");
         });
-        let events = queue.select(3 * SOON);
+        let events = queue.select(2 * SOON);
         other.join().expect("what was asserted");
         assert!(events.woken && events.list.is_empty(), "{events:?}");
     }
