@@ -7,8 +7,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "abandoned-operation-freed-at-once",
         clause: "C11",
         file: "crates/mainspring/src/completion/slot.rs",
-        find: "Ok(_) => Ok(left),",
-        replace: "Ok(_) => Err(drop(left)),",
+        find: "Ok(_) => return Ok(left),",
+        replace: "Ok(_) => return Err(drop(left)),",
         test: &["-p", "mainspring", "--lib", "completion::operation_set::tests::c11"],
     },
     Mutant {

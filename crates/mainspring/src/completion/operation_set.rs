@@ -238,7 +238,7 @@ impl OperationSet {
             match told {
                 Ok(AfterPart::Nothing) => {}
                 Ok(after) => {
-                    if let Some(waker) = slot.take_waker() {
+                    if let Some(waker) = slot.take_waker(generation) {
                         wakers.push(waker);
                     }
                     if after == AfterPart::Stop && more {
