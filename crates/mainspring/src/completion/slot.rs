@@ -39,8 +39,8 @@ use std::mem::MaybeUninit;
 use std::task::{Poll, Waker};
 
 use crate::sync::UnsafeCell;
-use crate::sync::atomic::AtomicU64;
 use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sync::atomic::{AtomicU64, AtomicUsize};
 
 use super::foreign::contain;
 use super::operation::{AfterPart, Operation, Part};
@@ -89,6 +89,9 @@ pub(crate) struct Slot {
     /// Generation, the two flags of the waker, and state.
     word: AtomicU64,
     waker: UnsafeCell<Option<Waker>>,
+    /// What its completions will touch besides, as a mere number: a completion that comes too late
+    /// may look at it while the slot changes hands.
+    beside: AtomicUsize,
     held: UnsafeCell<Held>,
 }
 
@@ -187,6 +190,7 @@ impl Slot {
         Slot {
             word: AtomicU64::new(FREE),
             waker: UnsafeCell::new(None),
+            beside: AtomicUsize::new(0),
             held: UnsafeCell::new(Held { functions: None, result: None, room }),
         }
     }
@@ -207,6 +211,12 @@ impl Slot {
         self.word.load(Acquire) == word(generation, state)
     }
 
+    /// The address of what a completion will touch beside the slot; 0 if there is no such thing.
+    #[inline]
+    pub(crate) fn beside(&self) -> usize {
+        self.beside.load(Relaxed)
+    }
+
     /// Puts an operation in and shows it to `begin` at its final address. Whoever has taken the
     /// slot off the free list calls this, so nobody else is here. Should `begin` panic, the
     /// operation is dropped and the slot holds nothing.
@@ -216,6 +226,7 @@ impl Slot {
         operation: O,
         begin: impl FnOnce(&mut O) -> R,
     ) -> R {
+        self.beside.store(operation.beside().addr(), Relaxed);
         let address = self.held.with_mut(|held| {
             // SAFETY: the slot is free and taken by this call alone.
             unsafe { (*held).functions = Some(Lying::<O>::FUNCTIONS) };

@@ -101,11 +101,8 @@ impl<'a, O: Emulation> Prepared<'a, O> {
 
     /// Makes it fail with this error, if there is one, as soon as it is submitted.
     #[inline]
-    pub(crate) fn unless(mut self, refused: Option<io::Error>) -> Prepared<'a, O> {
-        if refused.is_some() && self.refused.is_none() {
-            self.refused = refused;
-        }
-        self
+    pub(crate) fn unless(self, refused: Option<io::Error>) -> Prepared<'a, O> {
+        Prepared { refused: self.refused.or(refused), ..self }
     }
 
     /// The driver it belongs to, if that is settled.
@@ -230,6 +227,7 @@ impl<'a> Home<'a> {
     }
 
     /// The source that an attempt waits for, or the other one of two.
+    #[inline]
     fn source(&self, other: bool) -> Option<&'a Registration> {
         match *self {
             Home::On(_, second) if other => second,
@@ -331,8 +329,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
     }
 
     fn failed(error: io::Error, operation: O) -> Submission<'a, O> {
-        let state = State::Ended(operation, Err(error));
-        Submission::new(Home::Nowhere, Subject::Nothing, state)
+        Submission::new(Home::Nowhere, Subject::Nothing, State::Ended(operation, Err(error)))
     }
 
     /// Asks for the operation to end early, and awaits its end: the result if it was too late, the
@@ -480,7 +477,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
                 }
             }
             if let State::Fresh(operation) = std::mem::replace(&mut self.state, State::Over) {
-                self.state = self.begin(operation);
+                self.go_on(self.begin(operation));
             }
         }
         if let State::Native(token) = self.state {
@@ -573,6 +570,14 @@ impl<'a, O: Emulation> Submission<'a, O> {
         })
     }
 
+    /// Takes another state after one that holds nothing, which is not dropped therefore.
+    #[inline]
+    fn go_on(&mut self, state: State<'a, O>) {
+        let former = std::mem::replace(&mut self.state, state);
+        debug_assert!(matches!(former, State::Native(_) | State::Over));
+        std::mem::forget(former);
+    }
+
     /// Settles the last completion of an operation, if it is an error.
     fn settle_error(&mut self, mut operation: O, error: io::Error) -> Option<(O, io::Result<u64>)> {
         let shut_down = self.home.handle().is_some_and(Handle::is_shutdown);
@@ -594,16 +599,16 @@ impl<'a, O: Emulation> Submission<'a, O> {
     /// Settles what an operation has come to: its end, or another attempt.
     #[inline]
     fn settle(&mut self, operation: O, result: io::Result<u64>) -> Option<(O, io::Result<u64>)> {
-        self.state = match result {
-            Err(error) if is_left_to_us(&error) && !self.cancelled => {
-                State::Trying { operation, between: Between::Nothing }
-            }
-            Err(error) if is_left_to_us(&error) => State::Ended(operation, Err(error::cancelled())),
+        match result {
+            Err(error) if is_left_to_us(&error) => self.go_on(match self.cancelled {
+                true => State::Ended(operation, Err(error::cancelled())),
+                false => State::Trying { operation, between: Between::Nothing },
+            }),
             result => {
-                self.state = State::Over;
+                self.go_on(State::Over);
                 return Some((operation, result));
             }
-        };
+        }
         None
     }
 

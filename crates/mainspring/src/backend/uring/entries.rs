@@ -372,6 +372,7 @@ fn on(operation: &RawOperation) -> Option<RawSource> {
 }
 
 /// A descriptor, or a place in the table: both stand in the same field.
+#[inline]
 fn fd(source: RawSource) -> io::Result<types::Fd> {
     match source.slot() {
         Some(slot) => Ok(types::Fd(slot as i32)),
@@ -379,6 +380,7 @@ fn fd(source: RawSource) -> io::Result<types::Fd> {
     }
 }
 
+#[inline]
 fn len(memory: RawMemory) -> u32 {
     u32::try_from(memory.len).unwrap_or(u32::MAX)
 }
