@@ -205,7 +205,7 @@ impl OperationSet {
             let sooner = ahead[(place + BESIDE_AHEAD) % AHEAD];
             match sooner.map_or(0, Slot::beside) {
                 0 => {}
-                beside => fetch_at(std::ptr::without_provenance(beside)),
+                beside => fetch_at(std::ptr::without_provenance(beside), 1),
             }
             self.tell(completion, slot, wakers, stops, &mut dispatched);
         }
