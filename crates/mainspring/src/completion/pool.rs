@@ -585,7 +585,7 @@ impl Arrivals {
         // A look before the exchange: most looks find nothing.
         while word & NEWEST_MASK < CLOSED {
             // The chain, and the first of it already, in one step.
-            let to = (word & !NEWEST_MASK) - ONE_HELD | NONE;
+            let to = ((word & !NEWEST_MASK) - ONE_HELD) | NONE;
             match self.word.compare_exchange(word, to, Acquire, Relaxed) {
                 Ok(_) => {
                     line.oldest = reversed(pool, word & NEWEST_MASK);
