@@ -76,6 +76,22 @@ pub const MUTANTS: &[Mutant] = &[
         test: &["-p", "mainspring", "--lib", "who_leaves_hands_on_what_it_was_given"],
     },
     Mutant {
+        name: "free-buffers-not-counted",
+        clause: "C12",
+        file: "crates/mainspring/src/completion/pool.rs",
+        find: "self.free(head).wrapping_add(1)",
+        replace: "self.free(head)",
+        test: &["-p", "mainspring", "--lib", "completion::pool"],
+    },
+    Mutant {
+        name: "arrival-taken-and-still-held",
+        clause: "C13",
+        file: "crates/mainspring/src/completion/pool.rs",
+        find: "((word & !NEWEST_MASK) - ONE_HELD) | NONE",
+        replace: "(word & !NEWEST_MASK) | NONE",
+        test: &["-p", "mainspring", "--lib", "completion::pool"],
+    },
+    Mutant {
         name: "arrivals-never-enough",
         clause: "C13",
         file: "crates/mainspring/src/op/recv_multi.rs",
