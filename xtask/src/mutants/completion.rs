@@ -7,8 +7,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "abandoned-operation-freed-at-once",
         clause: "C11",
         file: "crates/mainspring/src/completion/slot.rs",
-        find: "Ok(_) => Ok(left),",
-        replace: "Ok(_) => Err(drop(left)),",
+        find: "Ok(_) => return Ok(left),",
+        replace: "Ok(_) => return Err(drop(left)),",
         test: &["-p", "mainspring", "--lib", "completion::operation_set::tests::c11"],
     },
     Mutant {
@@ -104,6 +104,22 @@ pub const MUTANTS: &[Mutant] = &[
         find: "Waiter::Served(number) => self.give_back(number),\n            left",
         replace: "left",
         test: &["-p", "mainspring", "--lib", "who_leaves_hands_on_what_it_was_given"],
+    },
+    Mutant {
+        name: "free-buffers-not-counted",
+        clause: "C12",
+        file: "crates/mainspring/src/completion/pool.rs",
+        find: "self.free(head).wrapping_add(1)",
+        replace: "self.free(head)",
+        test: &["-p", "mainspring", "--lib", "completion::pool"],
+    },
+    Mutant {
+        name: "arrival-taken-and-still-held",
+        clause: "C13",
+        file: "crates/mainspring/src/completion/pool.rs",
+        find: "((word & !NEWEST_MASK) - ONE_HELD) | NONE",
+        replace: "(word & !NEWEST_MASK) | NONE",
+        test: &["-p", "mainspring", "--lib", "completion::pool"],
     },
     Mutant {
         name: "arrivals-never-enough",

@@ -43,11 +43,13 @@ impl Memory {
     }
 
     /// Bytes of a piece.
+    #[inline]
     pub(crate) fn piece(&self) -> usize {
         self.piece
     }
 
     /// Where a piece begins.
+    #[inline]
     pub(crate) fn address(&self, number: usize) -> *mut u8 {
         let at = number * self.piece;
         assert!(at < self.layout.size(), "the number of a piece that there is");
@@ -60,6 +62,7 @@ impl Memory {
     /// # Safety
     ///
     /// Nobody changes the piece while the slice lives.
+    #[inline]
     pub(crate) unsafe fn piece_at(&self, number: usize) -> &[u8] {
         // SAFETY: a whole piece, initialised since the allocation; the rest is the caller's part.
         unsafe { std::slice::from_raw_parts(self.address(number), self.piece) }

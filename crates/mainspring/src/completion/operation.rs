@@ -192,6 +192,14 @@ pub trait Operation: Send + 'static {
         false
     }
 
+    /// Memory beside the operation that a part of it will touch, if there is any: it is fetched
+    /// ahead, and nothing else is done with the address.
+    #[doc(hidden)]
+    #[inline]
+    fn beside(&self) -> *const () {
+        std::ptr::null()
+    }
+
     /// A completion that is not the last. Called where the completions are collected, while nobody
     /// else has the operation.
     #[doc(hidden)]

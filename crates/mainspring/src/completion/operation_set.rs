@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 
 use crate::error;
 use crate::event::Completion;
-use crate::sync::{Arc, INDEX_BITS, Mutex, OwnedCell, Owner, Pages, prefetch};
+use crate::sync::{Arc, INDEX_BITS, Mutex, OwnedCell, Owner, Pages, fetch_at, prefetch};
 use crate::token::Token;
 
 use super::foreign::contain;
@@ -31,7 +31,9 @@ const BATCH: usize = KEPT_MAX / 2;
 
 /// So many completions ahead, a slot is fetched: with a thousand connections it has left the caches
 /// since it was used last.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
+/// So many ahead, when the slot has come, what is fetched that it names.
+const BESIDE_AHEAD: usize = AHEAD / 2;
 /// The head of a slot, and the operations that come most often.
 const FETCHED_BYTES: usize = 128;
 
@@ -200,6 +202,11 @@ impl OperationSet {
             let soon = left.as_slice().get(AHEAD - 1);
             let soon = soon.and_then(|soon| self.fetch(soon.token));
             let slot = std::mem::replace(&mut ahead[place], soon);
+            let sooner = ahead[(place + BESIDE_AHEAD) % AHEAD];
+            match sooner.map_or(0, Slot::beside) {
+                0 => {}
+                beside => fetch_at(std::ptr::without_provenance(beside), 1),
+            }
             self.tell(completion, slot, wakers, stops, &mut dispatched);
         }
         dispatched
@@ -238,7 +245,7 @@ impl OperationSet {
             match told {
                 Ok(AfterPart::Nothing) => {}
                 Ok(after) => {
-                    if let Some(waker) = slot.take_waker() {
+                    if let Some(waker) = slot.take_waker(generation) {
                         wakers.push(waker);
                     }
                     if after == AfterPart::Stop && more {

@@ -44,10 +44,12 @@ const EXCHANGE: u64 = 1 << 17;
 
 const _: () = assert!(COUNT_MAX < NONE, "every number is less than the one that is none");
 
-/// What the pool keeps of one buffer. `next` belongs to whoever has the number: the stack while it
-/// is free, a queue of arrivals while it holds data that nobody took yet.
+/// What the pool keeps of one buffer. The first two belong to whoever has the number: the stack
+/// while it is free, a queue of arrivals while it holds data that nobody took yet.
 struct Entry {
     next: AtomicU32,
+    /// The bytes of what has come; of a free one, how many are free from here down. So how many are
+    /// in use is known without a count that each would have to change.
     len: AtomicU32,
     /// When it was last lent: how many were before it.
     turn: AtomicU32,
@@ -59,7 +61,7 @@ struct Entry {
 pub(crate) struct Pool {
     head: AtomicU64,
     entries: Box<[Entry]>,
-    taken: AtomicU32,
+    /// Changed by the thread that turns the driver alone.
     lent: AtomicU32,
     /// How often a number was lent, modulo 2^32: a multiple of every count.
     lent_ever: AtomicU32,
@@ -108,14 +110,13 @@ impl Pool {
         let zero = || AtomicU32::new(0);
         let entry = |number| Entry {
             next: AtomicU32::new(next(number)),
-            len: zero(),
+            len: AtomicU32::new(count - number),
             turn: zero(),
             lent_then: zero(),
         };
         Pool {
             head: AtomicU64::new(0),
             entries: (0..count).map(entry).collect(),
-            taken: AtomicU32::new(0),
             lent: AtomicU32::new(0),
             lent_ever: AtomicU32::new(0),
             exhausted: AtomicU64::new(0),
@@ -129,7 +130,27 @@ impl Pool {
 
     /// Numbers that are neither free nor the kernel's.
     pub(crate) fn in_use(&self) -> u32 {
-        self.taken.load(Relaxed).saturating_sub(self.lent.load(Relaxed))
+        let mut head = self.head.load(Acquire);
+        loop {
+            let free = self.free(head);
+            // Unless an exchange came between, the number on top is still there.
+            match self.head.load(Acquire) {
+                now if now == head => {
+                    let lent = self.lent.load(Relaxed);
+                    return (self.count() - free).saturating_sub(lent);
+                }
+                now => head = now,
+            }
+        }
+    }
+
+    /// How many are free while this is the head; anything while it is not.
+    #[inline]
+    fn free(&self, head: u64) -> u32 {
+        match top(head) {
+            NONE => 0,
+            number => self.entry(number).len.load(Relaxed),
+        }
     }
 
     /// Whether there is one to be had without waiting, here or from the kernel; a hint.
@@ -171,9 +192,10 @@ impl Pool {
             return None;
         }
         // Counted first: who finds the stack empty because of this must find it counted.
-        self.lent.fetch_add(1, AcqRel);
+        let lent = self.lent.load(Relaxed);
+        self.lent.store(lent + 1, Release);
         let Some(number) = self.take() else {
-            self.lent.fetch_sub(1, AcqRel);
+            self.lent.store(lent, Release);
             return None;
         };
         let turn = self.lent_ever.load(Relaxed);
@@ -193,8 +215,9 @@ impl Pool {
     /// that lends.
     #[inline]
     pub(crate) fn filled(&self, number: u16) -> u16 {
-        let before = self.lent.fetch_sub(1, AcqRel);
-        debug_assert_ne!(before, 0, "the kernel fills what was lent to it");
+        let lent = self.lent.load(Relaxed);
+        debug_assert_ne!(lent, 0, "the kernel fills what was lent to it");
+        self.lent.store(lent.wrapping_sub(1), Release);
         let turn = self.entry(number.into()).turn.load(Relaxed);
         self.at_turn(turn.wrapping_add(1)).load(Relaxed) as u16
     }
@@ -354,7 +377,6 @@ impl Pool {
         // Out of date if the number is taken meanwhile; then the exchange fails.
         let below = self.entry(number).next.load(Relaxed);
         self.head.compare_exchange(head, with_top(head, below), AcqRel, Acquire)?;
-        self.taken.fetch_add(1, Relaxed);
         Ok(Some(number as u16))
     }
 
@@ -362,11 +384,13 @@ impl Pool {
     #[inline]
     fn push(&self, number: u16) -> u64 {
         let number = u32::from(number);
-        self.taken.fetch_sub(1, Relaxed);
-        let mut head = self.head.load(Relaxed);
+        let entry = self.entry(number);
+        let mut head = self.head.load(Acquire);
         loop {
-            self.entry(number).next.store(top(head), Relaxed);
-            match self.head.compare_exchange(head, with_top(head, number), AcqRel, Relaxed) {
+            entry.next.store(top(head), Relaxed);
+            // Out of date, as the head is, if the exchange fails.
+            entry.len.store(self.free(head).wrapping_add(1), Relaxed);
+            match self.head.compare_exchange(head, with_top(head, number), AcqRel, Acquire) {
                 Ok(before) => return before,
                 Err(now) => head = now,
             }
@@ -483,16 +507,27 @@ impl Line {
 }
 
 /// What has come for one stream and was not taken yet: a chain of the pool's numbers, the last
-/// come first. One thread at a time appends, another takes; neither waits for the other.
+/// come first, and how many they are with those that were turned around. One thread at a time
+/// appends, another takes; neither waits for the other, and each makes one step of the one word.
+///
+/// ```text
+/// 31            16 15            0
+/// ┌───────────────┬──────────────┐
+/// │ held          │ newest, NONE │
+/// └───────────────┴──────────────┘
+/// ```
 pub(crate) struct Arrivals {
-    newest: AtomicU32,
-    held: AtomicU32,
+    word: AtomicU32,
 }
 
 /// Instead of a number: nobody takes what arrives any more.
 const CLOSED: u32 = NONE - 1;
+const NEWEST_MASK: u32 = 0xFFFF;
+const HELD_SHIFT: u32 = 16;
+const ONE_HELD: u32 = 1 << HELD_SHIFT;
 
 const _: () = assert!(COUNT_MAX < CLOSED, "every number is less than those that are none");
+const _: () = assert!(COUNT_MAX < 1 << (u32::BITS - HELD_SHIFT), "all numbers can be counted");
 
 /// What appending did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -510,12 +545,12 @@ pub(crate) enum Appended {
 
 impl Arrivals {
     pub(crate) fn new() -> Arrivals {
-        Arrivals { newest: AtomicU32::new(NONE), held: AtomicU32::new(0) }
+        Arrivals { word: AtomicU32::new(NONE) }
     }
 
     /// Those that have come and were not taken.
     pub(crate) fn held(&self) -> u32 {
-        self.held.load(Relaxed)
+        self.word.load(Relaxed) >> HELD_SHIFT
     }
 
     /// Appends a number, with `len` bytes in its buffer.
@@ -524,60 +559,54 @@ impl Arrivals {
         let index = u32::from(number);
         let entry = pool.entry(index);
         entry.len.store(len, Relaxed);
-        // Counted first, because it may be taken at once.
-        let held = self.held.fetch_add(1, Relaxed) + 1;
-        let mut newest = self.newest.load(Relaxed);
+        let mut word = self.word.load(Relaxed);
         loop {
+            let (newest, held) = (word & NEWEST_MASK, (word >> HELD_SHIFT) + 1);
             if newest == CLOSED {
-                self.held.fetch_sub(1, Relaxed);
                 return Appended::Refused;
             }
             entry.next.store(newest, Relaxed);
-            match self.newest.compare_exchange(newest, index, Release, Relaxed) {
-                Ok(_) => break,
-                Err(now) => newest = now,
+            match self.word.compare_exchange(word, held << HELD_SHIFT | index, Release, Relaxed) {
+                Ok(_) => return Appended::Held { held, first: newest == NONE },
+                Err(now) => word = now,
             }
         }
-        Appended::Held { held, first: newest == NONE }
     }
 
     /// The first that came and was not taken, and its length; `line` is what the one who takes
     /// keeps between the calls.
     #[inline]
     pub(crate) fn take(&self, pool: &Pool, line: &mut InOrder) -> Option<(u16, u32)> {
-        if line.oldest == NONE {
-            // A look before the exchange: most looks find nothing.
-            if self.newest.load(Relaxed) == NONE {
-                return None;
+        if line.oldest != NONE {
+            self.word.fetch_sub(ONE_HELD, Relaxed);
+            return line.next(pool);
+        }
+        let mut word = self.word.load(Relaxed);
+        // A look before the exchange: most looks find nothing.
+        while word & NEWEST_MASK < CLOSED {
+            // The chain, and the first of it already, in one step.
+            let to = ((word & !NEWEST_MASK) - ONE_HELD) | NONE;
+            match self.word.compare_exchange(word, to, Acquire, Relaxed) {
+                Ok(_) => {
+                    line.oldest = reversed(pool, word & NEWEST_MASK);
+                    return line.next(pool);
+                }
+                Err(now) => word = now,
             }
-            line.oldest = reversed(pool, self.newest.swap(NONE, Acquire));
         }
-        self.next(pool, line)
-    }
-
-    #[inline]
-    fn next(&self, pool: &Pool, line: &mut InOrder) -> Option<(u16, u32)> {
-        if line.oldest == NONE {
-            return None;
-        }
-        let entry = pool.entry(line.oldest);
-        let number = line.oldest as u16;
-        line.oldest = entry.next.load(Relaxed);
-        self.held.fetch_sub(1, Relaxed);
-        Some((number, entry.len.load(Relaxed)))
+        None
     }
 
     /// Nobody will take any more: what is here goes back to the pool, and what comes is refused.
     pub(crate) fn close(&self, pool: &Pool, line: &mut InOrder) {
-        while let Some((number, _)) = self.next(pool, line) {
+        let newest = self.word.swap(CLOSED, Acquire) & NEWEST_MASK;
+        while let Some((number, _)) = line.next(pool) {
             pool.give_back(number);
         }
-        let newest = self.newest.swap(CLOSED, Acquire);
-        if newest == CLOSED {
-            return;
+        if newest < CLOSED {
+            line.oldest = reversed(pool, newest);
         }
-        line.oldest = reversed(pool, newest);
-        while let Some((number, _)) = self.next(pool, line) {
+        while let Some((number, _)) = line.next(pool) {
             pool.give_back(number);
         }
     }
@@ -604,6 +633,18 @@ pub(crate) struct InOrder {
 impl InOrder {
     pub(crate) fn new() -> InOrder {
         InOrder { oldest: NONE }
+    }
+
+    /// The next of them, and its length.
+    #[inline]
+    fn next(&mut self, pool: &Pool) -> Option<(u16, u32)> {
+        if self.oldest == NONE {
+            return None;
+        }
+        let entry = pool.entry(self.oldest);
+        let number = self.oldest as u16;
+        self.oldest = entry.next.load(Relaxed);
+        Some((number, entry.len.load(Relaxed)))
     }
 }
 

@@ -13,6 +13,19 @@
 //! So an operation ends once (clause C10), and its buffer is never freed while the kernel has it
 //! (C11).
 //!
+//! # Who is woken
+//!
+//! The cell of the waker belongs to the future, but while the same word says otherwise: `WAITING`,
+//! the waker in it is for whoever collects; `TAKING`, the collecting thread is just taking it out.
+//! Each change is a step of the one word that also says how the operation stands. So a poll that
+//! leaves its waker learns in the same step that the operation has ended, and an end finds the
+//! waker or is found. A part is appended before the step that looks for a waker, and is looked for
+//! after the step that leaves one: whichever comes second sees the other. The word is read and
+//! changed in one step also where nobody waits: a mere look could miss a waker that was left by one
+//! who has missed the part.
+//!
+//! # Where it lies
+//!
 //! The operation lies in the slot itself, whatever its type, if it fits: no allocation. Beside it
 //! stand functions that know the type.
 //!
@@ -26,9 +39,8 @@ use std::mem::MaybeUninit;
 use std::task::{Poll, Waker};
 
 use crate::sync::UnsafeCell;
-use crate::sync::atomic::AtomicU64;
-use crate::sync::atomic::Ordering::{AcqRel, Acquire, Release};
-use crate::sync::waker_slot::WakerSlot;
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::sync::atomic::{AtomicU64, AtomicUsize};
 
 use super::foreign::contain;
 use super::operation::{AfterPart, Operation, Part};
@@ -42,7 +54,11 @@ const SUBMITTED: u64 = 1;
 const COMPLETED: u64 = 2;
 const ABANDONED: u64 = 3;
 const STATE_MASK: u64 = 3;
-const GENERATION_SHIFT: u32 = 2;
+/// Beside `SUBMITTED`: a waker is there.
+const WAITING: u64 = 4;
+/// Beside `SUBMITTED` or `ABANDONED`: it is being taken out.
+const TAKING: u64 = 8;
+const GENERATION_SHIFT: u32 = 4;
 
 /// Where an operation lies.
 #[repr(C, align(16))]
@@ -70,14 +86,17 @@ struct Held {
 /// cache line, and the operation begins with the second.
 #[repr(C, align(64))]
 pub(crate) struct Slot {
-    /// Generation and state.
+    /// Generation, the two flags of the waker, and state.
     word: AtomicU64,
-    waker: WakerSlot,
+    waker: UnsafeCell<Option<Waker>>,
+    /// What its completions will touch besides, as a mere number: a completion that comes too late
+    /// may look at it while the slot changes hands.
+    beside: AtomicUsize,
     held: UnsafeCell<Held>,
 }
 
-// SAFETY: what is in `held` is touched by the side the state says, one at a time, and operations
-// are `Send`.
+// SAFETY: what is in `held` and the waker are touched by the side the word says, one at a time;
+// operations are `Send`, and a `Waker` may be dropped and woken on any thread.
 unsafe impl Sync for Slot {}
 // SAFETY: the same: an operation is `Send`, and so is all else here.
 unsafe impl Send for Slot {}
@@ -170,7 +189,8 @@ impl Slot {
         let room = Room(MaybeUninit::uninit());
         Slot {
             word: AtomicU64::new(FREE),
-            waker: WakerSlot::new(),
+            waker: UnsafeCell::new(None),
+            beside: AtomicUsize::new(0),
             held: UnsafeCell::new(Held { functions: None, result: None, room }),
         }
     }
@@ -191,6 +211,12 @@ impl Slot {
         self.word.load(Acquire) == word(generation, state)
     }
 
+    /// The address of what a completion will touch beside the slot; 0 if there is no such thing.
+    #[inline]
+    pub(crate) fn beside(&self) -> usize {
+        self.beside.load(Relaxed)
+    }
+
     /// Puts an operation in and shows it to `begin` at its final address. Whoever has taken the
     /// slot off the free list calls this, so nobody else is here. Should `begin` panic, the
     /// operation is dropped and the slot holds nothing.
@@ -200,6 +226,7 @@ impl Slot {
         operation: O,
         begin: impl FnOnce(&mut O) -> R,
     ) -> R {
+        self.beside.store(operation.beside().addr(), Relaxed);
         let address = self.held.with_mut(|held| {
             // SAFETY: the slot is free and taken by this call alone.
             unsafe { (*held).functions = Some(Lying::<O>::FUNCTIONS) };
@@ -224,8 +251,7 @@ impl Slot {
     /// to be done next, or `Err` if the operation has ended before.
     #[inline]
     pub(crate) fn part(&self, generation: u64, part: Part) -> Result<AfterPart, Part> {
-        let submitted = self.is(generation, SUBMITTED);
-        if !submitted && !self.is(generation, ABANDONED) {
+        if !self.is_under_way(generation, self.word.load(Acquire)) {
             return Err(part);
         }
         Ok(self.held.with_mut(|held| {
@@ -241,30 +267,80 @@ impl Slot {
         }))
     }
 
-    /// Takes the waker of whoever waits. Should the slot be another operation's by now, that one's
-    /// future is woken without need and waits again.
+    /// Whether the kernel has the operation of that generation, by this word.
     #[inline]
-    pub(crate) fn take_waker(&self) -> Option<Waker> {
-        self.waker.take()
+    fn is_under_way(&self, generation: u64, word: u64) -> bool {
+        let (of, state) = (word >> GENERATION_SHIFT, word & STATE_MASK);
+        of == generation && matches!(state, SUBMITTED | ABANDONED)
+    }
+
+    /// One step of the word.
+    #[inline]
+    fn step(&self, from: u64, to: u64) -> Result<u64, u64> {
+        self.word.compare_exchange(from, to, AcqRel, Acquire)
+    }
+
+    /// After a part: takes the waker of whoever waits. The collecting thread alone calls this.
+    #[inline]
+    pub(crate) fn take_waker(&self, generation: u64) -> Option<Waker> {
+        let (waiting, taking) =
+            (word(generation, SUBMITTED | WAITING), word(generation, SUBMITTED | TAKING));
+        let mut now = self.word.load(Relaxed);
+        loop {
+            let waits = now == waiting;
+            match self.step(now, if waits { taking } else { now }) {
+                Ok(_) if waits => break,
+                Ok(_) => return None,
+                Err(other) => now = other,
+            }
+        }
+        let waker = self.take_cell();
+        self.word.fetch_and(!TAKING, AcqRel);
+        waker
+    }
+
+    /// Empties the waker's cell; the caller is the side it belongs to at this moment.
+    #[inline]
+    fn take_cell(&self) -> Option<Waker> {
+        self.waker.with_mut(|cell| {
+            // SAFETY: it is the caller's, by the word.
+            unsafe { (*cell).take() }
+        })
     }
 
     /// The last completion; the collecting thread alone calls this.
     #[inline]
     pub(crate) fn complete(&self, generation: u64, result: io::Result<u64>) -> Ended {
-        let submitted = self.is(generation, SUBMITTED);
-        if !submitted && !self.is(generation, ABANDONED) {
+        let mut now = self.word.load(Acquire);
+        if !self.is_under_way(generation, now) {
             return Ended::Stale;
         }
         self.held.with_mut(|held| {
             // SAFETY: submitted or abandoned, so this is the collecting thread's.
             unsafe { (*held).result = Some(result) };
         });
-        let (from, to) = (word(generation, SUBMITTED), word(generation, COMPLETED));
-        if submitted && self.word.compare_exchange(from, to, AcqRel, Acquire).is_ok() {
-            // From the step before on, the future may end and the slot be another's.
-            return Ended::Told(self.take_waker());
+        let idle = word(generation, SUBMITTED);
+        let completed = word(generation, COMPLETED);
+        let mut waker = None;
+        loop {
+            // The waker first: once it is complete, the future may end and the slot be another's.
+            let to = match now {
+                _ if now == idle | WAITING => idle | TAKING,
+                _ if now == idle || now == idle | TAKING => completed,
+                _ => {
+                    contain(|| drop(waker));
+                    return Ended::Abandoned;
+                }
+            };
+            match self.step(now, to) {
+                Ok(_) if to == completed => return Ended::Told(waker),
+                Ok(_) => {
+                    waker = self.take_cell();
+                    now = to;
+                }
+                Err(other) => now = other,
+            }
         }
-        Ended::Abandoned
     }
 
     /// Takes the operation out with its result and ends it: foreign code, which may panic. The
@@ -319,25 +395,77 @@ impl Slot {
     /// Leaves the waker, and looks again: a completion before that has found none to wake.
     #[inline]
     fn ends_before_waiting(&self, generation: u64, waker: &Waker) -> bool {
-        if let Some(raced) = self.waker.store(waker) {
-            raced.wake();
+        if self.word.load(Acquire) != word(generation, SUBMITTED) {
+            return self.ends_before_waiting_on(generation, waker);
         }
+        // The usual way: there is none of an earlier poll.
+        self.leave(generation, waker.clone()).is_some()
+    }
+
+    /// The same where an earlier poll has left a waker, and nothing has come for it.
+    fn ends_before_waiting_on(&self, generation: u64, waker: &Waker) -> bool {
+        let idle = word(generation, SUBMITTED);
+        if self.step(idle | WAITING, idle).is_err() {
+            if !self.is(generation, COMPLETED) {
+                // Something comes just now, for a waker that may be another's.
+                waker.wake_by_ref();
+            }
+            return self.is(generation, COMPLETED);
+        }
+        let mut former = Former { slot: self, generation, waker: self.take_cell() };
+        let clone = match former.waker.take_if(|former| former.will_wake(waker)) {
+            Some(same) => same,
+            None => waker.clone(),
+        };
+        let former = former.waker.take();
+        // If it has ended meanwhile, the waker is of no use.
+        drop(self.leave(generation, clone));
+        // That one is the task's own code, and may take its time.
+        drop(former);
         self.is(generation, COMPLETED)
+    }
+
+    /// Puts a waker into its cell, which is the future's; it comes back if the operation has ended.
+    #[inline]
+    fn leave(&self, generation: u64, waker: Waker) -> Option<Waker> {
+        self.waker.with_mut(|cell| {
+            // SAFETY: no flag is set, so the cell is the future's; it is empty.
+            unsafe { cell.write(Some(waker)) };
+        });
+        let idle = word(generation, SUBMITTED);
+        match self.step(idle, idle | WAITING) {
+            Ok(_) => None,
+            Err(_) => self.take_cell(),
+        }
     }
 
     /// For the future that is dropped. `Err`: the operation had ended, is to be
     /// [discarded](Self::discard), and the slot given back. `Ok`: it is the kernel's still and is
     /// to be cancelled; the waker that was left is to be dropped after that, being foreign code.
     pub(crate) fn abandon(&self, generation: u64) -> Result<Option<Waker>, ()> {
-        // Taken while the slot is this future's for certain: once the state says "abandoned", a
-        // completion may end it, and the waker here may be the next one's.
-        let left = if self.waker.is_occupied() { self.waker.take() } else { None };
-        let (from, to) = (word(generation, SUBMITTED), word(generation, ABANDONED));
-        match self.word.compare_exchange(from, to, AcqRel, Acquire) {
-            Ok(_) => Ok(left),
-            Err(_) => {
-                contain(|| drop(left));
-                Err(())
+        let idle = word(generation, SUBMITTED);
+        let abandoned = word(generation, ABANDONED);
+        let mut left = None;
+        let mut now = self.word.load(Acquire);
+        loop {
+            // The waker first, while the slot is this future's for certain: once it is abandoned, a
+            // completion may end it, and the waker here be the next one's.
+            let to = match now {
+                _ if now == idle | WAITING => idle,
+                _ if now == idle => abandoned,
+                _ if now == idle | TAKING => abandoned | TAKING,
+                _ => {
+                    contain(|| drop(left));
+                    return Err(());
+                }
+            };
+            match self.step(now, to) {
+                Ok(_) if to == idle => {
+                    left = self.take_cell();
+                    now = to;
+                }
+                Ok(_) => return Ok(left),
+                Err(other) => now = other,
             }
         }
     }
@@ -352,7 +480,8 @@ impl Slot {
     #[must_use]
     #[inline]
     pub(crate) fn release(&self) -> Option<Waker> {
-        let left = self.waker.release();
+        // Nobody else is here any more, or yet.
+        let left = self.take_cell();
         let next = self.generation() + 1;
         self.word.store(word(next, FREE), Release);
         left
@@ -387,6 +516,25 @@ struct TakeBack<'a, O: Operation>(&'a Slot, std::marker::PhantomData<O>);
 impl<O: Operation> Drop for TakeBack<'_, O> {
     fn drop(&mut self) {
         drop(self.0.out::<O>());
+    }
+}
+
+/// The waker of an earlier poll, while the next one is made. Making it is the task's code: should
+/// it panic, the earlier one waits on.
+struct Former<'a> {
+    slot: &'a Slot,
+    generation: u64,
+    waker: Option<Waker>,
+}
+
+impl Drop for Former<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            if let Some(ended) = self.slot.leave(self.generation, waker) {
+                ended.wake();
+            }
+        }
     }
 }
 

@@ -101,11 +101,8 @@ impl<'a, O: Emulation> Prepared<'a, O> {
 
     /// Makes it fail with this error, if there is one, as soon as it is submitted.
     #[inline]
-    pub(crate) fn unless(mut self, refused: Option<io::Error>) -> Prepared<'a, O> {
-        if refused.is_some() && self.refused.is_none() {
-            self.refused = refused;
-        }
-        self
+    pub(crate) fn unless(self, refused: Option<io::Error>) -> Prepared<'a, O> {
+        Prepared { refused: self.refused.or(refused), ..self }
     }
 
     /// The driver it belongs to, if that is settled.
@@ -230,6 +227,7 @@ impl<'a> Home<'a> {
     }
 
     /// The source that an attempt waits for, or the other one of two.
+    #[inline]
     fn source(&self, other: bool) -> Option<&'a Registration> {
         match *self {
             Home::On(_, second) if other => second,
@@ -245,7 +243,7 @@ enum State<'a, O: Emulation> {
     /// The kernel has it, under this token.
     Native(Token),
     /// This future tries it whenever a source is ready.
-    Trying { operation: O, waits: Option<Wait<'a>>, seen: Option<Seen<'a>> },
+    Trying { operation: O, between: Between<'a> },
     /// This future finishes it at a time.
     Timed { operation: O, timer: Timer },
     /// A thread of the pool has it, or will have.
@@ -254,6 +252,16 @@ enum State<'a, O: Emulation> {
     Ended(O, io::Result<u64>),
     /// The result was given.
     Over,
+}
+
+/// What there is between two attempts: one of these, so that one room does for both.
+enum Between<'a> {
+    /// The next may be made.
+    Nothing,
+    /// The next is to be made after this.
+    Waits(Wait<'a>),
+    /// The next is made because of this.
+    Seen(Seen<'a>),
 }
 
 /// A wait before the next attempt.
@@ -321,8 +329,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
     }
 
     fn failed(error: io::Error, operation: O) -> Submission<'a, O> {
-        let state = State::Ended(operation, Err(error));
-        Submission::new(Home::Nowhere, Subject::Nothing, state)
+        Submission::new(Home::Nowhere, Subject::Nothing, State::Ended(operation, Err(error)))
     }
 
     /// Asks for the operation to end early, and awaits its end: the result if it was too late, the
@@ -447,14 +454,14 @@ impl<'a, O: Emulation> Submission<'a, O> {
             || !own.is_none_or(Registration::is_adopted)
             || !operation.is_adopted(handle)
         {
-            return State::Trying { operation, waits: None, seen: None };
+            return State::Trying { operation, between: Between::Nothing };
         }
         match handle.begin(operation) {
             // Handed over while the driver was drained: what the drain did not see comes back.
             Ok(token) if handle.is_shutdown() => Self::take_back(handle, token, error::shut_down),
             Ok(token) => State::Native(token),
             Err((error, operation)) if error.kind() == io::ErrorKind::Unsupported => {
-                State::Trying { operation, waits: None, seen: None }
+                State::Trying { operation, between: Between::Nothing }
             }
             Err((error, operation)) => State::Ended(operation, Err(error)),
         }
@@ -470,7 +477,7 @@ impl<'a, O: Emulation> Submission<'a, O> {
                 }
             }
             if let State::Fresh(operation) = std::mem::replace(&mut self.state, State::Over) {
-                self.state = self.begin(operation);
+                self.go_on(self.begin(operation));
             }
         }
         if let State::Native(token) = self.state {
@@ -514,8 +521,8 @@ impl<'a, O: Emulation> Submission<'a, O> {
             self.state = match std::mem::replace(&mut self.state, State::Over) {
                 State::Fresh(operation) => self.begin(operation),
                 state @ State::Native(_) => state,
-                State::Trying { operation, waits, seen } => {
-                    match self.poll_trying(operation, waits, seen, cx) {
+                State::Trying { operation, between } => {
+                    match self.poll_trying(operation, between, cx) {
                         Poll::Ready(state) => state,
                         Poll::Pending => return Poll::Pending,
                     }
@@ -563,6 +570,14 @@ impl<'a, O: Emulation> Submission<'a, O> {
         })
     }
 
+    /// Takes another state after one that holds nothing, which is not dropped therefore.
+    #[inline]
+    fn go_on(&mut self, state: State<'a, O>) {
+        let former = std::mem::replace(&mut self.state, state);
+        debug_assert!(matches!(former, State::Native(_) | State::Over));
+        std::mem::forget(former);
+    }
+
     /// Settles the last completion of an operation, if it is an error.
     fn settle_error(&mut self, mut operation: O, error: io::Error) -> Option<(O, io::Result<u64>)> {
         let shut_down = self.home.handle().is_some_and(Handle::is_shutdown);
@@ -584,16 +599,16 @@ impl<'a, O: Emulation> Submission<'a, O> {
     /// Settles what an operation has come to: its end, or another attempt.
     #[inline]
     fn settle(&mut self, operation: O, result: io::Result<u64>) -> Option<(O, io::Result<u64>)> {
-        self.state = match result {
-            Err(error) if is_left_to_us(&error) && !self.cancelled => {
-                State::Trying { operation, waits: None, seen: None }
-            }
-            Err(error) if is_left_to_us(&error) => State::Ended(operation, Err(error::cancelled())),
+        match result {
+            Err(error) if is_left_to_us(&error) => self.go_on(match self.cancelled {
+                true => State::Ended(operation, Err(error::cancelled())),
+                false => State::Trying { operation, between: Between::Nothing },
+            }),
             result => {
-                self.state = State::Over;
+                self.go_on(State::Over);
                 return Some((operation, result));
             }
-        };
+        }
         None
     }
 
@@ -601,51 +616,50 @@ impl<'a, O: Emulation> Submission<'a, O> {
     fn poll_trying(
         &mut self,
         mut operation: O,
-        mut waits: Option<Wait<'a>>,
-        mut seen: Option<Seen<'a>>,
+        mut between: Between<'a>,
         cx: &mut Context<'_>,
     ) -> Poll<State<'a, O>> {
         loop {
-            if let Some(wait) = &mut waits {
-                match wait.poll(cx) {
-                    Poll::Ready(Ok(None)) => {}
-                    Poll::Ready(Ok(Some(now))) => {
-                        operation.note_ready(now.event.ready());
-                        seen = Some(now);
+            if let Between::Waits(wait) = &mut between {
+                between = match wait.poll(cx) {
+                    Poll::Ready(Ok(None)) => Between::Nothing,
+                    Poll::Ready(Ok(Some(seen))) => {
+                        operation.note_ready(seen.event.ready());
+                        Between::Seen(seen)
                     }
                     Poll::Ready(Err(error)) => {
                         return Poll::Ready(State::Ended(operation, Err(error)));
                     }
                     Poll::Pending => {
-                        self.state = State::Trying { operation, waits, seen };
+                        self.state = State::Trying { operation, between };
                         return Poll::Pending;
                     }
-                }
-                waits = None;
+                };
             }
             let Some(handle) = self.home.handle() else { return Poll::Ready(State::Over) };
             if handle.is_shutdown() {
                 return Poll::Ready(State::Ended(operation, Err(error::shut_down())));
             }
             if budget::poll(cx).is_pending() {
-                self.state = State::Trying { operation, waits, seen };
+                self.state = State::Trying { operation, between };
                 return Poll::Pending;
             }
-            waits = match self.attempt(operation, handle, cx) {
+            let wait = match self.attempt(operation, handle, cx) {
                 Next::Wait(same, wait) => {
                     operation = same;
-                    // What was seen before the attempt did not hold.
-                    if let Some(Seen { registration, event }) = seen.take() {
-                        registration.clear(event);
-                    }
                     wait
                 }
                 Next::Stay(operation) => {
-                    self.state = State::Trying { operation, waits, seen };
+                    self.state = State::Trying { operation, between };
                     return Poll::Pending;
                 }
                 Next::State(state) => return Poll::Ready(state),
             };
+            // What was seen before the attempt did not hold.
+            if let Between::Seen(Seen { registration, event }) = between {
+                registration.clear(event);
+            }
+            between = wait.map_or(Between::Nothing, Between::Waits);
         }
     }
 

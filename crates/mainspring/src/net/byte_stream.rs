@@ -82,10 +82,12 @@ impl ByteStream {
         }
     }
 
+    #[inline]
     pub(crate) fn socket(&self) -> &Socket {
         &self.socket
     }
 
+    #[inline]
     pub(crate) fn registration(&self) -> &Registration {
         &self.registration
     }

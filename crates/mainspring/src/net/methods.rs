@@ -201,6 +201,7 @@ macro_rules! write_methods {
             ///
             /// A dropped future may have sent; [`Submission::cancel`](crate::Submission::cancel)
             /// tells.
+            #[inline]
             pub fn send<B: crate::completion::buf::IoBuf>(
                 &self,
                 buffer: B,

@@ -18,6 +18,7 @@ use super::{TcpListener, TcpSocket, TcpStream, UdpSocket, tcp};
 macro_rules! streams {
     ($($type:ty),* $(,)?) => {$(
         impl $crate::op::Source for $type {
+            #[inline]
             fn target(&self) -> $crate::op::Target<'_> {
                 self.bytes().target()
             }
@@ -35,6 +36,7 @@ streams!(TcpStream, tcp::ReadHalf<'_>, tcp::WriteHalf<'_>);
 streams!(tcp::OwnedReadHalf, tcp::OwnedWriteHalf);
 
 impl Source for ByteStream {
+    #[inline]
     fn target(&self) -> Target<'_> {
         Target::new(self.registration(), Subject::Socket(self.socket()))
     }

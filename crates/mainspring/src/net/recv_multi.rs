@@ -93,7 +93,8 @@ pub struct RecvMulti<'a> {
 /// What it comes on.
 enum On<'a> {
     Stream(&'a ByteStream),
-    Direct(OneByOne),
+    /// Apart, because it is large, and every stream would be as large as this one.
+    Direct(Box<OneByOne>),
 }
 
 /// Who receives.
@@ -126,7 +127,7 @@ impl<'a> RecvMulti<'a> {
     /// On a direct descriptor.
     pub(super) fn direct(slot: &std::sync::Arc<Slot>, group: &BufferGroup) -> RecvMulti<'a> {
         let own = slot.handle().is_same(group.handle());
-        RecvMulti::on(On::Direct(OneByOne::new(slot)), own, group)
+        RecvMulti::on(On::Direct(Box::new(OneByOne::new(slot))), own, group)
     }
 
     fn on(on: On<'a>, own: bool, group: &BufferGroup) -> RecvMulti<'a> {

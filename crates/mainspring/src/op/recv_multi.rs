@@ -68,6 +68,11 @@ impl Operation for RecvMulti {
         RawOperation::RecvMulti { source: self.source, group, bundle: self.bundle }
     }
 
+    #[inline]
+    fn beside(&self) -> *const () {
+        Arc::as_ptr(&self.arrivals).cast()
+    }
+
     fn part(&mut self, part: Part) -> AfterPart {
         let Some(mut number) = part.buffer else { return AfterPart::Nothing };
         let bytes = self.group.buffer_bytes() as u64;

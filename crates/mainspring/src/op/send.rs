@@ -42,6 +42,7 @@ impl Progress {
     }
 
     /// What was sent cannot be taken back, whatever came then.
+    #[inline]
     pub(super) fn result(&self, last: io::Result<u64>) -> io::Result<u64> {
         match last {
             Err(_) if self.sent != 0 => Ok(self.sent as u64),
@@ -120,6 +121,7 @@ impl<B: IoBuf> Operation for Send<B> {
         result < self.buffer.filled().len() as u64
     }
 
+    #[inline]
     fn result(&mut self, last: io::Result<u64>) -> io::Result<u64> {
         self.progress.result(last)
     }

@@ -21,6 +21,7 @@ pub trait Source {
 }
 
 impl<S: Source + ?Sized> Source for &S {
+    #[inline]
     fn target(&self) -> Target<'_> {
         (**self).target()
     }
@@ -86,6 +87,7 @@ enum On<'a> {
 }
 
 impl<'a> Target<'a> {
+    #[inline]
     pub(crate) fn new(registration: &'a Registration, subject: Subject<'a>) -> Target<'a> {
         Target { on: On::Registered(registration), subject, replaced: false }
     }

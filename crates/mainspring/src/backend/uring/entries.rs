@@ -22,6 +22,8 @@ use super::readiness::events_of;
 /// The operations that this kernel knows.
 pub(super) struct Known {
     probe: Probe,
+    /// Whether it knows the plain send, which is asked for with every message.
+    send: bool,
     /// Whether a receive may fill several buffers of a group at once.
     bundles: bool,
     /// Whether there may be a table of direct descriptors.
@@ -37,7 +39,9 @@ impl Known {
     /// What the kernel said.
     pub(super) fn new(probe: Probe, features: Features) -> Known {
         let Features { bundles, direct, timed_links, .. } = features;
-        Known { probe, bundles, direct, timed_links, queue: None, counters: Arc::default() }
+        let send = probe.is_supported(opcode::Send::CODE);
+        let counters = Arc::default();
+        Known { probe, send, bundles, direct, timed_links, queue: None, counters }
     }
 
     /// The same, for operations that may name regions of this memory, and are counted then.
@@ -58,6 +62,18 @@ impl Known {
     /// system's.
     #[inline]
     pub(super) fn entry(&self, operation: &RawOperation) -> io::Result<squeue::Entry> {
+        match *operation {
+            // What comes most often goes past the questions that are about others.
+            RawOperation::Send { source, memory, flags }
+                if self.send && source.slot().is_none() =>
+            {
+                send(source, memory, flags)
+            }
+            _ => self.entry_of_any(operation),
+        }
+    }
+
+    fn entry_of_any(&self, operation: &RawOperation) -> io::Result<squeue::Entry> {
         let mut entry = match *operation {
             RawOperation::RecvMulti { source, group, bundle } => {
                 let bundle = bundle && self.bundles;
@@ -228,10 +244,7 @@ fn message(operation: &RawOperation) -> io::Result<squeue::Entry> {
         RawOperation::RecvMulti { source, group, bundle: true } => {
             opcode::RecvMultiBundle::new(fd(source)?, group).build()
         }
-        RawOperation::Send { source, memory, flags } => {
-            let send = opcode::Send::new(fd(source)?, memory.start, len(memory));
-            send.flags(flags as i32 | NO_SIGNAL).build()
-        }
+        RawOperation::Send { source, memory, flags } => send(source, memory, flags)?,
         RawOperation::SendZeroCopy { source, memory, flags, region } => {
             let send = opcode::SendZc::new(fd(source)?, memory.start, len(memory));
             let place = region.map(|region| region.place);
@@ -246,6 +259,12 @@ fn message(operation: &RawOperation) -> io::Result<squeue::Entry> {
         }
         _ => return Err(io::ErrorKind::Unsupported.into()),
     })
+}
+
+#[inline]
+fn send(source: RawSource, memory: RawMemory, flags: u32) -> io::Result<squeue::Entry> {
+    let send = opcode::Send::new(fd(source)?, memory.start, len(memory));
+    Ok(send.flags(flags as i32 | NO_SIGNAL).build())
 }
 
 fn transfer(operation: &RawOperation) -> io::Result<squeue::Entry> {
@@ -361,6 +380,7 @@ fn on(operation: &RawOperation) -> Option<RawSource> {
 }
 
 /// A descriptor, or a place in the table: both stand in the same field.
+#[inline]
 fn fd(source: RawSource) -> io::Result<types::Fd> {
     match source.slot() {
         Some(slot) => Ok(types::Fd(slot as i32)),
@@ -368,6 +388,7 @@ fn fd(source: RawSource) -> io::Result<types::Fd> {
     }
 }
 
+#[inline]
 fn len(memory: RawMemory) -> u32 {
     u32::try_from(memory.len).unwrap_or(u32::MAX)
 }

@@ -118,6 +118,27 @@ fn a_waker_that_was_stored_is_the_last_one() {
     assert_eq!((first.wakes(), second.wakes()), (0, 1));
 }
 
+/// A poll that nothing has woken, as of a task that waits for several things.
+#[test]
+fn a_waker_that_is_left_twice_is_woken_once_and_by_each_part_anew() {
+    let fates = Arc::default();
+    let slot = placed::<8>(&fates);
+    let (task, waker) = Task::new();
+    for wakes in 1..3 {
+        assert!(slot.poll::<Small>(0, &waker).is_pending());
+        assert!(slot.poll::<Small>(0, &waker).is_pending());
+        slot.take_waker(0).expect("the one who waits").wake();
+        assert_eq!(task.wakes(), wakes);
+        assert!(slot.take_waker(0).is_none(), "it was taken");
+    }
+    assert!(slot.poll::<Small>(0, &waker).is_pending());
+    assert!(slot.poll::<Small>(0, &waker).is_pending());
+    told(slot.complete(0, Ok(0))).expect("the one who waits").wake();
+    assert_eq!(task.wakes(), 3);
+    drop(waker);
+    assert_eq!(Arc::strong_count(&task), 1, "a waker stayed behind");
+}
+
 #[test]
 fn an_operation_that_cannot_be_begun_is_dropped() {
     let fates = Arc::default();
