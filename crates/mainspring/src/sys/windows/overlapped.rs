@@ -51,6 +51,7 @@ use windows_sys::Win32::System::WindowsProgramming::FILE_SKIP_COMPLETION_PORT_ON
 use crate::source::RawSource;
 
 use super::header::Message;
+use super::source::number_of;
 
 /// Bytes of an address in what `AcceptEx` writes: 16 more than the address, as it asks.
 const ADDRESS: usize = size_of::<SOCKADDR_STORAGE>() + 16;
@@ -117,8 +118,10 @@ pub(crate) unsafe fn prepare_waited(lent: NonNull<Lent>, offset: u64, event: Raw
     // SAFETY: the caller's.
     unsafe { prepare(lent, offset) };
     let event = (event as usize | 1) as HANDLE;
+    // SAFETY: a place in memory that is valid, by the caller.
+    let place = unsafe { &raw mut (*name(lent)).hEvent };
     // SAFETY: valid and nobody else's, by the caller.
-    unsafe { (&raw mut (*name(lent)).hEvent).write(event) };
+    unsafe { place.write(event) };
 }
 
 /// What the kernel has written of an operation's end so far.
@@ -377,7 +380,7 @@ pub(crate) fn taken(listener: RawSource, taken: Socket) -> io::Result<u64> {
     if result == SOCKET_ERROR {
         return Err(io::Error::last_os_error());
     }
-    Ok(taken.into_raw_socket() as u64)
+    Ok(number_of(taken.into_raw_socket()))
 }
 
 /// Connects to the address in memory. `ConnectEx` wants a socket that has a name: one that has none

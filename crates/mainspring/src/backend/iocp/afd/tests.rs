@@ -3,7 +3,6 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::windows::io::AsRawSocket;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -12,6 +11,7 @@ use super::*;
 use crate::backend::contract::{Config, Registrar, Selector};
 use crate::backend::iocp::{IocpRegistrar, IocpSelector};
 use crate::metrics::COUNTED;
+use crate::sys::{AsSource, raw_source};
 use crate::time::Clock;
 
 /// How long a test waits for what has to come.
@@ -106,8 +106,8 @@ impl Watch {
     }
 }
 
-fn of(socket: &impl AsRawSocket) -> RawSource {
-    RawSource(socket.as_raw_socket() as u64)
+fn of(socket: &impl AsSource) -> RawSource {
+    raw_source(socket)
 }
 
 /// Two ends; the first does not block.

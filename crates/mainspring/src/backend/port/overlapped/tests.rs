@@ -6,7 +6,7 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::windows::fs::OpenOptionsExt;
-use std::os::windows::io::{AsRawHandle, AsRawSocket};
+use std::os::windows::io::AsRawHandle;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -19,6 +19,7 @@ use crate::event::Events;
 use crate::metrics::Counters;
 use crate::sync::Arc;
 use crate::sys::header::{RecvHeader, SendHeader};
+use crate::sys::{AsSource, raw_source};
 use crate::time::Clock;
 
 /// How long a test waits for what has to come.
@@ -134,8 +135,8 @@ impl<S: Selecting> Queue<S> {
     }
 }
 
-fn of(socket: &impl AsRawSocket) -> RawSource {
-    RawSource(socket.as_raw_socket() as u64)
+fn of(socket: &impl AsSource) -> RawSource {
+    raw_source(socket)
 }
 
 fn memory(buffer: &mut [u8]) -> RawMemory {
