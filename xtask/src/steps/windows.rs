@@ -48,6 +48,10 @@ const STRICTLY: &[&str] = &[
 ];
 const BUILD_STD: &str = "-Zbuild-std=std,panic_unwind,test";
 
+/// Makes what is built of a changed library other files than those of the library as it is: cargo
+/// knows them apart by their profile, not by where the sources are. All the rest is shared.
+const CHANGED: &str = "profile.dev.package.mainspring.debug=false";
+
 const PROGRAM: &str = "mainspring-cli";
 
 /// The test binaries that are about nothing that Windows lacks.
@@ -141,7 +145,7 @@ struct Suite {
 }
 
 /// Debian with all that it takes, and the rooms that are kept.
-struct Windows {
+pub struct Windows {
     debian: Debian,
     rooms: PathBuf,
     products: PathBuf,
@@ -149,7 +153,7 @@ struct Windows {
 }
 
 impl Windows {
-    fn open() -> Result<Windows> {
+    pub fn open() -> Result<Windows> {
         let cache = workspace::cache()?;
         let debian = Debian::open(&cache)?;
         debian.install(PACKAGES)?;
@@ -182,18 +186,28 @@ impl Windows {
 
     /// A command inside, on the kind of choice or on this one.
     fn program(&self, command: &[&str], kind: Option<&str>) -> Program {
-        let root = workspace::root();
+        let kind = kind.map(|kind| format!("MAINSPRING_BACKEND={kind}"));
+        let shown = [kind.as_deref().as_slice(), command].concat().join(" ");
+        println!("$ (Debian {SUITE}) {shown}");
+        self.program_in(&workspace::root(), kind.as_deref().as_slice(), command)
+    }
+
+    /// The same in a tree, with more variables, and without a word.
+    fn program_in(&self, tree: &Path, variables: &[&str], command: &[&str]) -> Program {
         let mounts: [(&Path, &str); 4] = [
-            (&root, "/checkout"),
+            (tree, "/checkout"),
             (&self.rooms, "/windows"),
             (&self.products, "/windows/products"),
             (&self.dependencies, "/windows/dependencies"),
         ];
-        let kind = kind.map(|kind| format!("MAINSPRING_BACKEND={kind}"));
-        let variables = [VARIABLES, kind.as_deref().as_slice()].concat();
-        let shown = [kind.as_deref().as_slice(), command].concat().join(" ");
-        println!("$ (Debian {SUITE}) {shown}");
-        self.debian.program(&mounts, &variables, command)
+        self.debian.program(&mounts, &[VARIABLES, variables].concat(), command)
+    }
+
+    /// `cargo test` of a copy of the tree whose library is changed again and again.
+    pub fn test_of_mutants(&self, tree: &Path) -> Program {
+        let cargo = ["cargo", "test", BUILD_STD, "--target", TARGET, "--locked", "--offline"];
+        let command = [cargo.as_slice(), &["--config", CHANGED]].concat();
+        self.program_in(tree, &["CARGO_INCREMENTAL=1", "RUST_BACKTRACE=0"], &command)
     }
 
     fn test(&self, filter: Option<&str>) -> Result<()> {

@@ -443,6 +443,30 @@ fn c3_an_answer_to_somebody_elses_question_is_no_event() {
 }
 
 #[test]
+fn c9_each_answer_of_the_driver_has_one_meaning() {
+    let broken = BROKEN | Ready::READABLE | Ready::WRITABLE;
+    for (answer, ready) in [
+        (afd::RECEIVE, Ready::READABLE),
+        (afd::ACCEPT, Ready::READABLE),
+        (afd::RECEIVE_EXPEDITED, Ready::PRIORITY),
+        (afd::SEND, Ready::WRITABLE),
+        (afd::DISCONNECT, Ready::READABLE | Ready::READ_CLOSED),
+        (afd::ABORT, broken),
+        (afd::CONNECT_FAIL, broken),
+        (afd::LOCAL_CLOSE, Ready::EMPTY),
+        (afd::SEND | afd::DISCONNECT, Ready::WRITABLE | Ready::READABLE | Ready::READ_CLOSED),
+    ] {
+        assert_eq!(ready_of(answer), ready, "{answer:#x}");
+    }
+    assert!(broken.contains(Ready::ERROR | Ready::READ_CLOSED | Ready::WRITE_CLOSED));
+    // Of these nobody has to ask.
+    for interest in [Interest::READABLE, Interest::WRITABLE, Interest::PRIORITY] {
+        let asked = events_of(interest) & (afd::ABORT | afd::CONNECT_FAIL | afd::LOCAL_CLOSE);
+        assert_eq!(asked, afd::ABORT | afd::CONNECT_FAIL, "{interest:?}");
+    }
+}
+
+#[test]
 fn what_is_no_socket_is_refused_in_words() {
     let (watch, (socket, _peer)) = (Watch::new(), pair());
     let closed = of(&socket);
