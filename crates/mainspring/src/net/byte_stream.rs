@@ -119,6 +119,7 @@ impl ByteStream {
         self.registration.poll_ready(cx, interest).map_ok(drop)
     }
 
+    #[inline]
     pub(crate) fn read(&self, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
         let len = full_transfer([buffer.len()].into_iter());
         let read = move |whole: &mut bool| self.recv(buffer, whole);
@@ -204,6 +205,7 @@ impl ByteStream {
         self.registration.try_io(Interest::READABLE, || self.socket.recv(buffer, true))
     }
 
+    #[inline]
     pub(crate) fn write(&self, bytes: &[u8]) -> impl Future<Output = io::Result<usize>> {
         let len = full_transfer([bytes.len()].into_iter());
         let write = move |_: &mut bool| self.socket.send(bytes);

@@ -18,6 +18,7 @@ macro_rules! read_methods {
             /// # Cancel safety
             ///
             /// A future that is dropped has read nothing.
+            #[inline]
             pub fn read(
                 &self,
                 buffer: &mut [u8],
@@ -184,6 +185,7 @@ macro_rules! write_methods {
             /// # Cancel safety
             ///
             /// A future that is dropped has written nothing.
+            #[inline]
             pub fn write(&self, bytes: &[u8]) -> impl Future<Output = std::io::Result<usize>> {
                 self.bytes().write(bytes)
             }

@@ -168,6 +168,7 @@ macro_rules! halves {
         $crate::net::split::halves!(@of $stream, ReadHalf<'_>, WriteHalf<'_>, OwnedReadHalf);
 
         impl OwnedWriteHalf {
+            #[inline]
             pub(crate) fn bytes(&self) -> &$crate::net::byte_stream::ByteStream {
                 self.stream.bytes()
             }
@@ -191,6 +192,7 @@ macro_rules! halves {
     (@of $stream:ident, $($half:ty),*) => {
         $(
             impl $half {
+                #[inline]
                 pub(crate) fn bytes(&self) -> &$crate::net::byte_stream::ByteStream {
                     self.0.bytes()
                 }

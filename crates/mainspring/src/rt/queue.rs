@@ -129,9 +129,15 @@ pub(super) fn schedule(task: Runnable<Tag>) {
         }
     });
     if let Some(task) = task {
-        let shared = Arc::clone(&task.metadata().shared);
-        shared.inject(|injected| injected.entries.push_back(Entry::Task(task)));
+        send_over(task);
     }
+}
+
+/// Queues a task that was woken elsewhere than on its thread.
+#[cold]
+fn send_over(task: Runnable<Tag>) {
+    let shared = Arc::clone(&task.metadata().shared);
+    shared.inject(|injected| injected.entries.push_back(Entry::Task(task)));
 }
 
 impl Shared {

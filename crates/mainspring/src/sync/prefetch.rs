@@ -13,15 +13,21 @@ const LINE: usize = 64;
 #[inline]
 pub(crate) fn prefetch<T>(start: &T, bytes: usize) {
     let start = std::ptr::from_ref(start).cast::<i8>();
-    for offset in (0..bytes).step_by(LINE) {
-        fetch(start.wrapping_add(offset));
+    let end = start.wrapping_add(bytes);
+    let mut line = start.map_addr(|address| address & !(LINE - 1));
+    while line < end {
+        fetch(line);
+        line = line.wrapping_add(LINE);
     }
 }
 
-/// Fetches the cache line of an address, of which nothing else is known.
+/// Fetches what begins at an address of which nothing else is known: the first `bytes` bytes of it,
+/// no more than a line, which may lie on two.
 #[inline]
-pub(crate) fn fetch_at(address: *const ()) {
-    fetch(address.cast());
+pub(crate) fn fetch_at(start: *const (), bytes: usize) {
+    debug_assert!(bytes <= LINE, "no more than two lines");
+    fetch(start.cast());
+    fetch(start.cast::<i8>().wrapping_add(bytes - 1));
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -48,6 +48,7 @@ impl TcpStream {
         TcpStream(stream)
     }
 
+    #[inline]
     pub(crate) fn bytes(&self) -> &ByteStream {
         &self.0
     }

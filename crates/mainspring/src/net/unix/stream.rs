@@ -67,6 +67,7 @@ impl UnixStream {
         UnixStream(stream.carrying())
     }
 
+    #[inline]
     pub(crate) fn bytes(&self) -> &ByteStream {
         &self.0
     }
