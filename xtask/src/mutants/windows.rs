@@ -1,7 +1,7 @@
 //! The mutants of the code for Windows, tried under Wine by `cargo xtask windows-mutants`.
 //!
-//! All of them change the library, and all of their tests are its own, so that one binary is built a
-//! mutant. Where there is a choice the test is one that fails at once, and not after a long wait.
+//! All of them change the library, and all of their tests are its own, so that one binary is built
+//! a mutant. Where there is a choice the test is one that fails at once, and not after a long wait.
 
 use super::Mutant;
 
@@ -130,8 +130,9 @@ pub const MUTANTS: &[Mutant] = &[
         name: "cancelled-accept-keeps-its-socket",
         clause: "C11",
         file: "crates/mainspring/src/backend/port/overlapped.rs",
-        find: "            (_, codes::STATUS_CANCELLED) if asked => Err(error::cancelled()),",
-        replace: "            (kind, codes::STATUS_CANCELLED) if asked => {\n                std::mem::forget(kind);\n                Err(error::cancelled())\n            }",
+        find: "(_, codes::STATUS_CANCELLED) if asked => Err(error::cancelled()),",
+        replace: "(kind, codes::STATUS_CANCELLED) if asked => \
+                  Err((std::mem::forget(kind), error::cancelled()).1),",
         test: &[
             "-p",
             "mainspring",

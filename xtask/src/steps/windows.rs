@@ -21,8 +21,8 @@ use crate::debian::{self, Debian, SUITE};
 use crate::process::{Failure, Program, Result, tests_run};
 use crate::workspace;
 
-/// Beside what every step needs: the sources of std, clippy, a linker for 64 bits, `dlltool` for 32,
-/// Wine.
+/// Beside what every step needs: the sources of std, clippy, a linker for 64 bits, `dlltool` for
+/// 32, Wine.
 const PACKAGES: &[&str] = &[
     "rust-src",
     "rust-clippy",
@@ -37,8 +37,8 @@ const TARGET: &str = "x86_64-pc-windows-gnu";
 /// What is linted and not run: the other linker, and pointers of 32 bits.
 const LINTED: &[&str] = &["x86_64-pc-windows-msvc", "i686-pc-windows-gnu", "i686-pc-windows-msvc"];
 /// What is let pass of what Debian's clippy, which is of 1.85, finds and later ones do not: shifts
-/// beside `|`, strings collected from `format!`, and `const` that is there and that it overlooks with
-/// a std that was built here.
+/// beside `|`, strings collected from `format!`, and `const` that is there and that it overlooks
+/// with a std that was built here.
 const STRICTLY: &[&str] = &[
     "--deny",
     "warnings",

@@ -129,8 +129,8 @@ fn the_drain_has_an_end() {
 }
 
 /// A hundred clients ask and ask; in the midst of it the server is told to stop. Each must get
-/// whole answers and then a clean end, before the first byte of the answer that it will not get. How
-/// long the clients take is the machine's matter: the server has the patience, until they have closed.
+/// whole answers and then a clean end, before the first byte of the answer that it will not get.
+/// How long the clients take to close is the machine's matter: the server waits until they have.
 #[test]
 fn ctrl_c_under_load_loses_no_response() {
     for cores in ["1", "2"] {
