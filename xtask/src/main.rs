@@ -60,8 +60,13 @@ const STEPS: &[Step] = &[
     Step { name: "msrv", about: "the oldest compiler we promise", run: steps::msrv::run },
     Step {
         name: "windows",
-        about: "the suite under Wine, and other Windows targets type-checked [FILTER]",
+        about: "the suite under Wine, and other Windows targets linted [FILTER]",
         run: steps::windows::run,
+    },
+    Step {
+        name: "windows-mutants",
+        about: "broken code for Windows, caught under Wine [--list] [NAME]…",
+        run: mutants::run_on_windows,
     },
     Step {
         name: "repeat",
@@ -105,7 +110,7 @@ fn asks_help(args: &[String]) -> bool {
 fn print_help() {
     println!("cargo xtask STEP [ARGUMENTS]\n");
     for step in STEPS {
-        println!("  {:<12} {}", step.name, step.about);
+        println!("  {:<15} {}", step.name, step.about);
     }
     println!("\nA step that cannot run on this machine says so; with CI set it fails instead.");
 }

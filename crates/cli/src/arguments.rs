@@ -52,6 +52,9 @@ pub struct Serve {
     /// How long a client may take nothing of its response
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub write_timeout: Duration,
+    /// How long a client may take to close its side after ours [default: 5s; 3s after Ctrl-C]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub close_timeout: Option<Duration>,
     /// How long responses under way may take after Ctrl-C
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub drain: Duration,

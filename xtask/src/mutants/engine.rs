@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Mutant;
@@ -47,18 +47,25 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A copy of the tree and a folder to build it in.
-pub struct Bench {
+/// A copy of the tree, and the `cargo test` that works on it.
+pub struct Bench<'a> {
     tree: PathBuf,
-    target: PathBuf,
+    cargo: Box<dyn Fn() -> Program + 'a>,
     test_limit: Duration,
     /// Arguments that pass on the unchanged copy.
     sound: BTreeSet<&'static [&'static str]>,
 }
 
-impl Bench {
+impl<'a> Bench<'a> {
+    /// One that builds into a folder of its own.
     pub fn new(tree: PathBuf, target: PathBuf) -> Self {
-        Self { tree, target, test_limit: TEST_LIMIT, sound: BTreeSet::new() }
+        let copy = tree.clone();
+        Self::with(tree, move || cargo_test(&copy, &target))
+    }
+
+    /// One with another `cargo test`.
+    pub fn with(tree: PathBuf, cargo: impl Fn() -> Program + 'a) -> Self {
+        Self { tree, cargo: Box::new(cargo), test_limit: TEST_LIMIT, sound: BTreeSet::new() }
     }
 
     /// Tries one mutant. The copy is unchanged again afterwards.
@@ -124,25 +131,25 @@ impl Bench {
     fn build(&self, test: &[&str]) -> Result<Ended> {
         // What follows `--` is for the test binary, which is not started here.
         let cargo = test.iter().copied().take_while(|arg| *arg != "--");
-        self.cargo().args(cargo).args(["--no-run"]).limit(BUILD_LIMIT).capture()
+        (self.cargo)().args(cargo).args(["--no-run"]).limit(BUILD_LIMIT).capture()
     }
 
     fn test(&self, test: &[&str]) -> Result<Ended> {
-        self.cargo().args(test).limit(self.test_limit).capture()
+        (self.cargo)().args(test).limit(self.test_limit).capture()
     }
+}
 
-    fn cargo(&self) -> Program {
-        Program::cargo()
-            .args(["test"])
-            .dir(&self.tree)
-            .env("CARGO_TARGET_DIR", &self.target)
-            // A variable that the change leaves unused is no reason not to try it.
-            .env("RUSTFLAGS", "--cap-lints warn")
-            // Each mutant changes one file, and nobody debugs it.
-            .env("CARGO_INCREMENTAL", "1")
-            .env("CARGO_PROFILE_DEV_DEBUG", "0")
-            .env("RUST_BACKTRACE", "0")
-    }
+fn cargo_test(tree: &Path, target: &Path) -> Program {
+    Program::cargo()
+        .args(["test"])
+        .dir(tree)
+        .env("CARGO_TARGET_DIR", target)
+        // A variable that the change leaves unused is no reason not to try it.
+        .env("RUSTFLAGS", "--cap-lints warn")
+        // Each mutant changes one file, and nobody debugs it.
+        .env("CARGO_INCREMENTAL", "1")
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("RUST_BACKTRACE", "0")
 }
 
 #[cfg(test)]

@@ -1,17 +1,22 @@
 //! `cargo xtask mutants`: breaks the library on purpose and expects a test of ours to notice.
 //!
 //! A guarantee that no test defends is a wish. Each row of `table.rs` is a small change that
-//! breaks one clause of the contract, with the tests that must then fail.
+//! breaks one clause of the contract, with the tests that must then fail. Those of `windows.rs` are
+//! tried under Wine, by a step of their own.
 
 mod completion;
 mod engine;
 mod table;
+mod windows;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use self::engine::{Bench, Outcome};
+use crate::debian;
 use crate::process::{Failure, Result};
+use crate::steps::left_out;
+use crate::steps::windows::Windows;
 use crate::workspace;
 
 /// One way to break the library.
@@ -28,25 +33,61 @@ pub struct Mutant {
     pub test: &'static [&'static str],
 }
 
-fn all() -> impl Iterator<Item = &'static Mutant> {
-    table::MUTANTS.iter().chain(completion::MUTANTS)
+/// Those that are tried on this machine.
+fn here() -> Vec<&'static Mutant> {
+    table::MUTANTS.iter().chain(completion::MUTANTS).collect()
+}
+
+/// Those of the code for Windows, which are tried under Wine.
+fn there() -> Vec<&'static Mutant> {
+    windows::MUTANTS.iter().collect()
 }
 
 pub fn run(args: &[String]) -> Result<()> {
+    let Some(chosen) = choose("mutants", here(), args)? else { return Ok(()) };
+    let (tree, build) = (copied_tree("mutants")?, workspace::target().join("mutants/build"));
+    judge("mutants", &mut Bench::new(tree, build), &chosen)
+}
+
+/// The step `windows-mutants`.
+pub fn run_on_windows(args: &[String]) -> Result<()> {
+    const STEP: &str = "windows-mutants";
+    let Some(chosen) = choose(STEP, there(), args)? else { return Ok(()) };
+    if let Some(reason) = debian::obstacle() {
+        return left_out(STEP, &reason);
+    }
+    let (tree, windows) = (copied_tree(STEP)?, Windows::open()?);
+    judge(STEP, &mut Bench::with(tree.clone(), || windows.test_of_mutants(&tree)), &chosen)
+}
+
+/// The mutants that the arguments name, or all; none if they were to be listed.
+fn choose(
+    step: &str,
+    all: Vec<&'static Mutant>,
+    args: &[String],
+) -> Result<Option<Vec<&'static Mutant>>> {
     if args.iter().any(|arg| arg == "--list") {
-        for mutant in all() {
+        for mutant in all {
             println!("{:<32} {:<4} {}", mutant.name, mutant.clause, mutant.file);
         }
-        return Ok(());
+        return Ok(None);
     }
-    if let Some(name) = args.iter().find(|name| all().all(|m| m.name != **name)) {
-        return Err(Failure::new(format!("no mutant `{name}`; `mutants --list` has the names")));
+    if let Some(name) = args.iter().find(|name| all.iter().all(|m| m.name != **name)) {
+        return Err(Failure::new(format!("no mutant `{name}`; `{step} --list` has the names")));
     }
-    let chosen = all().filter(|m| args.is_empty() || args.iter().any(|a| a == m.name));
-    let scratch = workspace::target().join("mutants");
-    let tree = scratch.join("tree");
+    let is_chosen = |m: &&Mutant| args.is_empty() || args.iter().any(|a| a == m.name);
+    Ok(Some(all.into_iter().filter(is_chosen).collect()))
+}
+
+/// A copy of the work tree for a step to change.
+fn copied_tree(step: &str) -> Result<PathBuf> {
+    let tree = workspace::target().join(step).join("tree");
     copy_tree(&workspace::root(), &tree)?;
-    let mut bench = Bench::new(tree, scratch.join("build"));
+    Ok(tree)
+}
+
+/// Tries them one after the other.
+fn judge(step: &str, bench: &mut Bench<'_>, chosen: &[&'static Mutant]) -> Result<()> {
     let mut count = 0;
     let mut wrong = Vec::new();
     for mutant in chosen {
@@ -58,7 +99,7 @@ pub fn run(args: &[String]) -> Result<()> {
         }
     }
     if wrong.is_empty() {
-        println!("mutants: all {count} were caught");
+        println!("{step}: all {count} were caught");
         return Ok(());
     }
     Err(Failure::new(format!("of {count} mutants these were not caught: {}", wrong.join(", "))))
@@ -93,6 +134,19 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    fn all() -> impl Iterator<Item = &'static Mutant> {
+        here().into_iter().chain(there())
+    }
+
+    /// What is built of other packages is shared with the unchanged code.
+    #[test]
+    fn those_of_windows_change_the_library_alone() {
+        for mutant in there() {
+            assert!(mutant.file.starts_with("crates/mainspring/src/"), "{}", mutant.name);
+            assert!(mutant.test.starts_with(&["-p", "mainspring", "--lib"]), "{}", mutant.name);
+        }
+    }
 
     #[test]
     fn the_six_that_must_be_caught_are_in_the_table() {

@@ -22,6 +22,7 @@ const ORDER: &[(&str, &[&str])] = &[
     ("kernels", &[]),
     ("msrv", &[]),
     ("windows", &[]),
+    ("windows-mutants", &[]),
     // A whole campaign is `cargo xtask repeat`; here a few runs show what fails often.
     ("repeat", &["5"]),
 ];

@@ -4,7 +4,8 @@
 //! proves calls, structures, state machine and lifetimes; not the timing and cost of Windows'
 //! own kernel. A small Debian in a folder (`xtask/src/debian.rs`) has it, and a linker.
 //!
-//! What is built only elsewhere is type-checked, with its tests: MSVC's targets, and 32 bits.
+//! What is built only elsewhere is linted, with its tests: MSVC's targets, and 32 bits. That costs
+//! what a type-check does, and the code of the target that is run is the same as MSVC's.
 //!
 //! There is no standard library for Windows in Debian: it is built, once, from the compiler's
 //! sources (`-Zbuild-std`). Wine's folder and Debian stay in the cache. What is built stays with
@@ -20,15 +21,39 @@ use crate::debian::{self, Debian, SUITE};
 use crate::process::{Failure, Program, Result, tests_run};
 use crate::workspace;
 
-/// Beside what every step needs: the sources of std, a linker for 64 bits, `dlltool` for 32, Wine.
-const PACKAGES: &[&str] =
-    &["rust-src", "gcc-mingw-w64-x86-64-win32", "binutils-mingw-w64-i686", "wine", "wine64"];
+/// Beside what every step needs: the sources of std, clippy, a linker for 64 bits, `dlltool` for
+/// 32, Wine.
+const PACKAGES: &[&str] = &[
+    "rust-src",
+    "rust-clippy",
+    "gcc-mingw-w64-x86-64-win32",
+    "binutils-mingw-w64-i686",
+    "wine",
+    "wine64",
+];
 
 /// What is built and run.
 const TARGET: &str = "x86_64-pc-windows-gnu";
-/// What is type-checked only: the other linker, and pointers of 32 bits.
-const CHECKED: &[&str] = &["x86_64-pc-windows-msvc", "i686-pc-windows-gnu", "i686-pc-windows-msvc"];
+/// What is linted and not run: the other linker, and pointers of 32 bits.
+const LINTED: &[&str] = &["x86_64-pc-windows-msvc", "i686-pc-windows-gnu", "i686-pc-windows-msvc"];
+/// What is let pass of what Debian's clippy, which is of 1.85, finds and later ones do not: shifts
+/// beside `|`, strings collected from `format!`, and `const` that is there and that it overlooks
+/// with a std that was built here.
+const STRICTLY: &[&str] = &[
+    "--deny",
+    "warnings",
+    "--allow",
+    "clippy::precedence",
+    "--allow",
+    "clippy::format_collect",
+    "--allow",
+    "clippy::missing_const_for_thread_local",
+];
 const BUILD_STD: &str = "-Zbuild-std=std,panic_unwind,test";
+
+/// Makes what is built of a changed library other files than those of the library as it is: cargo
+/// knows them apart by their profile, not by where the sources are. All the rest is shared.
+const CHANGED: &str = "profile.dev.package.mainspring.debug=false";
 
 const PROGRAM: &str = "mainspring-cli";
 
@@ -110,7 +135,7 @@ pub fn run(args: &[String]) -> Result<()> {
     if filter.is_some() {
         return Ok(());
     }
-    CHECKED.iter().try_for_each(|target| windows.check(target))
+    LINTED.iter().try_for_each(|target| windows.lint(target))
 }
 
 /// Test binaries that are built alike.
@@ -123,7 +148,7 @@ struct Suite {
 }
 
 /// Debian with all that it takes, and the rooms that are kept.
-struct Windows {
+pub struct Windows {
     debian: Debian,
     rooms: PathBuf,
     products: PathBuf,
@@ -131,7 +156,7 @@ struct Windows {
 }
 
 impl Windows {
-    fn open() -> Result<Windows> {
+    pub fn open() -> Result<Windows> {
         let cache = workspace::cache()?;
         let debian = Debian::open(&cache)?;
         debian.install(PACKAGES)?;
@@ -164,18 +189,28 @@ impl Windows {
 
     /// A command inside, on the kind of choice or on this one.
     fn program(&self, command: &[&str], kind: Option<&str>) -> Program {
-        let root = workspace::root();
+        let kind = kind.map(|kind| format!("MAINSPRING_BACKEND={kind}"));
+        let shown = [kind.as_deref().as_slice(), command].concat().join(" ");
+        println!("$ (Debian {SUITE}) {shown}");
+        self.program_in(&workspace::root(), kind.as_deref().as_slice(), command)
+    }
+
+    /// The same in a tree, with more variables, and without a word.
+    fn program_in(&self, tree: &Path, variables: &[&str], command: &[&str]) -> Program {
         let mounts: [(&Path, &str); 4] = [
-            (&root, "/checkout"),
+            (tree, "/checkout"),
             (&self.rooms, "/windows"),
             (&self.products, "/windows/products"),
             (&self.dependencies, "/windows/dependencies"),
         ];
-        let kind = kind.map(|kind| format!("MAINSPRING_BACKEND={kind}"));
-        let variables = [VARIABLES, kind.as_deref().as_slice()].concat();
-        let shown = [kind.as_deref().as_slice(), command].concat().join(" ");
-        println!("$ (Debian {SUITE}) {shown}");
-        self.debian.program(&mounts, &variables, command)
+        self.debian.program(&mounts, &[VARIABLES, variables].concat(), command)
+    }
+
+    /// `cargo test` of a copy of the tree whose library is changed again and again.
+    pub fn test_of_mutants(&self, tree: &Path) -> Program {
+        let cargo = ["cargo", "test", BUILD_STD, "--target", TARGET, "--locked", "--offline"];
+        let command = [cargo.as_slice(), &["--config", CHANGED]].concat();
+        self.program_in(tree, &["CARGO_INCREMENTAL=1", "RUST_BACKTRACE=0"], &command)
     }
 
     fn test(&self, filter: Option<&str>) -> Result<()> {
@@ -219,15 +254,15 @@ impl Windows {
     }
 
     /// Everything that is run here, as it would be for a target.
-    fn check(&self, target: &str) -> Result<()> {
+    fn lint(&self, target: &str) -> Result<()> {
         for Suite { package, binaries, beside, .. } in TESTS {
             let mut what = vec!["--all-features".to_string()];
             what.extend(binaries.iter().map(|binary| format!("--{binary}")));
             what.extend(beside.map(str::to_string));
             let what: Vec<&str> = what.iter().map(String::as_str).collect();
-            let check = ["cargo", "check", BUILD_STD, "--target", target, "--locked", "--offline"];
+            let lint = ["cargo", "clippy", BUILD_STD, "--target", target, "--locked", "--offline"];
             let package = ["--package", package];
-            let command = [check.as_slice(), &package, &what].concat();
+            let command = [lint.as_slice(), &package, &what, &["--"], STRICTLY].concat();
             self.program(&command, None).run()?;
         }
         Ok(())

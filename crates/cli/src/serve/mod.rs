@@ -46,6 +46,10 @@ use self::watch::Patience;
 /// How long a client may take to close its side of a connection after ours was shut, so that what
 /// it still sends meets no reset: long enough for a few lost packets to be sent again.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// The same when the whole server waits for it to end, unless somebody has said how long: three
+/// round trips to the other side of the earth, and two seconds for a client that is busy. One that
+/// is given less finds its last request refused by a reset and not by a clean end.
+const LAST_CLOSE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Serves until a signal ends it.
 ///
@@ -73,7 +77,8 @@ pub fn run(arguments: &Serve) -> io::Result<ExitCode> {
             header: arguments.header_timeout,
             idle: arguments.idle_timeout,
             write: arguments.write_timeout,
-            close: CLOSE_PATIENCE,
+            close: arguments.close_timeout.unwrap_or(CLOSE_PATIENCE),
+            last_close: arguments.close_timeout.unwrap_or(LAST_CLOSE_PATIENCE),
         },
         drain: arguments.drain,
         greeting,

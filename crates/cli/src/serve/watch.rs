@@ -27,18 +27,15 @@ pub struct Patience {
     pub write: Duration,
     /// For the client's end of a connection after ours was shut.
     pub close: Duration,
+    /// The same when the whole server waits for it to end.
+    pub last_close: Duration,
 }
-
-/// How long clients may take to close their side when the whole server waits for it to end: three
-/// round trips to the other side of the earth, and two seconds for a client that is busy. One that
-/// is given less finds its last request refused by a reset and not by a clean end.
-const LAST_CLOSE: Duration = Duration::from_secs(3);
 
 impl Patience {
     /// The patience of a server that is about to end.
     #[must_use]
     pub fn at_the_end(self) -> Patience {
-        Patience { close: self.close.min(LAST_CLOSE), ..self }
+        Patience { close: self.last_close, ..self }
     }
 }
 
@@ -180,6 +177,7 @@ mod tests {
         idle: Duration::from_secs(20),
         write: Duration::from_secs(30),
         close: Duration::from_secs(5),
+        last_close: Duration::from_secs(3),
     };
 
     fn seconds(seconds: u64) -> Duration {

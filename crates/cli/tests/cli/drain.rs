@@ -130,15 +130,17 @@ fn the_drain_has_an_end() {
 
 /// A hundred clients ask and ask; in the midst of it the server is told to stop. Each must get
 /// whole answers and then a clean end, before the first byte of the answer that it will not get.
+/// How long the clients take to close is the machine's matter: the server waits until they have.
 #[test]
 fn ctrl_c_under_load_loses_no_response() {
-    for arguments in [&[][..], &["--cores", "2"]] {
-        let place = Place::new(if arguments.is_empty() { "load-1" } else { "load-2" });
+    for cores in ["1", "2"] {
+        let place = Place::new(&format!("load-{cores}"));
         let sizes = [100, 20_000, 300_000];
         for size in sizes {
             place.write(&size.to_string(), noise(size));
         }
-        let server = Server::start(&place.root(), arguments);
+        let patient = ["--cores", cores, "--close-timeout", "1h", "--drain", "1h"];
+        let server = Server::start(&place.root(), &patient);
         let (address, answers) = (server.address, AtomicUsize::new(0));
         let connected = AtomicUsize::new(0);
         let farewell = thread::scope(|scope| {

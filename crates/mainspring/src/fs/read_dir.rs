@@ -44,7 +44,7 @@ const BATCH: usize = 64;
 /// ```
 pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
     let path = path.as_ref().to_owned();
-    let batch = unblock(move || std::fs::read_dir(path).map(Batch::read)).await?;
+    let batch = unblock(move || std::fs::read_dir(path).map(Box::new).map(Batch::read)).await?;
     Ok(ReadDir { stage: Stage::Ready(batch) })
 }
 
@@ -61,11 +61,12 @@ enum Stage {
 /// Some entries, and where the next ones come from.
 struct Batch {
     entries: VecDeque<io::Result<DirEntry>>,
-    rest: Option<std::fs::ReadDir>,
+    /// Apart, because on Windows it has room for an entry in it.
+    rest: Option<Box<std::fs::ReadDir>>,
 }
 
 impl Batch {
-    fn read(mut directory: std::fs::ReadDir) -> Batch {
+    fn read(mut directory: Box<std::fs::ReadDir>) -> Batch {
         let mut entries = VecDeque::with_capacity(BATCH);
         while entries.len() < BATCH {
             match directory.next() {

@@ -88,7 +88,7 @@ impl DirectDescriptors {
     }
 }
 
-impl<'a, L: Listener + 'static> AcceptDirectMulti<'a, L> {
+impl<L: Listener + 'static> AcceptDirectMulti<'_, L> {
     /// How many connections may be taken before the first of them is asked for; 8 unless said
     /// otherwise, and at least one. Each has a place of the table from the beginning.
     pub fn limit(mut self, connections: usize) -> Self {

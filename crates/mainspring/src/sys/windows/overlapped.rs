@@ -51,6 +51,7 @@ use windows_sys::Win32::System::WindowsProgramming::FILE_SKIP_COMPLETION_PORT_ON
 use crate::source::RawSource;
 
 use super::header::Message;
+use super::source::number_of;
 
 /// Bytes of an address in what `AcceptEx` writes: 16 more than the address, as it asks.
 const ADDRESS: usize = size_of::<SOCKADDR_STORAGE>() + 16;
@@ -117,8 +118,10 @@ pub(crate) unsafe fn prepare_waited(lent: NonNull<Lent>, offset: u64, event: Raw
     // SAFETY: the caller's.
     unsafe { prepare(lent, offset) };
     let event = (event as usize | 1) as HANDLE;
+    // SAFETY: a place in memory that is valid, by the caller.
+    let place = unsafe { &raw mut (*name(lent)).hEvent };
     // SAFETY: valid and nobody else's, by the caller.
-    unsafe { (&raw mut (*name(lent)).hEvent).write(event) };
+    unsafe { place.write(event) };
 }
 
 /// What the kernel has written of an operation's end so far.
@@ -377,7 +380,7 @@ pub(crate) fn taken(listener: RawSource, taken: Socket) -> io::Result<u64> {
     if result == SOCKET_ERROR {
         return Err(io::Error::last_os_error());
     }
-    Ok(taken.into_raw_socket() as u64)
+    Ok(number_of(taken.into_raw_socket()))
 }
 
 /// Connects to the address in memory. `ConnectEx` wants a socket that has a name: one that has none
@@ -577,14 +580,36 @@ pub(crate) fn socket_error(status: NTSTATUS) -> io::Error {
     io::Error::from_raw_os_error(code)
 }
 
-/// How many handles the process has open: whether something leaks.
+/// How many handles the process has open: whether something leaks. From the system's list of all
+/// handles, since `GetProcessHandleCount` says 0 under Wine, and a test would prove nothing.
 #[cfg(test)]
-pub(crate) fn handles_open() -> u32 {
-    use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetProcessHandleCount};
-    let mut count = 0;
-    // SAFETY: a call without arguments, whose result needs no closing.
-    let process = unsafe { GetCurrentProcess() };
-    // SAFETY: a number is written to the place for one.
-    unsafe { GetProcessHandleCount(process, &raw mut count) };
+pub(crate) fn handles_open() -> usize {
+    use std::ffi::c_void;
+
+    /// `NtQuerySystemInformation`.
+    type Query = unsafe extern "system" fn(i32, *mut c_void, u32, *mut u32) -> NTSTATUS;
+    /// `SystemExtendedHandleInformation`: every handle of every process.
+    const HANDLES: i32 = 64;
+    /// Words of the list before the first entry, of which the first is the number of entries.
+    const HEAD: usize = 2;
+    /// Words of an entry: object, process, handle, and 16 bytes of its rights and type.
+    const ENTRY: usize = 3 + 16 / size_of::<usize>();
+
+    let query = super::wait_packet::ntdll(c"NtQuerySystemInformation").expect("a call of ntdll's");
+    // SAFETY: the function of this name has this signature.
+    let query =
+        unsafe { std::mem::transmute::<unsafe extern "system" fn() -> isize, Query>(query) };
+    let (mut list, mut written) = (vec![0_usize; 64 * 1024], 0);
+    loop {
+        let len = u32::try_from(size_of_val(list.as_slice())).expect("some megabytes");
+        // SAFETY: the call writes at most so many bytes to the list, which has them.
+        match unsafe { query(HANDLES, list.as_mut_ptr().cast(), len, &raw mut written) } {
+            codes::STATUS_INFO_LENGTH_MISMATCH => list.resize(2 * list.len(), 0),
+            status => break assert!(status >= 0, "{status:#x}"),
+        }
+    }
+    let entries = list[HEAD..].chunks_exact(ENTRY).take(list[0]);
+    let count = entries.filter(|entry| entry[1] == std::process::id() as usize).count();
+    assert_ne!(count, 0, "the list has none of ours");
     count
 }

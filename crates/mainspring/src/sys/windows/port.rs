@@ -73,6 +73,12 @@ impl Port {
         if port.is_null() { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
+    /// What takes a handle for a port, whatever it is: a port whose calls fail.
+    #[cfg(test)]
+    pub(crate) fn pretended(handle: OwnedHandle) -> Port {
+        Port(handle)
+    }
+
     /// The port's handle.
     pub(crate) fn as_handle(&self) -> BorrowedHandle<'_> {
         self.0.as_handle()

@@ -1,6 +1,6 @@
 //! What can be registered on Windows: anything with a socket.
 
-use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket};
+use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, RawSocket};
 
 use crate::source::RawSource;
 
@@ -20,12 +20,17 @@ pub trait AsSource {
 
 impl<T: AsSocket + ?Sized> AsSource for T {
     fn raw_source_number(&self) -> u64 {
-        self.as_socket().as_raw_socket() as u64
+        number_of(self.as_socket().as_raw_socket())
     }
 }
 
 /// A borrowed source: on Windows a socket.
 pub(crate) type BorrowedSource<'a> = BorrowedSocket<'a>;
+
+/// The number of a socket, which is as wide as a pointer, so that no cast suits every target.
+pub(crate) fn number_of(socket: RawSocket) -> u64 {
+    socket as usize as u64
+}
 
 /// The number of a source, as the backends take it.
 pub(crate) fn raw_source(source: &(impl AsSource + ?Sized)) -> RawSource {

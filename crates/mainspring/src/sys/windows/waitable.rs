@@ -381,7 +381,26 @@ fn begin_on_thread(object: &Arc<OwnedHandle>, told: &Arc<Told>) -> io::Result<By
 
 #[cfg(test)]
 mod tests {
+    use windows_sys::Win32::System::Threading::CreateSemaphoreW;
+
     use super::*;
+
+    /// Signals of a semaphore can be counted, whatever it is taken for.
+    #[test]
+    fn c11_a_signal_of_unclear_nature_that_is_not_there_twice_was_taken() {
+        for (there, lost, left) in [(0, 1, 0), (1, 2, 0), (2, 0, 0), (3, 0, 1)] {
+            // SAFETY: no attributes and no name.
+            let semaphore = unsafe { CreateSemaphoreW(ptr::null(), there, 9, ptr::null()) };
+            assert!(!semaphore.is_null());
+            // SAFETY: a handle that was made just now, and is nobody else's.
+            let semaphore = unsafe { OwnedHandle::from_raw_handle(semaphore) };
+            assert_eq!(give_back(semaphore.as_handle(), Nature::Unclear), lost, "of {there}");
+            for _ in 0..left {
+                assert!(look(semaphore.as_handle()).expect("a semaphore"));
+            }
+            assert!(!look(semaphore.as_handle()).expect("a semaphore"), "of {there}");
+        }
+    }
 
     #[test]
     fn c13_threads_are_limited_and_the_limit_is_told() {

@@ -11,6 +11,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket};
 use std::time::Duration;
 
+use mainspring::AsSource;
 use socket2::{Domain, Type};
 
 pub(crate) type Address = SocketAddr;
@@ -121,7 +122,7 @@ impl Socket {
         let mut others = Vec::new();
         for _ in 0..ATTEMPTS_MAX {
             let duplicate = self.duplicate();
-            if duplicate.open().as_raw_socket() as u64 == number {
+            if duplicate.open().raw_source_number() == number {
                 return duplicate;
             }
             others.push(duplicate);
@@ -131,7 +132,7 @@ impl Socket {
     }
 
     pub(crate) fn duplicate_onto(&self, onto: &mut Socket) {
-        let number = onto.open().as_raw_socket() as u64;
+        let number = onto.open().raw_source_number();
         onto.0 = None;
         *onto = self.duplicate_at(number);
     }

@@ -88,6 +88,31 @@ fn c11_what_cannot_be_given_back_is_kept() {
     });
 }
 
+/// Whether a signal of an object that does not tell its sort was taken is found out by taking: what
+/// that took is somebody's, too.
+#[test]
+fn c11_what_was_taken_to_find_out_is_kept_as_well() {
+    on_each_kind(|mut driver| {
+        let event = Event::reset_by_waits();
+        let poor = only_to_wait(&event.handle());
+        let waitable = Waitable::with_handle(&driver.handle(), poor).unwrap();
+        for _ in 0..20 {
+            let count = Arc::new(Count::default());
+            let mut wait = Box::pin(waitable.wait());
+            assert!(poll_with(&mut wait, &count).is_pending());
+            event.set();
+            turn_until(&mut driver, || count.0.load(Ordering::Acquire) != 0);
+            // The wait has taken the first, and this is a second.
+            event.set();
+            drop(wait);
+            for number in 1..=2 {
+                assert!(poll_once(pin!(waitable.wait())).is_ready(), "signal {number} of two");
+            }
+            assert!(poll_once(pin!(waitable.wait())).is_pending(), "there were two");
+        }
+    });
+}
+
 #[test]
 fn c11_a_timer_that_was_reset_by_a_wait_is_kept_and_one_that_was_not_is_not() {
     on_each_kind(|mut driver| {

@@ -3,7 +3,6 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::windows::io::AsRawSocket;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -12,6 +11,7 @@ use super::*;
 use crate::backend::contract::{Config, Registrar, Selector};
 use crate::backend::iocp::{IocpRegistrar, IocpSelector};
 use crate::metrics::COUNTED;
+use crate::sys::{AsSource, raw_source};
 use crate::time::Clock;
 
 /// How long a test waits for what has to come.
@@ -106,8 +106,8 @@ impl Watch {
     }
 }
 
-fn of(socket: &impl AsRawSocket) -> RawSource {
-    RawSource(socket.as_raw_socket() as u64)
+fn of(socket: &impl AsSource) -> RawSource {
+    raw_source(socket)
 }
 
 /// Two ends; the first does not block.
@@ -440,6 +440,30 @@ fn c3_an_answer_to_somebody_elses_question_is_no_event() {
     let end = registered.report(afd::RECEIVE | afd::DISCONNECT).expect("an event");
     assert_eq!(end.ready, Ready::READABLE | Ready::READ_CLOSED);
     assert_eq!(registered.report(afd::RECEIVE | afd::DISCONNECT), None);
+}
+
+#[test]
+fn c9_each_answer_of_the_driver_has_one_meaning() {
+    let broken = BROKEN | Ready::READABLE | Ready::WRITABLE;
+    for (answer, ready) in [
+        (afd::RECEIVE, Ready::READABLE),
+        (afd::ACCEPT, Ready::READABLE),
+        (afd::RECEIVE_EXPEDITED, Ready::PRIORITY),
+        (afd::SEND, Ready::WRITABLE),
+        (afd::DISCONNECT, Ready::READABLE | Ready::READ_CLOSED),
+        (afd::ABORT, broken),
+        (afd::CONNECT_FAIL, broken),
+        (afd::LOCAL_CLOSE, Ready::EMPTY),
+        (afd::SEND | afd::DISCONNECT, Ready::WRITABLE | Ready::READABLE | Ready::READ_CLOSED),
+    ] {
+        assert_eq!(ready_of(answer), ready, "{answer:#x}");
+    }
+    assert!(broken.contains(Ready::ERROR | Ready::READ_CLOSED | Ready::WRITE_CLOSED));
+    // Of these nobody has to ask.
+    for interest in [Interest::READABLE, Interest::WRITABLE, Interest::PRIORITY] {
+        let asked = events_of(interest) & (afd::ABORT | afd::CONNECT_FAIL | afd::LOCAL_CLOSE);
+        assert_eq!(asked, afd::ABORT | afd::CONNECT_FAIL, "{interest:?}");
+    }
 }
 
 #[test]

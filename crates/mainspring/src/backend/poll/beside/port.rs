@@ -136,7 +136,9 @@ impl Beside {
         }
         let queue = Arc::clone(queue);
         let thread = thread::Builder::new().name("mainspring-port".into()).stack_size(STACK_BYTES);
-        *carrier = Carrier::Carrying(thread.spawn(move || carry(&queue))?);
+        *carrier = Carrier::Carrying(thread.spawn(move || {
+            carry(&queue, |packets| queue.beside.port.wait(packets, milliseconds(None)));
+        })?);
         self.begun.store(true, Ordering::Release);
         Ok(())
     }
@@ -202,13 +204,13 @@ impl Queue {
     }
 }
 
-/// Carries until it is told to end.
-fn carry(queue: &Queue) {
+/// Carries what each `wait` on the port brings, until it is told to end.
+fn carry(queue: &Queue, wait: impl Fn(&mut Packets) -> io::Result<()>) {
     let beside = &queue.beside;
     let mut packets = Packets::new(PACKETS);
     loop {
         let mut arrivals = Events::new();
-        if let Err(error) = beside.port.wait(&mut packets, milliseconds(None)) {
+        if let Err(error) = wait(&mut packets) {
             // The next turn says so. Who submits after it has a carrier again, and that one takes
             // what lies here too.
             beside.lay_down();

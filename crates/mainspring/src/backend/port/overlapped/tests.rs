@@ -10,7 +10,11 @@ use std::os::windows::io::{AsRawHandle, AsRawSocket};
 use std::time::Duration;
 
 use socket2::SockRef;
-use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OVERLAPPED;
+use windows_sys::Win32::Foundation::HANDLE;
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_FLAG_OVERLAPPED, SetFileCompletionNotificationModes,
+};
+use windows_sys::Win32::System::WindowsProgramming::FILE_SKIP_COMPLETION_PORT_ON_SUCCESS;
 
 use super::*;
 use crate::backend::contract::{Completer, Config, OF_HANDLES, OPERATIONS, Registrar, Selector};
@@ -19,6 +23,7 @@ use crate::event::Events;
 use crate::metrics::Counters;
 use crate::sync::Arc;
 use crate::sys::header::{RecvHeader, SendHeader};
+use crate::sys::{AsSource, raw_source};
 use crate::time::Clock;
 
 /// How long a test waits for what has to come.
@@ -63,6 +68,7 @@ on_every_port! {
     c12_a_drain_ends_everything_and_nothing_begins_after_it
     c4_a_packet_of_somebody_elses_is_not_followed
     c5_a_source_of_another_port_is_refused
+    c10_a_source_whose_successes_bring_no_packet_is_left_to_readiness
 }
 
 struct Queue<S: Selecting> {
@@ -134,8 +140,8 @@ impl<S: Selecting> Queue<S> {
     }
 }
 
-fn of(socket: &impl AsRawSocket) -> RawSource {
-    RawSource(socket.as_raw_socket() as u64)
+fn of(socket: &impl AsSource) -> RawSource {
+    raw_source(socket)
 }
 
 fn memory(buffer: &mut [u8]) -> RawMemory {
@@ -467,6 +473,23 @@ fn c5_a_source_of_another_port_is_refused<S: Selecting>() {
     queue.adopt(of(&a));
     assert!(other.registrar.adopt(of(&a)).is_err());
     assert!(queue.registrar.adopt(RawSource(0x7fff_fff0)).is_err());
+}
+
+/// A success at once would be nobody's packet, and the operation would never end.
+fn c10_a_source_whose_successes_bring_no_packet_is_left_to_readiness<S: Selecting>() {
+    let mut queue = Queue::<S>::new();
+    let (a, mut b) = pair();
+    let mode = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS as u8;
+    // SAFETY: a call without pointers on an open socket.
+    let set = unsafe { SetFileCompletionNotificationModes(a.as_raw_socket() as HANDLE, mode) };
+    assert_ne!(set, codes::FALSE);
+    let refused = queue.registrar.adopt(of(&a)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    let of_b = queue.adopt(of(&b));
+    b.write_all(b"x").unwrap();
+    let sends = queue.begin(send(of_b, b"y"));
+    assert_eq!(queue.result(sends).unwrap(), 1);
+    queue.silence();
 }
 
 /// What is said to be carried out here is, and nothing else.

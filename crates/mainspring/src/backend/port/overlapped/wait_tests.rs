@@ -24,6 +24,7 @@ use windows_sys::Win32::System::Threading::{
 use super::*;
 use crate::backend::port::{Packet, Packets, masks};
 use crate::os::windows::Waitable;
+use crate::sys::port::Port;
 use crate::{Builder, Choice, Driver, Kind as BackendKind};
 
 /// An association: the thread that waits, and whether the packet is in the queue.
@@ -243,6 +244,46 @@ fn c11_a_cancel_in_time_takes_nothing_and_one_too_late_is_a_success() {
         assert!(!take(&event));
         associations(HashMap::clear);
     }
+}
+
+/// A queue without memory for one more packet, as far as can be seen from here.
+fn full() -> Queue {
+    let queue = Queue { port: Port::pretended(event()) };
+    queue.post(8).expect_err("an event is no port");
+    queue
+}
+
+/// The kernel has let go of the object by then, so that nothing else brings the packet.
+#[test]
+fn c11_a_cancel_that_could_not_post_its_packet_does_when_it_is_asked_again() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (mut bench, full, event) = (Bench::new(STAND_IN), full(), event());
+    for token in 1..50 {
+        bench.submit(token, &event).expect("it begins");
+        for _ in 0..=token % 2 {
+            bench.operations.cancel(&full, Token(token));
+            assert!(bench.some(0).is_empty());
+            assert_eq!(bench.operations.missing(), 1);
+        }
+        if token % 3 == 0 {
+            // As a drain does, of which nothing begins afterwards.
+            bench.operations.table.lock().cancel(&bench.queue, 0);
+        } else {
+            bench.operations.cancel(&bench.queue, Token(token));
+        }
+        let ended = bench.some(0);
+        assert!(
+            matches!(&ended[..], [Completion { result: Err(error), .. }]
+            if error::is_cancelled(error)),
+            "{ended:?}"
+        );
+        // Posted once, and no more.
+        bench.operations.cancel(&bench.queue, Token(token));
+        assert!(bench.some(0).is_empty());
+        set(&event);
+        assert!(take(&event), "nobody has taken it");
+    }
+    assert_eq!(bench.operations.missing(), 0);
 }
 
 #[test]

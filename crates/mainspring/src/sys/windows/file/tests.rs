@@ -3,7 +3,10 @@ use std::os::windows::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 
-use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OVERLAPPED;
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_FLAG_NO_BUFFERING, FILE_FLAG_OVERLAPPED, FILE_FLAG_SEQUENTIAL_SCAN,
+    FILE_FLAG_WRITE_THROUGH,
+};
 use windows_sys::Win32::System::Pipes::CreatePipe;
 
 use super::super::port::{Packet, Port};
@@ -93,6 +96,30 @@ fn both_sorts_have_a_position_that_only_they_move() {
         let mut rest = String::new();
         io::Read::read_to_string(&mut std, &mut rest).unwrap();
         assert_eq!(rest, "9");
+    }
+}
+
+/// What the file was opened for holds for the standard library's calls on it.
+#[test]
+fn a_file_that_is_opened_once_more_is_open_in_the_same_way() {
+    let digits = Digits::new();
+    let each = [FILE_FLAG_WRITE_THROUGH, FILE_FLAG_SEQUENTIAL_SCAN, FILE_FLAG_NO_BUFFERING];
+    for chosen in 0..1 << each.len() {
+        let of_choice = each.iter().enumerate().filter(|(at, _)| chosen & (1 << at) != 0);
+        let flags = of_choice.fold(0, |all, (_, flag)| all | flag);
+        let file = digits.open(FILE_FLAG_OVERLAPPED | flags);
+        assert_eq!(file_handle::flags_of(file.as_handle()), flags, "as it was opened");
+        // Also while somebody else has it.
+        for sharers in [1, 0] {
+            let shared = Arc::new(digits.open(FILE_FLAG_OVERLAPPED | flags));
+            let sharer = (sharers == 1).then(|| Arc::clone(&shared));
+            let std = into_std(shared).unwrap();
+            assert_eq!(file_handle::flags_of(std.as_handle()), flags, "shared: {sharers}");
+            let mode = file_handle::mode_of(std.as_handle());
+            assert!(mode.waits);
+            assert_eq!(mode.direct, flags & FILE_FLAG_NO_BUFFERING != 0);
+            drop(sharer);
+        }
     }
 }
 

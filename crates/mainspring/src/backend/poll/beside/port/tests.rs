@@ -204,3 +204,58 @@ fn c8_a_port_that_fails_is_an_error_of_the_turn() {
     assert_eq!(failed.kind(), io::ErrorKind::InvalidData);
     selector.select(&mut Events::new(), NOW).unwrap();
 }
+
+/// Ends the carrier without a word to anybody, as if it had never come back from its wait.
+fn without_carrier(registrar: &PollRegistrar) {
+    let beside = &registrar.queue.beside;
+    beside.port.wake().unwrap();
+    let patience = Instant::now() + Duration::from_secs(10);
+    while matches!(&*beside.carrier.lock(), Carrier::Carrying(thread) if !thread.is_finished()) {
+        assert!(Instant::now() < patience, "the carrier does not end");
+        thread::yield_now();
+    }
+}
+
+/// A wait on the port that fails.
+fn failing(_: &mut Packets) -> io::Result<()> {
+    Err(io::ErrorKind::InvalidData.into())
+}
+
+/// One failed wait ends its carrier, and not what operations there are to come.
+#[test]
+fn c8_after_a_port_that_failed_once_another_carrier_takes_what_lies_there() {
+    let (mut selector, registrar) = open();
+    nop(&registrar, 1);
+    arrived(&registrar, 1);
+    without_carrier(&registrar);
+    // Nobody carries this one.
+    nop(&registrar, 2);
+    carry(&registrar.queue, failing);
+    assert!(matches!(*registrar.queue.beside.carrier.lock(), Carrier::Idle));
+    let mut events = Events::new();
+    // What came before is told with the error.
+    let failed = selector.select(&mut events, PATIENCE).unwrap_err();
+    assert_eq!((failed.kind(), numbers(&events)), (io::ErrorKind::InvalidData, vec![1]));
+    nop(&registrar, 3);
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        events.clear();
+        selector.select(&mut events, PATIENCE).unwrap();
+        assert!(!events.completions.is_empty(), "nothing came");
+        told.extend(numbers(&events));
+    }
+    assert_eq!(told, [2, 3]);
+}
+
+/// A carrier that fails when the queue is at its end brings no other to life.
+#[test]
+fn c12_a_port_that_fails_at_the_end_begins_nothing_anew() {
+    let (mut selector, registrar) = open();
+    nop(&registrar, 1);
+    assert_eq!(selector.drain(&mut Events::new()), 0);
+    carry(&registrar.queue, failing);
+    // SAFETY: an operation without memory.
+    let late = unsafe { registrar.submit(Token(2), RawOperation::Nop) }.unwrap_err();
+    assert!(error::is_shutdown(&late));
+    assert!(matches!(*registrar.queue.beside.carrier.lock(), Carrier::Ended));
+}
