@@ -86,7 +86,10 @@ impl<L: Links> Chain<L> {
             };
             match begun {
                 Ok(()) => state = State::Native,
-                Err(_) => links.iter_mut().for_each(|link| link.unstage(&handle)),
+                Err(_) => links.iter_mut().for_each(|link| {
+                    link.unstage(&handle);
+                    link.stand_alone();
+                }),
             }
             if handle.is_shutdown() {
                 // Handed over while the driver was drained: what the drain did not see comes back.
@@ -204,6 +207,11 @@ pub trait Step {
     #[doc(hidden)]
     fn unstage(&mut self, handle: &Handle);
 
+    /// Told that it is begun by itself: if the kernel ends it and nobody asked for that, it is not
+    /// for one before it.
+    #[doc(hidden)]
+    fn stand_alone(&mut self);
+
     /// Takes it back from a driver that was shut down meanwhile, if it can be.
     #[doc(hidden)]
     fn take_back(&mut self, handle: &Handle);
@@ -254,6 +262,16 @@ impl<O: Emulation> Step for Link<'_, O> {
         self.submission.unstage(handle);
     }
 
+    fn stand_alone(&mut self) {
+        match self.submission.end_fresh(error::chain_broken) {
+            Some((operation, Err(error))) if error::is_chain_broken(&error) => {
+                self.submission.renew(operation);
+            }
+            // It was refused before it was begun.
+            ended => self.ended = ended,
+        }
+    }
+
     fn take_back(&mut self, handle: &Handle) {
         self.submission.take_back_from(handle);
     }
@@ -287,7 +305,9 @@ impl<O: Emulation> Step for Link<'_, O> {
     }
 
     fn break_off(&mut self) {
-        self.ended = self.submission.end_fresh(error::chain_broken);
+        if self.ended.is_none() {
+            self.ended = self.submission.end_fresh(error::chain_broken);
+        }
     }
 
     fn explain(&mut self) {

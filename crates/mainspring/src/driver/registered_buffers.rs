@@ -76,8 +76,13 @@ impl Handle {
     ///
     /// Whatever reads or writes a file with one of them at this driver, or sends one without
     /// copying, uses the registration: there is nothing to be said at the call. At another driver
-    /// they are like any buffer. When the last clone is dropped, the kernel lets go of the memory
-    /// as soon as no buffer is out any more, at the driver's next turn at the latest.
+    /// they are like any buffer.
+    ///
+    /// When the last clone is dropped and no buffer is out, the kernel lets go of the memory at
+    /// once; on a pinned driver it does so on that driver's thread, which is woken for it if the
+    /// drop is on another. While buffers are out the memory stays known and locked, and goes with
+    /// the first turn that begins after the last of them has come back. A sleeping driver is not
+    /// woken for that: [`unpark`](Handle::unpark) it where the memory is to go soon.
     ///
     /// All of the memory is touched by this, so for much of it the call takes its time.
     ///

@@ -27,3 +27,118 @@ impl Builder {
         builder
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::{Future, IntoFuture};
+    use std::pin::Pin;
+    use std::sync::{Arc, Mutex};
+    use std::task::{Context, Poll, Wake, Waker};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::driver::timers::Timer;
+    use crate::driver::{Driver, Submission};
+    use crate::op::{Nop, nop};
+
+    const OPERATIONS: usize = 10;
+
+    /// Notes the number of its operation.
+    struct Noting(usize, Arc<Mutex<Vec<usize>>>);
+
+    impl Wake for Noting {
+        fn wake(self: Arc<Noting>) {
+            self.1.lock().unwrap().push(self.0);
+        }
+    }
+
+    /// Operations that are under way, and the numbers of those whose wakers were called.
+    struct UnderWay {
+        simulation: Simulation,
+        driver: Driver,
+        operations: Vec<Pin<Box<Submission<'static, Nop>>>>,
+        woken: Arc<Mutex<Vec<usize>>>,
+    }
+
+    impl UnderWay {
+        fn begin() -> UnderWay {
+            let simulation = Simulation::new(7);
+            let driver = Builder::new().simulation(&simulation).build().unwrap();
+            let (operations, woken) = (Vec::new(), Arc::default());
+            let mut under_way = UnderWay { simulation, driver, operations, woken };
+            let _entered = under_way.driver.handle().enter();
+            under_way.operations = (0..OPERATIONS).map(|_| Box::pin(nop().into_future())).collect();
+            assert_eq!(under_way.ended(), 0, "nothing ends before a turn");
+            // What is carried out takes its time there: by now all of it has ended.
+            under_way.simulation.advance(Duration::from_secs(1));
+            under_way
+        }
+
+        /// Polls all that were not at their end before; returns how many are now.
+        fn ended(&mut self) -> usize {
+            let woken = &self.woken;
+            let mut number = 0;
+            self.operations.retain_mut(|operation| {
+                let waker = Waker::from(Arc::new(Noting(number, woken.clone())));
+                number += 1;
+                match operation.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    Poll::Ready(result) => {
+                        result.unwrap();
+                        false
+                    }
+                    Poll::Pending => true,
+                }
+            });
+            OPERATIONS - self.operations.len()
+        }
+
+        fn woken(&self) -> Vec<usize> {
+            self.woken.lock().unwrap().clone()
+        }
+
+        fn turn(&mut self, enough: Option<usize>) -> usize {
+            self.driver.turn_for(None, enough).unwrap().events()
+        }
+    }
+
+    #[test]
+    fn more_completions_than_are_enough_are_told_by_later_turns_in_the_same_order() {
+        let mut all_at_once = UnderWay::begin();
+        assert_eq!(all_at_once.turn(None), OPERATIONS);
+        let mut in_parts = UnderWay::begin();
+        let parts = [in_parts.turn(Some(4)), in_parts.turn(Some(4)), in_parts.turn(Some(4))];
+        assert_eq!(parts, [4, 4, 2]);
+        assert_eq!(in_parts.woken(), all_at_once.woken());
+        assert_eq!(in_parts.ended(), OPERATIONS);
+    }
+
+    #[test]
+    fn what_was_kept_back_is_told_at_once_to_a_caller_without_a_limit() {
+        let mut under_way = UnderWay::begin();
+        assert_eq!(under_way.turn(Some(1)), 1);
+        assert_eq!(under_way.turn(None), OPERATIONS - 1);
+        assert_eq!(under_way.ended(), OPERATIONS);
+    }
+
+    #[test]
+    fn timers_fire_and_an_unpark_is_told_while_completions_wait_for_their_turn() {
+        let mut under_way = UnderWay::begin();
+        let handle = under_way.driver.handle();
+        let mut timer = Timer::new(&handle, 1_000_000_001);
+        assert!(timer.poll(Waker::noop()).is_pending());
+        assert_eq!(under_way.turn(Some(1)), 1);
+        under_way.simulation.advance(Duration::from_nanos(1));
+        handle.unpark();
+        let turn = under_way.driver.turn_for(None, Some(1)).unwrap();
+        assert_eq!((turn.events(), turn.timers(), turn.woken()), (1, 1, true));
+    }
+
+    #[test]
+    fn c14_a_shutdown_tells_what_was_kept_back() {
+        let mut under_way = UnderWay::begin();
+        assert_eq!(under_way.turn(Some(3)), 3);
+        under_way.driver.shutdown();
+        assert_eq!(under_way.woken().len(), OPERATIONS);
+        assert_eq!(under_way.ended(), OPERATIONS, "each with its result");
+    }
+}

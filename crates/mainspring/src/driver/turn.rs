@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::backend::contract::Cancel;
 use crate::error;
-use crate::event::Events;
+use crate::event::{Completion, Events};
 use crate::metrics::Counters;
 use crate::sync::atomic::Ordering;
 use crate::token::Token;
@@ -44,6 +44,8 @@ const LOOKS_PER_TIME: u32 = 64;
 pub struct Driver {
     backend: Backend,
     events: Events,
+    /// Completions that were collected and wait for a later turn, the oldest last.
+    later: Vec<Completion>,
     wakers: Vec<Waker>,
     /// Operations that have had enough and are to be cancelled.
     stops: Vec<Token>,
@@ -98,8 +100,17 @@ impl Driver {
 
     pub(super) fn new_with(handle: Handle, backend: Backend) -> Driver {
         let awake_since_ns = handle.clock().now_ns();
-        let (events, wakers, stops) = (Events::new(), Vec::new(), Vec::new());
-        Driver { backend, events, wakers, stops, handle, awake_since_ns, looks: 0, drained: false }
+        Driver {
+            backend,
+            events: Events::new(),
+            later: Vec::new(),
+            wakers: Vec::new(),
+            stops: Vec::new(),
+            handle,
+            awake_since_ns,
+            looks: 0,
+            drained: false,
+        }
     }
 
     /// The shared half.
@@ -124,7 +135,9 @@ impl Driver {
         self.turn_for(max_wait, None)
     }
 
-    /// The same for a caller that knows how many events are enough for now.
+    /// The same for a caller that knows how many events are enough for now. Of completions no more
+    /// than that are told; the rest is for the next turns, which do not look at the kernel before
+    /// it is used up.
     pub(crate) fn turn_for(
         &mut self,
         max_wait: Option<Duration>,
@@ -138,7 +151,10 @@ impl Driver {
         }
         let entered = (!context::is_current(&self.handle)).then(|| self.handle.enter());
         self.events.enough = enough;
-        let (woken, deadline) = self.wait(max_wait)?;
+        let (woken, deadline) = match self.later.is_empty() {
+            true => self.wait(max_wait)?,
+            false => self.go_on(),
+        };
         let looked = &self.events.list;
         let shared = self.handle.shared();
         let stale = shared.set.dispatch(looked, &mut self.wakers);
@@ -171,6 +187,7 @@ impl Driver {
         if std::mem::replace(&mut self.drained, true) {
             return;
         }
+        self.events.completions.extend(self.later.drain(..).rev());
         let leaked = self.backend.drain(&mut self.events);
         let shared = self.handle.shared();
         let completed = &mut self.events.completions;
@@ -205,6 +222,7 @@ impl Driver {
         if may_wait && self.backend.expects() {
             self.backend.select(&mut self.events, Some(Duration::ZERO))?;
             if self.events.has_come() {
+                self.hold_back();
                 return Ok(self.without_sleep());
             }
         }
@@ -224,7 +242,28 @@ impl Driver {
         let noted = shared.park.finish();
         shared.timers.unpark();
         result?;
+        self.hold_back();
         Ok((noted || self.events.woken, deadline))
+    }
+
+    /// Keeps what is more than enough for later.
+    #[inline]
+    fn hold_back(&mut self) {
+        let enough = self.events.enough.unwrap_or(usize::MAX);
+        let completions = &mut self.events.completions;
+        if completions.len() > enough {
+            self.later.extend(completions.drain(enough..).rev());
+        }
+    }
+
+    /// What [`wait`](Self::wait) returns while there are completions for a later turn: this is it.
+    fn go_on(&mut self) -> (bool, Option<u64>) {
+        self.events.list.clear();
+        self.events.woken = false;
+        let enough = self.events.enough.unwrap_or(usize::MAX);
+        let first = self.later.len().saturating_sub(enough);
+        self.events.completions.extend(self.later.drain(first..).rev());
+        self.without_sleep()
     }
 
     /// What [`wait`](Self::wait) returns when a look was enough. No clock was read, and whoever

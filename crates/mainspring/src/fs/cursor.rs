@@ -6,8 +6,9 @@
 //!
 //! A call that was given up leaves its operation running, and the next call awaits it first:
 //!
-//! - what a read brought is kept, and the next read has it. Before anything else is done at the
-//!   file's position, it is moved back to where the program thinks it is;
+//! - what a read brought is kept, and the next read has it, be it no bytes or an error. Before
+//!   anything else is done at the file's position, it is moved back to where the program thinks it
+//!   is;
 //! - a write that was given up may have been carried out. The next write of the same bytes is taken
 //!   for the same write: it ends with the first one's result, and nothing is written twice. So a
 //!   writer who keeps what was not accepted and offers it again, as buffers and codecs do, loses
@@ -58,9 +59,20 @@ enum Stage {
 struct Ahead {
     bytes: Vec<u8>,
     taken: usize,
+    /// There were none, and nobody has heard of it: the end, an empty datagram, an error.
+    unheard: Option<io::Result<()>>,
 }
 
 impl Ahead {
+    /// What a read has brought that was given up.
+    fn given_up(read: io::Result<usize>, bytes: Vec<u8>) -> Ahead {
+        let unheard = match read {
+            Ok(1..) => None,
+            other => Some(other.map(drop)),
+        };
+        Ahead { bytes, taken: 0, unheard }
+    }
+
     fn rest(&self) -> &[u8] {
         &self.bytes[self.taken..]
     }
@@ -72,6 +84,7 @@ impl Ahead {
     fn clear(&mut self) {
         self.bytes.clear();
         self.taken = 0;
+        self.unheard = None;
     }
 }
 
@@ -85,6 +98,10 @@ impl Cursor {
         wanted: usize,
     ) -> Poll<io::Result<&[u8]>> {
         while wanted > 0 && self.ahead.is_empty() {
+            if let Some(unheard) = self.ahead.unheard.take() {
+                unheard?;
+                break;
+            }
             let reading = match &mut self.stage {
                 Stage::Reading(reading) => reading,
                 Stage::Idle => {
@@ -102,7 +119,7 @@ impl Cursor {
             };
             let (read, buffer) = ready!(Pin::new(reading).poll(cx));
             self.stage = Stage::Idle;
-            self.ahead = Ahead { bytes: buffer, taken: 0 };
+            self.ahead = Ahead { bytes: buffer, ..Ahead::default() };
             if read? == 0 {
                 break;
             }
@@ -265,8 +282,8 @@ impl Cursor {
         match &mut self.stage {
             Stage::Idle => {}
             Stage::Reading(reading) => {
-                let (_, buffer) = ready!(Pin::new(reading).poll(cx));
-                self.ahead = Ahead { bytes: buffer, taken: 0 };
+                let (read, buffer) = ready!(Pin::new(reading).poll(cx));
+                self.ahead = Ahead::given_up(read, buffer);
             }
             Stage::Writing(writing) => {
                 let (_, buffer) = ready!(Pin::new(writing).poll(cx));

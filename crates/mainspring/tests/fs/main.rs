@@ -25,6 +25,8 @@ mod many;
 mod options;
 mod registered;
 mod sharing;
+#[cfg(unix)]
+mod sockets;
 mod support;
 #[cfg(feature = "tokio")]
 mod tokio_traits;

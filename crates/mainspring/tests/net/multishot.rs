@@ -166,6 +166,43 @@ fn c13_without_a_buffer_a_stream_waits_and_loses_nothing() {
     });
 }
 
+/// A stream that waits in line is given a buffer, and by then there are others for the kernel: it
+/// goes back to the kernel's way, and the one that was kept for it is there for others.
+#[test]
+fn c13_a_stream_that_leaves_the_line_keeps_no_buffer() {
+    on_each_kernel(leaves_the_line);
+    for mut driver in rings() {
+        let handle = driver.handle();
+        block_on(&mut driver, leaves_the_line(handle));
+    }
+}
+
+async fn leaves_the_line(handle: Handle) {
+    let group = handle.buffer_group(2, 4).unwrap();
+    let (a, b) = pair().await;
+    let (c, d) = pair().await;
+    let (mut first, mut second) = (b.recv_multi(&group), d.recv_multi(&group));
+    a.write(b"abcdefgh").await.unwrap();
+    let leases = [first.next().await.unwrap(), first.next().await.unwrap()];
+    a.write(b"ijkl").await.unwrap();
+    // It finds no buffer, learns that there is something to receive, and stands in line.
+    for _ in 0..20 {
+        assert!(poll_now(&mut first).await.is_pending());
+        a_moment().await;
+    }
+    // The first goes to the one who waits, the second to nobody.
+    for lease in leases {
+        assert_eq!(lease.unwrap().len(), 4);
+    }
+    let lease = first.next().await.unwrap().unwrap();
+    assert_eq!(&lease[..], b"ijkl");
+    assert_eq!(group.in_use(), 1, "one for what came, and none is kept");
+    c.write(b"mnop").await.unwrap();
+    assert_eq!(&second.next().await.unwrap().unwrap()[..], b"mnop");
+    drop((lease, first, second));
+    assert_eq!(group.in_use(), 0);
+}
+
 /// Every lease is dropped on another thread, some time later, while the others wait for it.
 #[test]
 fn c13_leases_that_come_back_from_another_thread_wake_who_waits() {

@@ -1,8 +1,11 @@
 //! Operations that own their buffers, on each kernel (clauses C10 to C12).
 
+use std::net::Shutdown;
 use std::pin::pin;
+use std::time::Duration;
 
 use futures::future::{Either, join, select};
+use mainspring::time::Sleep;
 use mainspring::{Outcome, Standing, is_chain_broken, op};
 
 use crate::support::{on_each_kernel, pair, pattern};
@@ -80,7 +83,7 @@ fn c11_dropped_receives_leave_the_stream_usable() {
                 Either::Right((done, _)) => done.unwrap(),
             }
         }
-        a.shutdown(std::net::Shutdown::Write).unwrap();
+        a.shutdown(Shutdown::Write).unwrap();
         assert_eq!(b.recv([0; 16]).await.0.unwrap(), 0);
     });
 }
@@ -132,7 +135,7 @@ fn c10_a_send_without_a_copy_in_a_chain_sends_all() {
             } else {
                 assert_eq!(last.unwrap(), 7);
             }
-            a.shutdown(std::net::Shutdown::Write).unwrap();
+            a.shutdown(Shutdown::Write).unwrap();
             sent
         };
         let mut got = Vec::new();
@@ -174,7 +177,7 @@ fn c11_a_cancelled_send_without_copying_gives_its_buffer_back() {
                 }
             }
         }
-        a.shutdown(std::net::Shutdown::Write).unwrap();
+        a.shutdown(Shutdown::Write).unwrap();
         let mut got = Vec::new();
         loop {
             let mut some = [0; 64];
@@ -191,7 +194,7 @@ fn c11_a_cancelled_send_without_copying_gives_its_buffer_back() {
 fn c9_sending_without_copying_to_nobody_is_an_error_with_the_buffer() {
     on_each_kernel(|_| async {
         let (a, _b) = pair().await;
-        a.shutdown(std::net::Shutdown::Write).unwrap();
+        a.shutdown(Shutdown::Write).unwrap();
         let (sent, buffer) = a.send_zero_copy(b"hello".to_vec()).await;
         assert_eq!(sent.unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
         assert_eq!(buffer, b"hello");
@@ -223,10 +226,45 @@ fn c10_a_lease_is_sent_as_it_came() {
     });
 }
 
+/// A time that has passed is a success: what stands behind it in a chain is begun, and not before.
+#[test]
+fn c7_a_chain_goes_on_when_a_time_has_passed() {
+    const WAIT: Duration = Duration::from_millis(2);
+    on_each_kernel(|handle| async move {
+        let (a, b) = pair().await;
+        let now = || Sleep::on(&handle, Duration::ZERO).deadline();
+        let begun = now();
+        let all = op::chain((
+            op::timeout(WAIT),
+            a.send("one "),
+            op::timeout(WAIT),
+            op::timeout(Duration::ZERO),
+            a.send("two"),
+            op::shutdown(&a, Shutdown::Write),
+        ));
+        let (first, (one, _), second, none, (two, buffer), shut) = all.await;
+        assert!(now() - begun >= 2 * WAIT, "one after the other");
+        assert_eq!(
+            (first.unwrap(), second.unwrap(), none.unwrap(), shut.unwrap()),
+            ((), (), (), ())
+        );
+        assert_eq!((one.unwrap(), two.unwrap(), buffer), (4, 3, "two"));
+        let mut got = Vec::new();
+        loop {
+            let (count, buffer) = b.recv(Vec::with_capacity(64)).await;
+            match count.unwrap() {
+                0 => break,
+                _ => got.extend(buffer),
+            }
+        }
+        assert_eq!(got, b"one two");
+    });
+}
+
 #[test]
 fn c7_a_timeout_may_be_as_long_as_there_are_durations() {
     on_each_kernel(|_| async {
-        for wait in [std::time::Duration::MAX, std::time::Duration::from_secs(1 << 40)] {
+        for wait in [Duration::MAX, Duration::from_secs(1 << 40)] {
             let mut timeout = op::timeout(wait).into_future();
             assert!(futures::poll!(&mut timeout).is_pending());
             op::nop().await.unwrap();

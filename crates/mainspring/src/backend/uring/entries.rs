@@ -28,6 +28,8 @@ pub(super) struct Known {
     bundles: bool,
     /// Whether there may be a table of direct descriptors.
     direct: bool,
+    /// Whether a timer that has run to its end goes on with its chain.
+    timed_links: bool,
     /// The queue whose regions of registered memory these operations may name.
     queue: Option<NonZeroU32>,
     counters: Arc<Counters>,
@@ -36,9 +38,10 @@ pub(super) struct Known {
 impl Known {
     /// What the kernel said.
     pub(super) fn new(probe: Probe, features: Features) -> Known {
-        let Features { bundles, direct, .. } = features;
+        let Features { bundles, direct, timed_links, .. } = features;
         let send = probe.is_supported(opcode::Send::CODE);
-        Known { probe, send, bundles, direct, queue: None, counters: Arc::default() }
+        let (queue, counters) = (None, Arc::default());
+        Known { probe, send, bundles, direct, timed_links, queue, counters }
     }
 
     /// The same, for operations that may name regions of this memory, and are counted then.
@@ -79,6 +82,11 @@ impl Known {
             RawOperation::Read { region: Some(_), .. }
             | RawOperation::Write { region: Some(_), .. }
             | RawOperation::SendZeroCopy { region: Some(_), .. } => entry(&self.named(*operation))?,
+            // Without this, what stands behind it is cancelled, and the chain goes on from above.
+            RawOperation::Timeout { timespec } if self.timed_links => {
+                let timeout = opcode::Timeout::new(timespec.start.cast());
+                timeout.flags(types::TimeoutFlags::ETIME_SUCCESS).build()
+            }
             _ => entry(operation)?,
         };
         if on(operation).is_some_and(|source| source.slot().is_some()) {

@@ -123,3 +123,61 @@ impl Links {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::uring::features::Features;
+
+    const FIRST: Token = Token(1);
+    const SECOND: Token = Token(2);
+
+    /// A chain of two, and a cancel of the second while the first runs.
+    fn cancelled_early() -> Links {
+        let mut links = Links::default();
+        links.note(FIRST, Some(SECOND), true);
+        links.note(SECOND, None, false);
+        links.cancel(SECOND);
+        links
+    }
+
+    /// So many cancels go into the ring now.
+    fn asks(links: &mut Links, ring: &mut Ring) -> usize {
+        let before = ring.pushed();
+        assert!(links.move_into(ring), "there is room");
+        ring.pushed() - before
+    }
+
+    /// C11: the kernel may be about to begin the link when it is asked first, so it is asked again;
+    /// and C13: not for as long as a disk takes, where no cancel finds anything.
+    #[test]
+    fn c11_a_link_is_asked_for_three_times_after_its_turn_has_come() {
+        let mut ring = Ring::open(None, Features::ALL).expect("a ring");
+        let mut links = cancelled_early();
+        links.missed(SECOND);
+        assert_eq!(asks(&mut links, &mut ring), 0, "the first has not ended");
+        links.tell(FIRST, true);
+        let mut asked = 0;
+        while asks(&mut links, &mut ring) == 1 {
+            asked += 1;
+            assert!(asked <= 16, "it is asked for without an end");
+            links.missed(SECOND);
+        }
+        assert_eq!(asked, 3);
+        links.missed(SECOND);
+        assert_eq!(asks(&mut links, &mut ring), 0, "nor later");
+        links.tell(SECOND, true);
+        assert!(links.links.is_empty());
+    }
+
+    /// C11: nothing is asked of what has ended meanwhile, as a link has whose chain broke.
+    #[test]
+    fn c11_a_link_that_has_ended_is_not_asked_for() {
+        let mut ring = Ring::open(None, Features::ALL).expect("a ring");
+        let mut links = cancelled_early();
+        links.tell(FIRST, true);
+        links.tell(SECOND, true);
+        assert_eq!(asks(&mut links, &mut ring), 0);
+        assert!(links.links.is_empty() && links.again.is_empty());
+    }
+}

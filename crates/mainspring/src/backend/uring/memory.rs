@@ -18,8 +18,12 @@
 //! buffer, on the way into the queue: no look-up, and no lock. When the group is given up, it is
 //! told first that it has no place any more. The place itself is emptied when no buffer is out: an
 //! operation has its buffer until the kernel has ended it, so none that names the place is under
-//! way or waits to be begun, and the place may be another group's. With the last buffer goes no
-//! news to the ring; the next turn finds that out, or the next who registers.
+//! way or waits to be begun, and the place may be another group's.
+//!
+//! So a group that has no buffer out goes when it is given up: on the thread that does so, or, from
+//! a ring of one thread, on that thread, which is roused. With a buffer that comes back later goes
+//! no news to the ring, because every return of a buffer would pay for it; the next turn finds
+//! that out, or the next who registers or gives up a group.
 //!
 //! # What it costs, and what is refused
 //!

@@ -162,7 +162,9 @@ impl Ring {
             return Err(too_old("a wait with a timeout, which Linux has from 5.11 on"));
         }
         features.no_iowait &= parameters.is_feature_no_iowait();
-        features.skip_success &= parameters.is_feature_skip_cqe_on_success();
+        let since_5_17 = parameters.is_feature_skip_cqe_on_success();
+        features.skip_success &= since_5_17;
+        features.timed_links &= since_5_17;
         let cancel = DirectCancel::of(&ring, features);
         features.direct_cancel = cancel.features.direct_cancel;
         features.file_match = cancel.features.file_match;

@@ -86,6 +86,19 @@ impl Queue {
         submitted.expect("a queue with room");
     }
 
+    /// Requests that the ring has room for.
+    fn room(&mut self) -> u64 {
+        self.selector.shared.ring.with(|ring| ring.room()).expect("here") as u64
+    }
+
+    /// Submits so many operations, under the tokens from 0 on, that end when they are cancelled.
+    fn submit_hours(&self, count: u64) {
+        let an_hour = timespec(3600, 0);
+        for token in 0..count {
+            self.submit(token, RawOperation::Timeout { timespec: an_hour });
+        }
+    }
+
     /// The next completions, at least `count`: token, result, and whether it was the last.
     fn completions(&mut self, count: usize) -> Vec<(u64, Result<u64, String>, bool)> {
         let (mut seen, begun) = (Vec::new(), Instant::now());
@@ -123,6 +136,11 @@ fn pair() -> (UnixStream, UnixStream) {
 fn leaked(len: usize) -> RawMemory {
     let memory = Box::leak(vec![0_u8; len].into_boxed_slice());
     RawMemory { start: memory.as_mut_ptr(), len }
+}
+
+fn timespec(seconds: i64, nanoseconds: i64) -> RawMemory {
+    let memory = Box::leak(Box::new([seconds, nanoseconds]));
+    RawMemory { start: memory.as_mut_ptr().cast(), len: size_of_val(memory) }
 }
 
 fn recv(source: &impl AsRawFd) -> RawOperation {

@@ -7,6 +7,9 @@
 //! things are to be known of it. Linux 5.9 and 5.10 sometimes answer 0 in the middle of a file; and
 //! a read that is cached in part stops short. So a short answer counts only if the file ends there,
 //! by its size. And a file system may not know the flag, which is found out once for each file.
+//! Such a read is made in passing, and made again if its answer does not count. So it is made only
+//! where an answer can be had twice: an empty datagram is gone when it was read, and so is a
+//! socket's error.
 //!
 //! To a direct transfer that is not aligned the kernel says `EINVAL` and not why;
 //! [`OpenFile::explain`] says it.
@@ -84,6 +87,9 @@ pub(crate) struct OpenFile {
     direct: bool,
     /// Whether reading what is cached is worth a try.
     cached: AtomicBool,
+    /// Whether what a read of it says without bytes can be heard again, once somebody has asked.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    repeats: OnceLock<bool>,
     /// Prompt reads in vain since the last that was not.
     misses: AtomicU32,
     /// Prompt reads that are not tried.
@@ -98,7 +104,16 @@ impl OpenFile {
         let direct = DIRECT.is_some_and(|direct| flags.contains(direct));
         let cached = AtomicBool::new(!direct);
         let (misses, pause) = (AtomicU32::new(0), AtomicU32::new(0));
-        OpenFile { file, direct, cached, misses, pause, seekable: OnceLock::new() }
+        OpenFile {
+            file,
+            direct,
+            cached,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            repeats: OnceLock::new(),
+            misses,
+            pause,
+            seekable: OnceLock::new(),
+        }
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -236,6 +251,11 @@ impl OpenFile {
         if !self.cached.load(Ordering::Relaxed) || memory.len() > CACHED_MAX {
             return None;
         }
+        // Who names an offset is refused by what repeats nothing.
+        if offset.is_none() && !self.repeats() {
+            self.cached.store(false, Ordering::Relaxed);
+            return None;
+        }
         let wanted = memory.len();
         let count = match preadv2_nowait(self.file.as_fd(), memory, offset) {
             Ok(count) => count,
@@ -249,7 +269,8 @@ impl OpenFile {
             }
         };
         let end = match offset {
-            // The position has moved, so what was read is read. Nothing at all says nothing.
+            // The position has moved, so what was read is read. Nothing at all says nothing, and is
+            // said again.
             None => return (count > 0 || wanted == 0).then_some(count),
             Some(offset) => offset.saturating_add(count as u64),
         };
@@ -264,6 +285,19 @@ impl OpenFile {
         _offset: Option<u64>,
     ) -> Option<usize> {
         None
+    }
+
+    /// Whether an end or an error stays for the next read to be told, as that of a file or a FIFO
+    /// does.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn repeats(&self) -> bool {
+        use rustix::fs::FileType;
+        *self.repeats.get_or_init(|| {
+            rustix::fs::fstat(&self.file).is_ok_and(|stat| {
+                let kind = FileType::from_raw_mode(stat.st_mode);
+                matches!(kind, FileType::RegularFile | FileType::BlockDevice | FileType::Fifo)
+            })
+        })
     }
 
     /// Whether this is a regular file that has nothing at `offset` or beyond.

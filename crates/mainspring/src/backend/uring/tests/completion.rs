@@ -162,18 +162,48 @@ fn c11_what_another_thread_cancels_before_the_turn_never_begins() {
     }
 }
 
+/// C11: an entry that hands over a part, because there was no room for all, leaves in transit what
+/// was taken out of a queue and is not in the ring, whatever the turn before has handed over.
+#[test]
+fn c11_an_entry_on_the_way_leaves_the_rest_in_transit() {
+    for mut queue in [shared(), pinned()] {
+        queue.submit(1, RawOperation::Nop);
+        assert_eq!(queue.completion(1), Ok(0));
+        let (a, b) = pair();
+        queue.submit(2, recv(&a));
+        let shared = queue.selector.shared.clone();
+        let (selector, mut events) = (&mut queue.selector, Events::new());
+        let entered = shared.ring.with(|ring| {
+            shared.operations.begin(&mut selector.batch);
+            // As when the changes of what is watched have filled the ring.
+            selector.enter(ring, Wait::Look, &mut events)
+        });
+        entered.expect("here").expect("a ring that works");
+        let other = std::thread::spawn(move || shared.operations.cancel(Token(2)));
+        let asked = other.join().expect("the other thread");
+        let in_transit = matches!(
+            asked,
+            Asked::Nothing { in_transit: true } | Asked::ByTheTurn { in_transit: true }
+        );
+        assert!(in_transit, "{asked:?}: its descriptor may not have been looked up yet");
+        if asked == (Asked::Nothing { in_transit: true }) {
+            queue.silence();
+            assert_eq!(queue.registrar.cancel(Token(2)), Cancel::Requested);
+        }
+        assert_eq!(queue.completion(2), cancelled());
+        put(&b, b"kept");
+        queue.silence();
+        assert_eq!(read_all(&a), b"kept");
+    }
+}
+
 /// C11: several times as many cancels at once as the ring has room for.
 #[test]
 fn c11_no_cancel_is_lost_with_a_full_queue() {
     for mut queue in [shared(), pinned()] {
         queue.silence();
-        let count = 3 * queue.selector.shared.ring.with(|ring| ring.room()).expect("here") as u64;
-        let an_hour = leaked(16);
-        // SAFETY: the memory is leaked, and of the size and alignment of a `timespec`'s bytes.
-        unsafe { an_hour.start.cast::<[i64; 2]>().write_unaligned([3600, 0]) };
-        for token in 0..count {
-            queue.submit(token, RawOperation::Timeout { timespec: an_hour });
-        }
+        let count = 3 * queue.room();
+        queue.submit_hours(count);
         queue.silence();
         for token in 0..count {
             assert_eq!(queue.registrar.cancel(Token(token)), Cancel::Requested);
@@ -262,7 +292,7 @@ fn submit_chain(queue: &Queue, chain: &[(Token, RawOperation)]) -> io::Result<()
 fn a_chain_is_carried_out_in_order_wherever_it_begins() {
     for mut queue in [shared(), pinned()] {
         queue.silence();
-        let room = queue.selector.shared.ring.with(|ring| ring.room()).expect("here") as u64;
+        let room = queue.room();
         for before in [0, room - 2, room - 1, room, room + 1] {
             let (a, b) = pair();
             for token in 0..before {
@@ -471,14 +501,59 @@ fn accepts_give_descriptors_that_close_on_exec_and_do_not_block() {
     assert_eq!(queue.completion(1), cancelled());
 }
 
+/// C7: what stands behind a timer in a chain is begun by the kernel, and not before the time is up;
+/// where it cannot do that, nothing of it is begun, and whoever made the chain goes on with it.
+#[test]
+fn c7_a_chain_goes_on_behind_a_timer_or_is_given_back_whole() {
+    for mut queue in [shared(), pinned()] {
+        queue.silence();
+        let goes_on = queue.selector.shared.ring.with(|ring| ring.features().timed_links);
+        let (a, b) = pair();
+        let a_while = RawOperation::Timeout { timespec: timespec(0, 2_000_000) };
+        let chain = [
+            (Token(1), a_while),
+            (Token(2), send(&a, b"one")),
+            (Token(3), RawOperation::Timeout { timespec: timespec(0, 2_000_000) }),
+            (Token(4), send(&a, b"two")),
+        ];
+        let begun = Instant::now();
+        submit_chain(&queue, &chain).expect("a queue with room");
+        let mut seen = queue.completions(4);
+        seen.sort();
+        let results: Vec<_> = seen.into_iter().map(|done| done.1).collect();
+        if goes_on.expect("here") {
+            assert_eq!(results, [Ok(0), Ok(3), Ok(0), Ok(3)]);
+            assert!(begun.elapsed() >= Duration::from_millis(4));
+            assert_eq!(read_all(&b), b"onetwo");
+        } else {
+            assert_eq!(results, [Ok(0), cancelled(), cancelled(), cancelled()]);
+            assert_eq!(read_all(&b), b"");
+        }
+        queue.silence();
+    }
+}
+
+/// C11: a timer that is cancelled has not run to its end, and nothing behind it begins.
+#[test]
+fn c11_a_cancelled_timer_ends_its_chain() {
+    for mut queue in [shared(), pinned()] {
+        let (a, b) = pair();
+        let an_hour = RawOperation::Timeout { timespec: timespec(3600, 0) };
+        let chain = [(Token(1), an_hour), (Token(2), send(&a, b"never"))];
+        submit_chain(&queue, &chain).expect("a queue with room");
+        queue.silence();
+        assert_eq!(queue.registrar.cancel(Token(1)), Cancel::Requested);
+        let mut seen = queue.completions(2);
+        seen.sort();
+        assert_eq!(seen, [(1, cancelled(), true), (2, cancelled(), true)]);
+        assert_eq!(read_all(&b), b"");
+    }
+}
+
 /// A timer ends well, and one that is cancelled does not.
 #[test]
 fn a_timeout_that_has_run_to_its_end_is_a_success() {
     let mut queue = pinned();
-    let timespec = |seconds: i64, nanoseconds: i64| {
-        let memory = Box::leak(Box::new([seconds, nanoseconds]));
-        RawMemory { start: memory.as_mut_ptr().cast(), len: 16 }
-    };
     let begun = Instant::now();
     queue.submit(1, RawOperation::Timeout { timespec: timespec(0, 2_000_000) });
     queue.submit(2, RawOperation::Timeout { timespec: timespec(3600, 0) });

@@ -164,3 +164,65 @@ fn a_refusal_comes_with_the_turn_and_is_explained_when_asked() {
     queue.remove(&a, 1);
     queue.silence();
 }
+
+/// Ends a request as the kernel does that has no room for what it says, or whose thread has ended;
+/// the queue hears of it when it is read next. False if this kernel cannot be asked to.
+fn end_request(queue: &Queue, key: Key) -> bool {
+    match queue.registrar.shared.cancel.cancel(key) {
+        Found::It => true,
+        Found::Unasked => {
+            println!("LEFT OUT: this kernel cancels nothing beside the ring");
+            false
+        }
+        found => panic!("{key:?}: {found:?}"),
+    }
+}
+
+/// C6: a wake is heard too when the bell's request has ended while a turn was handing over more
+/// than the ring holds: nobody sleeps without the bell.
+#[test]
+fn c6_nobody_sleeps_without_the_bell() {
+    for mut queue in [shared(), pinned()] {
+        queue.silence();
+        if !metrics::COUNTED || !end_request(&queue, Key::Wake) {
+            return;
+        }
+        let more_than_it_holds = queue.room() + 1;
+        queue.submit_hours(more_than_it_holds);
+        let registrar = queue.registrar.clone();
+        let entries = |counters: &Counters| counters.snapshot().system_calls(SystemCall::Wait);
+        let before = entries(&queue.counters);
+        let counters = queue.counters.clone();
+        let other = std::thread::spawn(move || {
+            let begun = Instant::now();
+            // The first hands over what the ring holds. At the next the bell may not be missing.
+            while entries(&counters) < before + 2 {
+                assert!(begun.elapsed() < SOON, "no second entry");
+                std::thread::yield_now();
+            }
+            registrar.wake().expect("a sound queue");
+        });
+        let woken = queue.select(SOON).woken;
+        other.join().expect("the other thread");
+        assert!(woken, "it slept where no wake is heard");
+    }
+}
+
+/// C2: the same of a source.
+#[test]
+fn c2_nobody_sleeps_beside_a_source_that_is_not_watched() {
+    for mut queue in [shared(), pinned()] {
+        let (a, b) = pair();
+        queue.add(&a, 1);
+        queue.silence();
+        if !end_request(&queue, Key::Watch { descriptor: a.as_raw_fd(), arm: 1 }) {
+            return;
+        }
+        put(&b, b"x");
+        let more_than_it_holds = queue.room() + 1;
+        queue.submit_hours(more_than_it_holds);
+        let events = queue.events();
+        assert_eq!(events.list[0].token, Token(1));
+        assert!(events.list[0].ready.is_readable());
+    }
+}
