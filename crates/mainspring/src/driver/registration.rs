@@ -140,6 +140,7 @@ impl Registration {
     }
 
     /// The number that was registered (clause C5).
+    #[inline]
     pub(crate) fn source(&self) -> RawSource {
         self.source
     }

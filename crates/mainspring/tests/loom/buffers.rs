@@ -254,7 +254,8 @@ fn the_end_reaches_who_waits_and_who_comes() {
     });
 }
 
-/// A stream and what comes for it: the wake of `completion/slot.rs` is a `WakerSlot`, too.
+/// A stream and what comes for it. The wake is of another kind than that of `completion/slot.rs`,
+/// and as that one a step of one word on both sides.
 #[test]
 fn what_comes_is_taken_in_order_and_wakes() {
     model(|| {
