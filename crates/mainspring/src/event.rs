@@ -34,6 +34,15 @@ pub(crate) struct Completion {
     pub(crate) buffer: Option<u16>,
 }
 
+impl Completion {
+    /// The completion, for whoever tells it: what is left behind means nothing.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Completion {
+        let result = std::mem::replace(&mut self.result, Ok(0));
+        Completion { token: self.token, result, more: self.more, buffer: self.buffer }
+    }
+}
+
 /// A reusable list of events: it grows to what a look brings and keeps its memory.
 ///
 /// ```

@@ -31,8 +31,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "kept-back-completions-lost-at-the-end",
         clause: "C14",
         file: "crates/mainspring/src/driver/turn.rs",
-        find: "self.events.completions.extend(self.later.drain(..).rev());",
-        replace: "self.later.clear();",
+        find: "let completed = &mut self.events.completions[self.told..];",
+        replace: "let completed = &mut self.events.completions[..0];",
         test: &[
             "-p",
             "mainspring",
@@ -43,11 +43,11 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
-        name: "kept-back-completions-backwards",
+        name: "kept-back-completion-told-twice",
         clause: "C10",
         file: "crates/mainspring/src/driver/turn.rs",
-        find: "self.later.extend(completions.drain(enough..).rev());",
-        replace: "self.later.extend(completions.drain(enough..));",
+        find: "self.told = last;",
+        replace: "self.told = last - 1;",
         test: &[
             "-p",
             "mainspring",

@@ -180,11 +180,11 @@ impl OperationSet {
     }
 
     /// Hands each completion to its operation. Whom to wake is moved to `wakers`, and what has had
-    /// enough and is to be cancelled to `stops`. The thread that collects completions alone calls
-    /// this.
+    /// enough and is to be cancelled to `stops`. What is left in the list means nothing. The thread
+    /// that collects completions alone calls this.
     pub(crate) fn dispatch(
         &self,
-        completions: &mut Vec<Completion>,
+        completions: &mut [Completion],
         wakers: &mut Vec<Waker>,
         stops: &mut Vec<Token>,
     ) -> Dispatched {
@@ -196,10 +196,9 @@ impl OperationSet {
         for (place, completion) in ahead.iter_mut().zip(completions.iter()) {
             *place = self.fetch(completion.token);
         }
-        let mut places = (0..AHEAD).cycle();
-        let mut left = completions.drain(..);
-        while let (Some(completion), Some(place)) = (left.next(), places.next()) {
-            let soon = left.as_slice().get(AHEAD - 1);
+        for index in 0..completions.len() {
+            let place = index % AHEAD;
+            let soon = completions.get(index + AHEAD);
             let soon = soon.and_then(|soon| self.fetch(soon.token));
             let slot = std::mem::replace(&mut ahead[place], soon);
             let sooner = ahead[(place + BESIDE_AHEAD) % AHEAD];
@@ -207,7 +206,7 @@ impl OperationSet {
                 0 => {}
                 beside => fetch_at(std::ptr::without_provenance(beside), 1),
             }
-            self.tell(completion, slot, wakers, stops, &mut dispatched);
+            self.tell(completions[index].take(), slot, wakers, stops, &mut dispatched);
         }
         dispatched
     }

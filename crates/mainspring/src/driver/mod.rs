@@ -47,4 +47,5 @@ pub use registered_buffers::{RegisteredBuffers, Standing};
 pub use registration::{ReadyEvent, ReadyFuture, Registration};
 pub use submission::{Cancelling, Outcome, Prepared, Submission};
 pub(crate) use timers::Timer;
+pub(crate) use turn::Enough;
 pub use turn::{Driver, Turn};

@@ -38,7 +38,7 @@ mod tests {
 
     use super::*;
     use crate::driver::timers::Timer;
-    use crate::driver::{Driver, Submission};
+    use crate::driver::{Driver, Enough, Submission, Turn};
     use crate::op::{Nop, nop};
 
     const OPERATIONS: usize = 10;
@@ -96,17 +96,22 @@ mod tests {
             self.woken.lock().unwrap().clone()
         }
 
-        fn turn(&mut self, enough: Option<usize>) -> usize {
-            self.driver.turn_for(None, enough).unwrap().events()
+        fn turn(&mut self) -> usize {
+            self.driver.turn(None).unwrap().events()
+        }
+
+        fn turn_for(&mut self, completions: usize) -> Turn {
+            let enough = Enough { events: usize::MAX, completions };
+            self.driver.turn_for(None, enough).unwrap()
         }
     }
 
     #[test]
     fn more_completions_than_are_enough_are_told_by_later_turns_in_the_same_order() {
         let mut all_at_once = UnderWay::begin();
-        assert_eq!(all_at_once.turn(None), OPERATIONS);
+        assert_eq!(all_at_once.turn(), OPERATIONS);
         let mut in_parts = UnderWay::begin();
-        let parts = [in_parts.turn(Some(4)), in_parts.turn(Some(4)), in_parts.turn(Some(4))];
+        let parts = [4, 4, 4].map(|enough| in_parts.turn_for(enough).events());
         assert_eq!(parts, [4, 4, 2]);
         assert_eq!(in_parts.woken(), all_at_once.woken());
         assert_eq!(in_parts.ended(), OPERATIONS);
@@ -115,8 +120,8 @@ mod tests {
     #[test]
     fn what_was_kept_back_is_told_at_once_to_a_caller_without_a_limit() {
         let mut under_way = UnderWay::begin();
-        assert_eq!(under_way.turn(Some(1)), 1);
-        assert_eq!(under_way.turn(None), OPERATIONS - 1);
+        assert_eq!(under_way.turn_for(1).events(), 1);
+        assert_eq!(under_way.turn(), OPERATIONS - 1);
         assert_eq!(under_way.ended(), OPERATIONS);
     }
 
@@ -126,17 +131,17 @@ mod tests {
         let handle = under_way.driver.handle();
         let mut timer = Timer::new(&handle, 1_000_000_001);
         assert!(timer.poll(Waker::noop()).is_pending());
-        assert_eq!(under_way.turn(Some(1)), 1);
+        assert_eq!(under_way.turn_for(1).events(), 1);
         under_way.simulation.advance(Duration::from_nanos(1));
         handle.unpark();
-        let turn = under_way.driver.turn_for(None, Some(1)).unwrap();
+        let turn = under_way.turn_for(1);
         assert_eq!((turn.events(), turn.timers(), turn.woken()), (1, 1, true));
     }
 
     #[test]
     fn c14_a_shutdown_tells_what_was_kept_back() {
         let mut under_way = UnderWay::begin();
-        assert_eq!(under_way.turn(Some(3)), 3);
+        assert_eq!(under_way.turn_for(3).events(), 3);
         under_way.driver.shutdown();
         assert_eq!(under_way.woken().len(), OPERATIONS);
         assert_eq!(under_way.ended(), OPERATIONS, "each with its result");

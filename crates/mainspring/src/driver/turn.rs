@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::backend::contract::Cancel;
 use crate::error;
-use crate::event::{Completion, Events};
+use crate::event::Events;
 use crate::metrics::Counters;
 use crate::sync::atomic::Ordering;
 use crate::token::Token;
@@ -44,8 +44,8 @@ const LOOKS_PER_TIME: u32 = 64;
 pub struct Driver {
     backend: Backend,
     events: Events,
-    /// Completions that were collected and wait for a later turn, the oldest last.
-    later: Vec<Completion>,
+    /// How many of the completions of the last look were told; the others wait for a later turn.
+    told: usize,
     wakers: Vec<Waker>,
     /// Operations that have had enough and are to be cancelled.
     stops: Vec<Token>,
@@ -56,6 +56,21 @@ pub struct Driver {
     looks: u32,
     /// Whether the kernel has let go of everything already.
     drained: bool,
+}
+
+/// How much of what has come a caller has use for in one turn; not nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Enough {
+    /// Events of sources, if the mechanism can keep the others back.
+    pub(crate) events: usize,
+    /// Completions of operations. The rest is for the next turns, which do not look at the kernel
+    /// before it is used up.
+    pub(crate) completions: usize,
+}
+
+impl Enough {
+    /// All there is.
+    const ALL: Enough = Enough { events: usize::MAX, completions: usize::MAX };
 }
 
 /// What a turn brought.
@@ -103,7 +118,7 @@ impl Driver {
         Driver {
             backend,
             events: Events::new(),
-            later: Vec::new(),
+            told: 0,
             wakers: Vec::new(),
             stops: Vec::new(),
             handle,
@@ -132,16 +147,14 @@ impl Driver {
     /// Only if the queue itself is unusable, or the driver was shut down. A failing source is
     /// never an error here: its own calls say what is wrong with it.
     pub fn turn(&mut self, max_wait: Option<Duration>) -> io::Result<Turn> {
-        self.turn_for(max_wait, None)
+        self.turn_for(max_wait, Enough::ALL)
     }
 
-    /// The same for a caller that knows how many events are enough for now. Of completions no more
-    /// than that are told; the rest is for the next turns, which do not look at the kernel before
-    /// it is used up.
+    /// The same for a caller that knows how much is enough for now.
     pub(crate) fn turn_for(
         &mut self,
         max_wait: Option<Duration>,
-        enough: Option<usize>,
+        enough: Enough,
     ) -> io::Result<Turn> {
         if self.handle.is_shutdown() {
             return Err(error::shut_down());
@@ -150,10 +163,10 @@ impl Driver {
             return Err(error::wrong_thread());
         }
         let entered = (!context::is_current(&self.handle)).then(|| self.handle.enter());
-        self.events.enough = enough;
-        let (woken, deadline) = match self.later.is_empty() {
-            true => self.wait(max_wait)?,
-            false => self.go_on(),
+        self.events.enough = Some(enough.events);
+        let (woken, deadline) = match self.told {
+            0 => self.wait(max_wait)?,
+            _ => self.go_on(),
         };
         let looked = &self.events.list;
         let shared = self.handle.shared();
@@ -161,11 +174,12 @@ impl Driver {
         shared.set.refuse(&self.events.refused, &mut self.wakers);
         self.events.refused.clear();
         let events = looked.len() - stale as usize;
-        let completions = self.events.completions.len();
-        let completed = &mut self.events.completions;
+        let (first, last) = self.next_completions(enough);
+        let completed = &mut self.events.completions[first..last];
         let told = shared.operations.dispatch(completed, &mut self.wakers, &mut self.stops);
+        self.note_told(last);
         self.stop();
-        let events = events + completions - told.stale as usize;
+        let events = events + (last - first) - told.stale as usize;
         let timers = self.expire(deadline);
         let counters = &self.handle.shared().counters;
         counters.turn(events as u64, stale + told.stale, timers as u64);
@@ -187,16 +201,16 @@ impl Driver {
         if std::mem::replace(&mut self.drained, true) {
             return;
         }
-        self.events.completions.extend(self.later.drain(..).rev());
         let leaked = self.backend.drain(&mut self.events);
         let shared = self.handle.shared();
-        let completed = &mut self.events.completions;
+        let completed = &mut self.events.completions[self.told..];
         let told = shared.operations.dispatch(completed, &mut self.wakers, &mut self.stops);
         // What was to be stopped has ended.
         self.stops.clear();
         shared.counters.operation_panics(told.panics);
         shared.counters.leaked(leaked as u64);
         wake_all(&mut self.wakers, &shared.counters);
+        self.note_told(self.events.completions.len());
     }
 
     /// Cancels the operations that have had enough.
@@ -222,7 +236,6 @@ impl Driver {
         if may_wait && self.backend.expects() {
             self.backend.select(&mut self.events, Some(Duration::ZERO))?;
             if self.events.has_come() {
-                self.hold_back();
                 return Ok(self.without_sleep());
             }
         }
@@ -242,28 +255,32 @@ impl Driver {
         let noted = shared.park.finish();
         shared.timers.unpark();
         result?;
-        self.hold_back();
         Ok((noted || self.events.woken, deadline))
-    }
-
-    /// Keeps what is more than enough for later.
-    #[inline]
-    fn hold_back(&mut self) {
-        let enough = self.events.enough.unwrap_or(usize::MAX);
-        let completions = &mut self.events.completions;
-        if completions.len() > enough {
-            self.later.extend(completions.drain(enough..).rev());
-        }
     }
 
     /// What [`wait`](Self::wait) returns while there are completions for a later turn: this is it.
     fn go_on(&mut self) -> (bool, Option<u64>) {
         self.events.list.clear();
         self.events.woken = false;
-        let enough = self.events.enough.unwrap_or(usize::MAX);
-        let first = self.later.len().saturating_sub(enough);
-        self.events.completions.extend(self.later.drain(first..).rev());
         self.without_sleep()
+    }
+
+    /// Which completions this turn tells: not those that were told, and no more than are enough.
+    #[inline]
+    fn next_completions(&self, enough: Enough) -> (usize, usize) {
+        let all = self.events.completions.len();
+        (self.told, self.told.saturating_add(enough.completions).min(all))
+    }
+
+    /// Those before `last` were told.
+    #[inline]
+    fn note_told(&mut self, last: usize) {
+        if last == self.events.completions.len() {
+            self.events.completions.clear();
+            self.told = 0;
+        } else {
+            self.told = last;
+        }
     }
 
     /// What [`wait`](Self::wait) returns when a look was enough. No clock was read, and whoever

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::driver::{Builder, Driver, Flush, budget};
+use crate::driver::{Builder, Driver, Enough, Flush, budget};
 use crate::rt::queue::{Entry, Running};
 
 /// How many futures are polled between two turns of the driver at most, so that tasks which are
@@ -23,6 +23,14 @@ const POLLS_PER_TURN: usize = 61;
 /// cache when its task comes to be polled; of a thousand events at once it has been pushed out.
 const EVENTS_PER_TURN: usize = 56;
 const _: () = assert!(EVENTS_PER_TURN < POLLS_PER_TURN);
+
+/// How many completions. Keeping the others for the next turn costs no system call, so they are
+/// fewer still, and what each touches is close at hand when its task is polled: of 14, 30, 56 and
+/// 112 the least was the best, by about one per cent a step of an echo on the ring with 1000
+/// connections.
+const COMPLETIONS_PER_TURN: usize = 16;
+
+const ENOUGH: Enough = Enough { events: EVENTS_PER_TURN, completions: COMPLETIONS_PER_TURN };
 
 /// Runs `future` to its end on a driver of its own, and beside it the tasks that it
 /// [spawns](crate::rt::spawn_local).
@@ -100,7 +108,7 @@ impl Driver {
                 }
             }
             let max_wait = if local.is_idle() { None } else { Some(Duration::ZERO) };
-            self.turn_for(max_wait, Some(EVENTS_PER_TURN))?;
+            self.turn_for(max_wait, ENOUGH)?;
         }
     }
 }

@@ -25,7 +25,6 @@ fn completion(token: Token, result: io::Result<u64>) -> Completion {
 fn dispatch(set: &OperationSet, completions: Vec<Completion>) -> Dispatched {
     let (mut completions, mut wakers) = (completions, Vec::new());
     let dispatched = set.dispatch(&mut completions, &mut wakers, &mut Vec::new());
-    assert!(completions.is_empty());
     wakers.into_iter().for_each(Waker::wake);
     dispatched
 }
@@ -328,6 +327,7 @@ fn no_operation_allocates_once_the_lists_have_their_size() {
         assert!(set.poll::<Small>(token, &waker).is_pending());
         completions.push(completion(token, Ok(1)));
         assert_eq!(set.dispatch(&mut completions, &mut wakers, &mut Vec::new()), GOOD);
+        completions.clear();
         wakers.drain(..).for_each(Waker::wake);
         assert_eq!(take(&set, token).unwrap(), 1);
     };
