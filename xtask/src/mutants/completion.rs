@@ -58,6 +58,14 @@ pub const MUTANTS: &[Mutant] = &[
         ],
     },
     Mutant {
+        name: "kept-back-completions-put-a-look-off",
+        clause: "C8",
+        file: "crates/mainspring/src/rt/block_on.rs",
+        find: "while polls < POLLS_PER_TURN {",
+        replace: "for _ in 0..POLLS_PER_TURN {",
+        test: &["-p", "mainspring", "--test", "cost", "put_no_look_off"],
+    },
+    Mutant {
         name: "severed-link-waits-for-a-turn",
         clause: "C11",
         file: "crates/mainspring/src/backend/uring/completion.rs",

@@ -137,7 +137,7 @@ impl Pool {
             match self.head.load(Acquire) {
                 now if now == head => {
                     let lent = self.lent.load(Relaxed);
-                    return (self.count() - free).saturating_sub(lent);
+                    return self.count().saturating_sub(free).saturating_sub(lent);
                 }
                 now => head = now,
             }
@@ -149,7 +149,8 @@ impl Pool {
     fn free(&self, head: u64) -> u32 {
         match top(head) {
             NONE => 0,
-            number => self.entry(number).len.load(Relaxed),
+            // Not moved behind the second look at the head, which says whether it is true.
+            number => self.entry(number).len.load(Acquire),
         }
     }
 
@@ -389,7 +390,7 @@ impl Pool {
         loop {
             entry.next.store(top(head), Relaxed);
             // Out of date, as the head is, if the exchange fails.
-            entry.len.store(self.free(head).wrapping_add(1), Relaxed);
+            entry.len.store(self.free(head).wrapping_add(1), Release);
             match self.head.compare_exchange(head, with_top(head, number), AcqRel, Acquire) {
                 Ok(before) => return before,
                 Err(now) => head = now,
@@ -558,7 +559,7 @@ impl Arrivals {
     pub(crate) fn append(&self, pool: &Pool, number: u16, len: u32) -> Appended {
         let index = u32::from(number);
         let entry = pool.entry(index);
-        entry.len.store(len, Relaxed);
+        entry.len.store(len, Release);
         let mut word = self.word.load(Relaxed);
         loop {
             let (newest, held) = (word & NEWEST_MASK, (word >> HELD_SHIFT) + 1);

@@ -412,12 +412,12 @@ impl Slot {
             }
             return self.is(generation, COMPLETED);
         }
-        let mut former = Former { slot: self, generation, waker: self.take_cell() };
-        let clone = match former.waker.take_if(|former| former.will_wake(waker)) {
+        let mut former = Former(self.take_cell());
+        let clone = match former.0.take_if(|former| former.will_wake(waker)) {
             Some(same) => same,
             None => waker.clone(),
         };
-        let former = former.waker.take();
+        let former = former.0.take();
         // If it has ended meanwhile, the waker is of no use.
         drop(self.leave(generation, clone));
         // That one is the task's own code, and may take its time.
@@ -520,20 +520,14 @@ impl<O: Operation> Drop for TakeBack<'_, O> {
 }
 
 /// The waker of an earlier poll, while the next one is made. Making it is the task's code: should
-/// it panic, the earlier one waits on.
-struct Former<'a> {
-    slot: &'a Slot,
-    generation: u64,
-    waker: Option<Waker>,
-}
+/// it panic, the earlier one is called, because a part that came meanwhile found nobody.
+struct Former(Option<Waker>);
 
-impl Drop for Former<'_> {
+impl Drop for Former {
     #[inline]
     fn drop(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            if let Some(ended) = self.slot.leave(self.generation, waker) {
-                ended.wake();
-            }
+        if let Some(waker) = self.0.take() {
+            contain(|| waker.wake());
         }
     }
 }

@@ -101,7 +101,11 @@ mod tests {
         }
 
         fn turn_for(&mut self, completions: usize) -> Turn {
-            let enough = Enough { events: usize::MAX, completions };
+            self.turn_with(completions, false)
+        }
+
+        fn turn_with(&mut self, completions: usize, looks: bool) -> Turn {
+            let enough = Enough { events: usize::MAX, completions, looks };
             self.driver.turn_for(None, enough).unwrap()
         }
     }
@@ -123,6 +127,26 @@ mod tests {
         assert_eq!(under_way.turn_for(1).events(), 1);
         assert_eq!(under_way.turn(), OPERATIONS - 1);
         assert_eq!(under_way.ended(), OPERATIONS);
+    }
+
+    #[test]
+    fn what_a_look_in_between_brings_is_told_behind_the_rest() {
+        for told in 1..OPERATIONS {
+            let mut under_way = UnderWay::begin();
+            assert_eq!(under_way.turn_for(told).events(), told);
+            let handle = under_way.driver.handle();
+            let mut late = Box::pin(handle.submit(nop()));
+            let waker = Waker::from(Arc::new(Noting(OPERATIONS, under_way.woken.clone())));
+            assert!(late.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            let mut turns = 0;
+            while under_way.woken().len() <= OPERATIONS {
+                under_way.turn_with(1, true);
+                under_way.simulation.advance(Duration::from_secs(1));
+                turns += 1;
+            }
+            assert_eq!(turns, OPERATIONS + 1 - told, "one a turn, and none twice");
+            assert_eq!(under_way.woken().last(), Some(&OPERATIONS));
+        }
     }
 
     #[test]

@@ -63,14 +63,15 @@ pub struct Driver {
 pub(crate) struct Enough {
     /// Events of sources, if the mechanism can keep the others back.
     pub(crate) events: usize,
-    /// Completions of operations. The rest is for the next turns, which do not look at the kernel
-    /// before it is used up.
+    /// Completions of operations; the rest is for the next turns.
     pub(crate) completions: usize,
+    /// Whether to look at the kernel although there is such a rest.
+    pub(crate) looks: bool,
 }
 
 impl Enough {
     /// All there is.
-    const ALL: Enough = Enough { events: usize::MAX, completions: usize::MAX };
+    const ALL: Enough = Enough { events: usize::MAX, completions: usize::MAX, looks: true };
 }
 
 /// What a turn brought.
@@ -164,10 +165,8 @@ impl Driver {
         }
         let entered = (!context::is_current(&self.handle)).then(|| self.handle.enter());
         self.events.enough = Some(enough.events);
-        let (woken, deadline) = match self.told {
-            0 => self.wait(max_wait)?,
-            _ => self.go_on(),
-        };
+        let (woken, deadline) =
+            if self.looks(enough) { self.wait(max_wait)? } else { self.go_on() };
         let looked = &self.events.list;
         let shared = self.handle.shared();
         let stale = shared.set.dispatch(looked, &mut self.wakers);
@@ -227,11 +226,11 @@ impl Driver {
     /// Sleeps in the kernel; returns whether somebody unparked, and the deadline of the earliest
     /// timer before the sleep.
     fn wait(&mut self, max_wait: Option<Duration>) -> io::Result<(bool, Option<u64>)> {
-        let shared = self.handle.shared();
-        // The completions are dispatched to the last, so that there are none now, unless the look
-        // that brought them ended with an error: then they are told this time.
         self.events.list.clear();
         self.events.woken = false;
+        self.forget_told();
+        let shared = self.handle.shared();
+        let max_wait = if self.is_behind() { Some(Duration::ZERO) } else { max_wait };
         let may_wait = max_wait != Some(Duration::ZERO);
         if may_wait && self.backend.expects() {
             self.backend.select(&mut self.events, Some(Duration::ZERO))?;
@@ -254,8 +253,32 @@ impl Driver {
         }
         let noted = shared.park.finish();
         shared.timers.unpark();
+        if result.is_err() {
+            self.events.completions.drain(..std::mem::take(&mut self.told));
+        }
         result?;
         Ok((noted || self.events.woken, deadline))
+    }
+
+    /// Whether there are completions that no turn has told yet.
+    #[inline]
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.events.completions.is_empty()
+    }
+
+    /// Whether this turn looks at the kernel. If none of those that are there was told, the look
+    /// that brought them ended with an error: then they come first.
+    #[inline]
+    fn looks(&self, enough: Enough) -> bool {
+        !self.is_behind() || (enough.looks && self.told != 0)
+    }
+
+    /// Makes room for what a look brings, when it is worth moving the rest.
+    #[inline]
+    fn forget_told(&mut self) {
+        if self.told > self.events.completions.len() / 2 {
+            self.events.completions.drain(..std::mem::take(&mut self.told));
+        }
     }
 
     /// What [`wait`](Self::wait) returns while there are completions for a later turn: this is it.

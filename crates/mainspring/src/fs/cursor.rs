@@ -132,7 +132,8 @@ impl Cursor {
     pub(super) fn take(&mut self, count: usize) {
         self.ahead.taken += count;
         if self.ahead.is_empty() {
-            self.ahead.clear();
+            self.ahead.bytes.clear();
+            self.ahead.taken = 0;
         }
     }
 

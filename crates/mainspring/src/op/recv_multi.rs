@@ -83,6 +83,8 @@ impl Operation for RecvMulti {
             let next = self.group.buffers().pool().filled(number);
             match self.append(number, left.min(bytes)) {
                 AfterPart::Nothing => {}
+                // It is said once, and whoever took all in between undoes nothing of it.
+                _ if after == AfterPart::Stop => {}
                 more => after = more,
             }
             left = left.saturating_sub(bytes);

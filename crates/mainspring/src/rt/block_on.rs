@@ -30,8 +30,6 @@ const _: () = assert!(EVENTS_PER_TURN < POLLS_PER_TURN);
 /// connections.
 const COMPLETIONS_PER_TURN: usize = 16;
 
-const ENOUGH: Enough = Enough { events: EVENTS_PER_TURN, completions: COMPLETIONS_PER_TURN };
-
 /// Runs `future` to its end on a driver of its own, and beside it the tasks that it
 /// [spawns](crate::rt::spawn_local).
 ///
@@ -93,8 +91,10 @@ impl Driver {
         let mut future = pin!(future);
         let waker = Waker::from(Arc::clone(local.shared()));
         let mut cx = Context::from_waker(&waker);
+        // Since the last look at the kernel.
+        let mut polls = 0;
         loop {
-            for _ in 0..POLLS_PER_TURN {
+            while polls < POLLS_PER_TURN {
                 match local.pop() {
                     Some(Entry::Main) => {
                         local.take_main();
@@ -106,9 +106,15 @@ impl Driver {
                     Some(Entry::Task(task)) => local.run(task),
                     None => break,
                 }
+                polls += 1;
+            }
+            let looks = polls == POLLS_PER_TURN || !self.is_behind();
+            if looks {
+                polls = 0;
             }
             let max_wait = if local.is_idle() { None } else { Some(Duration::ZERO) };
-            self.turn_for(max_wait, ENOUGH)?;
+            let (events, completions) = (EVENTS_PER_TURN, COMPLETIONS_PER_TURN);
+            self.turn_for(max_wait, Enough { events, completions, looks })?;
         }
     }
 }

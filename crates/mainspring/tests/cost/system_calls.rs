@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures::AsyncWriteExt;
 use futures::executor::LocalPool;
 use futures::task::LocalSpawnExt;
+use mainspring::rt::spawn_local;
 use mainspring::time::sleep;
 use mainspring::{Builder, Choice, Driver, Handle, Interest, Kind, SystemCall, Trigger, net};
 
@@ -117,6 +118,35 @@ fn a_look_in_vain_is_not_repeated_soon() {
     // One that was kept waiting itself may find what has ended meanwhile, and looks again.
     let calls = calls_of(&handle, rounds)[0];
     assert!(calls < 2 * ROUNDS, "{calls} calls for {ROUNDS} operations that take their time");
+}
+
+/// However many completions one look has brought, the next comes after 61 polls.
+#[test]
+fn completions_that_wait_for_their_turn_put_no_look_off() {
+    const TASKS: u64 = 400;
+    const ROUNDS: u64 = 10;
+    let Some(mut driver) = pinned_ring() else { return };
+    let handle = driver.handle();
+    let task = || async {
+        for _ in 0..ROUNDS {
+            mainspring::op::nop().await.expect("nothing to fail");
+        }
+    };
+    let run = || {
+        let tasks = async {
+            let tasks: Vec<_> = (0..TASKS).map(|_| spawn_local(task())).collect();
+            for task in tasks {
+                task.await.expect("no panic");
+            }
+        };
+        driver.block_on(tasks).expect("a queue that works");
+    };
+    let looks = calls_of(&handle, run)[0];
+    // Each is polled once to begin with, and once for each round.
+    let polls = TASKS * (ROUNDS + 1);
+    if cfg!(feature = "metrics") {
+        assert!(looks >= polls / 61, "{looks} looks in {polls} polls");
+    }
 }
 
 #[test]

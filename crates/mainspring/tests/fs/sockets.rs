@@ -56,6 +56,7 @@ fn c10_an_empty_datagram_of_a_read_that_was_given_up_is_for_the_next() {
         peer.send(b"").unwrap();
         assert_eq!(file.write(b"a question").await.unwrap(), 10);
         peer.send(b"later").unwrap();
+        assert_eq!(file.read(&mut []).await.unwrap(), 0, "{kind}: no room, and nothing is taken");
         assert_eq!(file.read(&mut buffer).await.unwrap(), 0, "{kind}");
         assert_eq!(file.read(&mut buffer).await.unwrap(), 5, "{kind}");
     });
