@@ -40,8 +40,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "end-of-the-socket-is-not-asked-for",
         clause: "C5",
         file: "crates/mainspring/src/backend/iocp/afd.rs",
-        find: "registered.wanted | afd::LOCAL_CLOSE",
-        replace: "registered.wanted",
+        find: "registered.asked() | afd::LOCAL_CLOSE",
+        replace: "registered.asked()",
         test: &[
             "-p",
             "mainspring",
@@ -85,8 +85,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "slot-is-free-before-its-packet",
         clause: "C4",
         file: "crates/mainspring/src/backend/iocp/afd.rs",
-        find: "if slot.registered.is_some() || slot.request.is_lent() {",
-        replace: "if slot.registered.is_some() {",
+        find: "slot.registered.is_some() || slot.request.is_lent() || ",
+        replace: "slot.registered.is_some() || ",
         test: &[
             "-p",
             "mainspring",

@@ -39,8 +39,11 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use super::groups::{Group, Groups};
+use super::notified::{Held, Notifier};
 use crate::backend::port::Queue;
 
+/// What notifications tell of, where there are any.
+const NOTIFIED: u32 = afd::RECEIVE | afd::ACCEPT | afd::SEND;
 /// What the driver is asked of reading.
 const READING: u32 = afd::RECEIVE | afd::ACCEPT | afd::DISCONNECT;
 /// The ends of a connection that concern both directions.
@@ -52,6 +55,8 @@ pub(super) struct Sockets {
     free: Vec<usize>,
     by_source: HashMap<RawSource, usize>,
     groups: Groups,
+    /// Tells of what can be read and written, if anything but requests does.
+    notifier: Option<Notifier>,
     updates: Vec<usize>,
     /// Requests whose packets are to come.
     in_flight: usize,
@@ -74,6 +79,9 @@ struct Slot {
     source: RawSource,
     base: BaseSocket,
     group: Group,
+    /// How the port has the socket, and under which key.
+    held: Held,
+    key: usize,
     registered: Option<Registered>,
 }
 
@@ -90,15 +98,18 @@ struct Registered {
     trigger: Trigger,
     /// The events that are to be reported, without [`afd::LOCAL_CLOSE`].
     wanted: u32,
+    /// No notifications: there are none, or none of this socket.
+    by_requests: bool,
 }
 
 impl Sockets {
-    pub(super) fn new(counters: Arc<Counters>) -> Sockets {
+    pub(super) fn new(counters: Arc<Counters>, notifier: Option<Notifier>) -> Sockets {
         Sockets {
             slots: Vec::new(),
             free: Vec::new(),
             by_source: HashMap::new(),
             groups: Groups::default(),
+            notifier,
             updates: Vec::new(),
             in_flight: 0,
             parked: false,
@@ -135,7 +146,8 @@ impl Sockets {
         }
         self.serial += 1;
         let wanted = events_of(interest);
-        let registered = Registered { serial: self.serial, token, trigger, wanted };
+        let by_requests = self.notifier.is_none();
+        let registered = Registered { serial: self.serial, token, trigger, wanted, by_requests };
         let index = match orphan {
             // Removed a moment ago, or closed: its request has to come to its end before the
             // number is asked about again.
@@ -149,7 +161,8 @@ impl Sockets {
         };
         // At once, and not before the next wait: from here on its closing is noticed, and what
         // comes under its number afterwards is not taken for it (clause C5).
-        self.ask(index).map_err(explain)
+        self.ask(index).map_err(explain)?;
+        if by_requests { Ok(()) } else { self.touch(index).map_err(explain) }
     }
 
     fn occupy(
@@ -178,6 +191,8 @@ impl Sockets {
                     source,
                     base,
                     group,
+                    held: Held::Not,
+                    key: 0,
                     registered,
                 });
                 self.slots.len() - 1
@@ -223,7 +238,8 @@ impl Sockets {
         };
         self.slots[index].registered = None;
         self.release_if_done(index);
-        if self.slots[index].request.is_lent() { self.touch(index) } else { Ok(()) }
+        let slot = &self.slots[index];
+        if slot.request.is_lent() || slot.held != Held::Not { self.touch(index) } else { Ok(()) }
     }
 
     fn find(&mut self, source: RawSource, token: Token) -> io::Result<usize> {
@@ -241,10 +257,17 @@ impl Sockets {
     /// Something about a slot has changed: it is looked at before the next wait, or now, if
     /// somebody waits already.
     fn touch(&mut self, index: usize) -> io::Result<()> {
-        if self.parked {
-            return self.ask(index);
+        if !self.parked {
+            self.enqueue(index);
+            return Ok(());
         }
-        self.enqueue(index);
+        self.ask(index)?;
+        self.note(index);
+        // Refused, it is the driver's to be asked about.
+        while self.hand_over() {
+            self.ask(index)?;
+            self.note(index);
+        }
         Ok(())
     }
 
@@ -257,6 +280,14 @@ impl Sockets {
     /// Asks for all that has changed. A socket that cannot be watched becomes an event, and
     /// disturbs no other (clause C8).
     pub(super) fn update(&mut self, events: &mut Events) {
+        self.update_each(events);
+        // All changes of notifications in one call, and once more for what it has refused.
+        while self.hand_over() {
+            self.update_each(events);
+        }
+    }
+
+    fn update_each(&mut self, events: &mut Events) {
         let mut updates = std::mem::take(&mut self.updates);
         for index in updates.drain(..) {
             self.slots[index].queued = false;
@@ -268,8 +299,10 @@ impl Sockets {
                 }
                 _ => {}
             }
+            self.note(index);
         }
-        // The room is used again: nothing was added meanwhile.
+        // The room is used again.
+        updates.append(&mut self.updates);
         self.updates = updates;
     }
 
@@ -277,7 +310,7 @@ impl Sockets {
     fn ask(&mut self, index: usize) -> io::Result<()> {
         let slot = &self.slots[index];
         let Some(registered) = &slot.registered else { return self.cancel(index) };
-        let (serial, events) = (registered.serial, registered.wanted | afd::LOCAL_CLOSE);
+        let (serial, events) = (registered.serial, registered.asked() | afd::LOCAL_CLOSE);
         match slot.phase {
             // The answer is on its way, and the slot is looked at again when it comes.
             Phase::Cancelled => Ok(()),
@@ -336,15 +369,18 @@ impl Sockets {
         // taken just now.
         let answer = unsafe { slot.request.reclaim() };
         let asked_for = slot.asked_for;
+        if is_end(&answer) && slot.held.serial() == Some(asked_for) {
+            // With the socket its registration with the port has ended, and nothing says so.
+            self.let_go(index);
+        }
+        let slot = &mut self.slots[index];
         match &mut slot.registered {
             None => return self.release_if_done(index),
             // The answer to a registration that is gone: the new one asks for itself.
             Some(registered) if registered.serial != asked_for => {}
             Some(registered) => match answer {
                 Answer::Cancelled => {}
-                Answer::Ready(answer) if answer & afd::LOCAL_CLOSE != 0 => {
-                    return self.forget(index);
-                }
+                answer if is_end(&answer) => return self.forget(index),
                 Answer::Ready(answer) => events.list.extend(registered.report(answer)),
                 Answer::Failed => {
                     // Not asked again until somebody says so: it would fail for ever.
@@ -363,12 +399,16 @@ impl Sockets {
     fn forget(&mut self, index: usize) {
         self.slots[index].registered = None;
         self.release_if_done(index);
+        if self.slots[index].held != Held::Not && !self.ended {
+            // Whatever the number names, the port is to let go of it.
+            self.enqueue(index);
+        }
     }
 
-    /// Gives a slot back that has no registration and no request in flight.
+    /// Gives a slot back that has no registration, no request in flight and nothing with the port.
     fn release_if_done(&mut self, index: usize) {
         let slot = &self.slots[index];
-        if slot.registered.is_some() || slot.request.is_lent() {
+        if slot.registered.is_some() || slot.request.is_lent() || slot.held != Held::Not {
             return;
         }
         if self.by_source.get(&slot.source) == Some(&index) {
@@ -384,12 +424,14 @@ impl Sockets {
         for index in 0..self.slots.len() {
             // What cannot be cancelled stays lent: there is nobody to tell.
             let _ = self.cancel(index);
+            self.note(index);
         }
+        self.hand_over();
     }
 
-    /// Whether the kernel has none of our memory.
+    /// Whether the kernel has none of our memory, and the port none of our sockets.
     pub(super) fn is_drained(&self) -> bool {
-        self.in_flight == 0
+        self.in_flight == 0 && self.notifier.as_ref().is_none_or(Notifier::is_drained)
     }
 }
 
@@ -402,10 +444,13 @@ impl Slot {
     /// the packet that says so may not have been taken yet.
     fn is_alive(&self) -> bool {
         let Some(registered) = &self.registered else { return false };
-        let closed =
-            |answer| matches!(answer, Answer::Ready(events) if events & afd::LOCAL_CLOSE != 0);
         // What the request of an earlier registration says is about a socket of that time.
-        registered.serial != self.asked_for || !self.request.glance().is_some_and(closed)
+        registered.serial != self.asked_for || !self.has_ended()
+    }
+
+    /// Whether the request says that the socket was closed.
+    fn has_ended(&self) -> bool {
+        self.request.glance().is_some_and(|answer| is_end(&answer))
     }
 
     /// Asks the driver. Almost every socket is its own base; only one that the driver does not
@@ -429,6 +474,11 @@ impl Slot {
 }
 
 impl Registered {
+    /// What of the wanted the driver is asked about.
+    fn asked(&self) -> u32 {
+        if self.by_requests { self.wanted } else { self.wanted & !NOTIFIED }
+    }
+
     /// The event for an answer, if it is one, and what is still wanted after it.
     fn report(&mut self, answer: u32) -> Option<Event> {
         let reported = answer & self.wanted;
@@ -442,6 +492,11 @@ impl Registered {
         }
         Some(Event { token: self.token, ready: ready_of(reported) })
     }
+}
+
+/// Whether this is the end of the socket itself.
+fn is_end(answer: &Answer) -> bool {
+    matches!(answer, Answer::Ready(events) if events & afd::LOCAL_CLOSE != 0)
 }
 
 /// A socket that cannot be watched: its own calls say why.
@@ -526,6 +581,8 @@ fn is_closed(error: &io::Error) -> bool {
     const INVALID_HANDLE: i32 = ERROR_INVALID_HANDLE as i32;
     matches!(error.raw_os_error(), Some(INVALID_HANDLE | WSAENOTSOCK))
 }
+
+mod notices;
 
 #[cfg(test)]
 mod tests;

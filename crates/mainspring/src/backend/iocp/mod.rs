@@ -19,6 +19,8 @@
 //! - **Packets that come to nothing**, of cancelled requests above all, do not end a wait: it goes
 //!   on for what is left of its time. Milliseconds are rounded up, and the port, which is known to
 //!   return early, is asked again.
+//! - **Notifications** (`notified.rs`), where the system has them and somebody asks for them, tell
+//!   what can be read and written; a socket that they refuse has requests for everything.
 //! - **The kernel writes to our memory** when a request ends. It is ours again when its packet was
 //!   taken; the selector's drop cancels all of them and takes all packets before it returns.
 //!
@@ -27,6 +29,7 @@
 
 mod afd;
 mod groups;
+mod notified;
 
 use std::io;
 use std::time::Duration;
@@ -38,16 +41,17 @@ use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
 use crate::source::RawSource;
 use crate::sync::{Arc, Mutex};
-use crate::sys;
 use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
 
 use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
+use super::port::masks::Notifications;
 use super::port::overlapped::Operations;
 use super::port::{self, Queue, masks, milliseconds};
 
 use afd::Sockets;
+use notified::Notifier;
 
 /// The half that waits.
 pub(crate) struct IocpSelector {
@@ -67,6 +71,7 @@ struct Shared {
     queue: Queue,
     sockets: Mutex<Sockets>,
     operations: Operations,
+    notifications: Notifications,
 }
 
 impl Selector for IocpSelector {
@@ -85,9 +90,15 @@ impl Selector for IocpSelector {
     }
 
     fn open(config: Config) -> io::Result<(IocpSelector, IocpRegistrar)> {
-        let sockets = Mutex::new(Sockets::new(config.counters.clone()));
+        let queue = Queue::open()?;
+        let notifications = masks::notifications()?;
+        let notifier = match notifications {
+            Notifications::Used(calls) => Some(Notifier::new(calls, queue.try_clone_handle()?)),
+            _ => None,
+        };
+        let sockets = Mutex::new(Sockets::new(config.counters.clone(), notifier));
         let operations = Operations::new(masks::wait_packets()?);
-        let shared = Arc::new(Shared { queue: Queue::open()?, sockets, operations });
+        let shared = Arc::new(Shared { queue, sockets, operations, notifications });
         let selector = IocpSelector {
             shared: shared.clone(),
             packets: port::Packets::new(config.event_capacity),
@@ -102,14 +113,11 @@ impl Selector for IocpSelector {
         if self.shared.operations.has_wait_packets() {
             features.push("wait packets");
         }
+        if matches!(self.shared.notifications, Notifications::Used(_)) {
+            features.push("ProcessSocketNotifications");
+        }
         InForce {
-            setup: if sys::notifications::offered() {
-                "a completion port and the driver behind all sockets; \
-                 ProcessSocketNotifications is there, and not used"
-            } else {
-                "a completion port and the driver behind all sockets; \
-                 ProcessSocketNotifications is not there"
-            },
+            setup: setup(self.shared.notifications),
             features,
             operations: self.shared.operations.names(),
         }
@@ -154,6 +162,9 @@ impl IocpSelector {
             port::Packet::Wake => {}
             port::Packet::Answer(tag) => shared.sockets.lock().answered(tag, events),
             port::Packet::Ended(tag) => events.completions.extend(shared.operations.ended(tag)),
+            port::Packet::Notified { key, told } => {
+                shared.sockets.lock().notified(key, told, events);
+            }
         };
         let queue = (&shared.queue, &shared.operations);
         port::drain(queue, &mut self.packets, take, || is_drained(shared));
@@ -181,6 +192,7 @@ impl IocpSelector {
                 port::Packet::Ended(tag) => {
                     events.completions.extend(self.shared.operations.ended(tag));
                 }
+                port::Packet::Notified { key, told } => sockets.notified(key, told, events),
             }
         }
         Ok(())
@@ -192,6 +204,33 @@ impl IocpSelector {
             self.look(events, Some(Duration::ZERO))?;
         }
         Ok(())
+    }
+}
+
+/// What readiness is made of, for reports.
+fn setup(notifications: Notifications) -> &'static str {
+    match notifications {
+        Notifications::NotWanted { offered: false } => {
+            "a completion port and the driver behind all sockets; \
+             ProcessSocketNotifications is not there"
+        }
+        Notifications::NotWanted { offered: true } => {
+            "a completion port and the driver behind all sockets; \
+             ProcessSocketNotifications is there, and not used \
+             (MAINSPRING_SOCKET_NOTIFICATIONS=1 tries it)"
+        }
+        Notifications::NotThere => {
+            "a completion port and the driver behind all sockets; \
+             ProcessSocketNotifications is asked for, and not there"
+        }
+        Notifications::TooNarrow => {
+            "a completion port and the driver behind all sockets; \
+             ProcessSocketNotifications is asked for, and takes a program of 64 bits"
+        }
+        Notifications::Used(_) => {
+            "a completion port, told by ProcessSocketNotifications what can be read and written, \
+             and by the driver behind all sockets of everything else"
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+mod notices;
+
 use super::*;
 use crate::backend::contract::{Config, Registrar, Selector};
 use crate::backend::iocp::{IocpRegistrar, IocpSelector};
@@ -405,6 +407,8 @@ fn a_socket_that_the_driver_does_not_know_is_looked_for_below_its_layers_once() 
         source: of(&socket),
         base: above,
         group,
+        held: Held::Not,
+        key: 0,
         registered: None,
     };
     let tag = NonZeroUsize::MIN;
@@ -429,6 +433,7 @@ fn c3_an_answer_to_somebody_elses_question_is_no_event() {
         token: Token(1),
         trigger: Trigger::Edge,
         wanted: events_of(Interest::READABLE),
+        by_requests: true,
     };
     let wanted = registered.wanted;
     assert_eq!(registered.report(afd::SEND), None);

@@ -1,0 +1,175 @@
+//! Notifications of the sockets, beside the requests: what can be read and written.
+//!
+//! With notifications a socket has both. Its request asks for what happens once in its life: the
+//! ends of the connection, the end of the socket itself (so that clause C5 is kept as without
+//! them), urgent data. It stays in flight over any number of messages. What happens with each
+//! message is told by notifications, whose changes are handed over in one call a turn.
+//!
+//! A socket that is refused (another port has it, another provider made it), and one that tells by
+//! a notification of something else than it was armed for (an error, say), has requests for
+//! everything, until it is registered anew.
+
+use super::{NOTIFIED, Sockets};
+use crate::backend::iocp::notified::{Due, Held, Made, Notifier};
+use crate::event::Events;
+use crate::metrics::SystemCall;
+use crate::sys::{afd, notifications};
+
+use super::{Registered, Slot};
+
+impl Sockets {
+    /// Notes what the port is to be told of a slot with the next call.
+    pub(super) fn note(&mut self, index: usize) {
+        let Some(notifier) = &mut self.notifier else { return };
+        let slot = &mut self.slots[index];
+        let Some(due) = slot.held.due(if self.ended { None } else { slot.wanted() }) else {
+            return;
+        };
+        if due == Due::Remove && slot.held.serial() == Some(slot.asked_for) && slot.has_ended() {
+            // Closed, and no longer registered; the packet that says so is on its way.
+            return;
+        }
+        if slot.held == Held::Not {
+            slot.key = notifier.next_key(index);
+        }
+        notifier.note(index, due, slot.source, slot.key);
+    }
+
+    /// Hands over what was noted; whether a slot has to be looked at once more for it.
+    pub(super) fn hand_over(&mut self) -> bool {
+        let Some(notifier) = self.notifier.as_mut().filter(|notifier| notifier.has_changes())
+        else {
+            return false;
+        };
+        let mut outcomes = Vec::new();
+        notifier.hand_over(&mut outcomes);
+        self.counters.system_call(SystemCall::Modify);
+        let mut again = false;
+        for (index, due, made) in outcomes {
+            again |= self.changed(index, due, made);
+        }
+        again
+    }
+
+    /// A change was handed over; whether the slot has to be looked at for what became of it.
+    fn changed(&mut self, index: usize, due: Due, made: Made) -> bool {
+        let slot = &mut self.slots[index];
+        let registered = slot.registered.as_mut();
+        match (due, made) {
+            (Due::Enable(armed), Made::Yes) => {
+                let serial = registered.map_or(0, |registered| registered.serial);
+                slot.held = Held::For { serial, armed };
+                return false;
+            }
+            (Due::Remove, Made::Yes) => {
+                let serial = slot.held.serial().unwrap_or_default();
+                slot.held = Held::Leaving { serial };
+                if let Some(notifier) = &mut self.notifier {
+                    notifier.leaving += 1;
+                }
+                return false;
+            }
+            (Due::Enable(_), Made::No) => {
+                fall_back(registered);
+                self.let_go(index);
+            }
+            // Closed, and its number somebody else's maybe; in no case registered with this port.
+            (Due::Remove, Made::No) => {
+                self.let_go(index);
+                self.release_if_done(index);
+            }
+            (_, Made::Nothing) => {
+                // Tried again with the next look, and not before; meanwhile requests have it all.
+                let was_notified = fall_back(registered);
+                self.enqueue(index);
+                return was_notified;
+            }
+        }
+        self.enqueue(index);
+        true
+    }
+
+    /// The port has the socket of a slot no longer, and its key names nothing any more.
+    pub(super) fn let_go(&mut self, index: usize) {
+        let slot = &mut self.slots[index];
+        let held = std::mem::replace(&mut slot.held, Held::Not);
+        slot.key = 0;
+        if let (Held::Leaving { .. }, Some(notifier)) = (held, &mut self.notifier) {
+            notifier.leaving -= 1;
+        }
+    }
+
+    /// The packet of a notification with this key was taken.
+    pub(in crate::backend::iocp) fn notified(
+        &mut self,
+        key: usize,
+        told: u32,
+        events: &mut Events,
+    ) {
+        let index = Notifier::index_of(key);
+        let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.key == key) else {
+            // Queued before its registration ended.
+            return;
+        };
+        match slot.held {
+            Held::For { serial, .. } => {
+                slot.held = Held::For { serial, armed: 0 };
+                let registered = slot.registered.as_mut();
+                if let Some(registered) = registered.filter(|one| one.serial == serial) {
+                    if told & !(notifications::IN | notifications::OUT) != 0 {
+                        // Armed again, it might say the same for ever: the driver tells what it is.
+                        registered.by_requests = true;
+                    }
+                    events.list.extend(registered.report(answer_of(told)));
+                }
+            }
+            // What was queued before the removal is nobody's.
+            Held::Leaving { .. } if told & notifications::REMOVED == 0 => return,
+            Held::Leaving { .. } | Held::Not => {}
+        }
+        if told & notifications::REMOVED != 0 {
+            self.let_go(index);
+            self.release_if_done(index);
+        }
+        if !self.ended {
+            self.enqueue(index);
+        }
+    }
+}
+
+impl Slot {
+    /// What notifications are wanted, and for which registration.
+    fn wanted(&self) -> Option<(u64, u32)> {
+        let registered = self.registered.as_ref().filter(|registered| !registered.by_requests)?;
+        Some((registered.serial, filter_of(registered.wanted)))
+    }
+}
+
+/// Leaves everything to requests; whether it was not so before.
+fn fall_back(registered: Option<&mut Registered>) -> bool {
+    registered.is_some_and(|registered| !std::mem::replace(&mut registered.by_requests, true))
+}
+
+/// What a socket is armed for if these of the driver's events are wanted.
+fn filter_of(wanted: u32) -> u32 {
+    let mut filter = 0;
+    if wanted & (afd::RECEIVE | afd::ACCEPT) != 0 {
+        filter |= notifications::IN;
+    }
+    if wanted & afd::SEND != 0 {
+        filter |= notifications::OUT;
+    }
+    filter
+}
+
+/// A notification, as if the driver had answered.
+fn answer_of(told: u32) -> u32 {
+    let mut answer = 0;
+    if told & notifications::IN != 0 {
+        answer |= afd::RECEIVE | afd::ACCEPT;
+    }
+    if told & notifications::OUT != 0 {
+        answer |= afd::SEND;
+    }
+    answer & NOTIFIED
+}

@@ -1,0 +1,291 @@
+//! What stands in for `ProcessSocketNotifications` where tests run: Wine does not have it.
+//!
+//! It behaves as the call's documents say (`sys/windows/notifications.rs`), for real sockets: one
+//! port a socket; the key of the first change until the removal; a change takes the place of the
+//! former; one level-triggered answer a change; a last notification after a removal, and none after
+//! the socket was closed. What the documents leave open is taken from what others have seen: a
+//! socket that is not registered with this port cannot be removed from it.
+//!
+//! A thread asks `WSAPoll` about all that is armed, each millisecond and when something changes.
+//! That a socket was closed is told by a request to the driver, as it is to the backend.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::ptr;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use windows_sys::Win32::Foundation::{
+    ERROR_ALREADY_ASSIGNED, ERROR_INVALID_PARAMETER, ERROR_NOT_FOUND, ERROR_NOT_SUPPORTED,
+    ERROR_OUTOFMEMORY, ERROR_SUCCESS, HANDLE,
+};
+use windows_sys::Win32::Networking::WinSock::{
+    SOCK_NOTIFY_EVENT_ERR, SOCK_NOTIFY_OP_ENABLE, SOCK_NOTIFY_OP_REMOVE,
+    SOCK_NOTIFY_REGISTER_EVENT_HANGUP, SOCK_NOTIFY_REGISTRATION, SOCK_NOTIFY_TRIGGER_LEVEL,
+    SOCK_NOTIFY_TRIGGER_ONESHOT, WSAENOTSOCK,
+};
+use windows_sys::Win32::System::IO::{OVERLAPPED_ENTRY, PostQueuedCompletionStatus};
+
+use crate::source::RawSource;
+use crate::sys::afd::{self, Afd, Answer, BaseSocket, Request};
+use crate::sys::notifications::{Calls, IN, OUT, REMOVED};
+use crate::sys::poll::{self, Polled};
+use crate::sys::port::Port;
+
+/// The stand-in, to be used in the place of the system's call.
+pub(in crate::backend) const STAND_IN: Calls = Calls { process };
+
+/// How often the thread asks.
+const PERIOD: Duration = Duration::from_millis(1);
+
+static STATE: Mutex<Option<State>> = Mutex::new(None);
+static CHANGED: Condvar = Condvar::new();
+
+struct State {
+    registered: HashMap<u64, Entry>,
+    /// Sockets of another provider, so to speak.
+    refused: HashSet<u64>,
+    /// The next calls fail as a whole.
+    fails: bool,
+    /// How many changes each call has had.
+    calls: Vec<usize>,
+    serial: u64,
+    afd: Afd,
+    /// Where the answers of the driver go; nobody takes them, they are glanced at.
+    _answers: Port,
+}
+
+struct Entry {
+    serial: u64,
+    port: usize,
+    key: usize,
+    filter: u32,
+    is_armed: bool,
+    /// Answered when the socket is closed.
+    closing: Request,
+}
+
+impl Entry {
+    fn has_ended(&self) -> bool {
+        matches!(self.closing.glance(), Some(Answer::Ready(_)))
+    }
+
+    fn post(&self, told: u32) {
+        let port = ptr::without_provenance_mut(self.port);
+        // SAFETY: a call without memory; the port's owner has its sockets removed before its end.
+        unsafe { PostQueuedCompletionStatus(port, told, self.key, ptr::null_mut()) };
+    }
+}
+
+impl State {
+    fn new() -> io::Result<State> {
+        let (afd, answers) = (Afd::open()?, Port::new()?);
+        answers.associate(&afd, 0)?;
+        Ok(State {
+            registered: HashMap::new(),
+            refused: HashSet::new(),
+            fails: false,
+            calls: Vec::new(),
+            serial: 0,
+            afd,
+            _answers: answers,
+        })
+    }
+
+    /// Closing removes a socket, and nothing tells of it.
+    fn forget_the_closed(&mut self) {
+        self.registered.retain(|_, entry| !entry.has_ended());
+    }
+
+    fn change(&mut self, port: usize, change: &SOCK_NOTIFY_REGISTRATION) -> u32 {
+        let socket = change.socket as u64;
+        let others = self.registered.get(&socket).is_some_and(|entry| entry.port != port);
+        match u32::from(change.operation) {
+            SOCK_NOTIFY_OP_ENABLE if others => ERROR_ALREADY_ASSIGNED,
+            SOCK_NOTIFY_OP_ENABLE => self.enable(port, change),
+            SOCK_NOTIFY_OP_REMOVE if others => ERROR_NOT_FOUND,
+            SOCK_NOTIFY_OP_REMOVE => match self.registered.remove(&socket) {
+                Some(entry) => {
+                    entry.post(REMOVED);
+                    let _ = entry.closing.cancel(&self.afd);
+                    ERROR_SUCCESS
+                }
+                None => ERROR_NOT_FOUND,
+            },
+            _ => ERROR_INVALID_PARAMETER,
+        }
+    }
+
+    fn enable(&mut self, port: usize, change: &SOCK_NOTIFY_REGISTRATION) -> u32 {
+        const ONCE: u32 = SOCK_NOTIFY_TRIGGER_ONESHOT | SOCK_NOTIFY_TRIGGER_LEVEL;
+        let (socket, filter) = (change.socket as u64, u32::from(change.eventFilter));
+        let is_known = filter != 0 && filter & !(IN | OUT | SOCK_NOTIFY_REGISTER_EVENT_HANGUP) == 0;
+        // Other triggers are nobody's here.
+        if !is_known || u32::from(change.triggerFlags) != ONCE {
+            return ERROR_INVALID_PARAMETER;
+        }
+        if self.refused.contains(&socket) {
+            return ERROR_NOT_SUPPORTED;
+        }
+        if let Some(entry) = self.registered.get_mut(&socket) {
+            (entry.filter, entry.is_armed) = (filter, true);
+            return ERROR_SUCCESS;
+        }
+        let mut closing = Request::new();
+        let base = BaseSocket::presumed(RawSource(socket));
+        if closing.submit(&self.afd, base, afd::LOCAL_CLOSE, std::num::NonZeroUsize::MIN).is_err() {
+            return WSAENOTSOCK as u32;
+        }
+        self.serial += 1;
+        let (serial, key) = (self.serial, change.completionKey.addr());
+        let entry = Entry { serial, port, key, filter, is_armed: true, closing };
+        self.registered.insert(socket, entry);
+        ERROR_SUCCESS
+    }
+
+    /// What is armed, with the number of each registration, to be asked about.
+    fn armed(&self) -> (Vec<(u64, u64)>, Vec<Polled>) {
+        let armed = self.registered.iter().filter(|(_, entry)| entry.is_armed);
+        let lines = armed.map(|(&socket, entry)| {
+            let (reads, writes) = (entry.filter & IN != 0, entry.filter & OUT != 0);
+            let asked = if reads { poll::IN } else { 0 } | if writes { poll::OUT } else { 0 };
+            ((socket, entry.serial), Polled::new(RawSource(socket), asked))
+        });
+        lines.unzip()
+    }
+
+    /// A socket has answered.
+    fn answer(&mut self, (socket, serial): (u64, u64), answer: i16) {
+        let Some(entry) = self.registered.get_mut(&socket) else { return };
+        if entry.serial != serial || !entry.is_armed || entry.has_ended() {
+            return;
+        }
+        let mut told = 0;
+        for (bits, event) in [(poll::IN, IN), (poll::OUT, OUT)] {
+            told |= if answer & bits != 0 { event & entry.filter } else { 0 };
+        }
+        // Told unasked.
+        told |= if answer & poll::ERR != 0 { SOCK_NOTIFY_EVENT_ERR } else { 0 };
+        if told != 0 {
+            entry.is_armed = false;
+            entry.post(told);
+        }
+    }
+}
+
+/// # Safety
+///
+/// That of the system's call: `changes` are so many, and nobody else has them meanwhile.
+unsafe extern "system" fn process(
+    port: HANDLE,
+    count: u32,
+    changes: *mut SOCK_NOTIFY_REGISTRATION,
+    _timeout_ms: u32,
+    room: u32,
+    _packets: *mut OVERLAPPED_ENTRY,
+    _received: *mut u32,
+) -> u32 {
+    // Packets are taken in another way here, and none is waited for.
+    if count == 0 || changes.is_null() || room != 0 {
+        return ERROR_INVALID_PARAMETER;
+    }
+    let mut guard = state();
+    let Some(state) = guard.as_mut() else { return ERROR_OUTOFMEMORY };
+    if state.fails {
+        return ERROR_OUTOFMEMORY;
+    }
+    state.forget_the_closed();
+    state.calls.push(count as usize);
+    for place in 0..count as usize {
+        // SAFETY: the caller says that there are so many.
+        let change = unsafe { changes.add(place) };
+        // SAFETY: the same, and nobody else has them during the call.
+        let change = unsafe { &mut *change };
+        change.registrationResult = state.change(port.addr(), change);
+    }
+    CHANGED.notify_all();
+    ERROR_SUCCESS
+}
+
+/// The state, and the thread that watches it, from the first call on.
+fn state() -> MutexGuard<'static, Option<State>> {
+    let mut guard = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+    if guard.is_none() {
+        *guard = State::new().ok();
+        let begun = thread::Builder::new().name("notifications".to_string()).spawn(watch);
+        begun.expect("a thread for what stands in for Winsock");
+    }
+    guard
+}
+
+fn watch() {
+    let mut guard = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let Some(state) = guard.as_mut() else { return };
+        state.forget_the_closed();
+        let (names, mut lines) = state.armed();
+        if names.is_empty() {
+            guard = CHANGED.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        drop(guard);
+        let polled = poll::wait_ms(&mut lines, Some(Duration::ZERO));
+        guard = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Ok(_), Some(state)) = (polled, guard.as_mut()) {
+            for (name, line) in names.into_iter().zip(&lines) {
+                state.answer(name, line.answer());
+            }
+        }
+        guard = CHANGED.wait_timeout(guard, PERIOD).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+#[cfg(test)]
+pub(in crate::backend) mod seen {
+    //! What tests see of it, and do to it.
+
+    use super::*;
+
+    fn with<R>(look: impl FnOnce(&mut State) -> R) -> R {
+        look(state().as_mut().expect("a driver and a port"))
+    }
+
+    /// Whether a port has this socket, and whether it is armed.
+    pub(in crate::backend) fn registered(socket: RawSource) -> Option<bool> {
+        with(|state| {
+            state.forget_the_closed();
+            state.registered.get(&socket.0).map(|entry| entry.is_armed)
+        })
+    }
+
+    /// The changes of each call since the last look.
+    pub(in crate::backend) fn calls() -> Vec<usize> {
+        with(|state| std::mem::take(&mut state.calls))
+    }
+
+    /// Refuses a socket from now on, or takes it again.
+    pub(in crate::backend) fn refuse(socket: RawSource, refused: bool) {
+        with(|state| {
+            state.refused.remove(&socket.0);
+            state.refused.extend(refused.then_some(socket.0));
+        });
+    }
+
+    /// Lets calls fail as a whole from now on, or not.
+    pub(in crate::backend) fn fail(fails: bool) {
+        with(|state| state.fails = fails);
+    }
+
+    /// Tells of a socket what nobody has asked for; a removal is one.
+    pub(in crate::backend) fn tell(socket: RawSource, told: u32) {
+        with(|state| {
+            let entry = state.registered.get_mut(&socket.0).expect("a registered socket");
+            entry.is_armed = false;
+            entry.post(told);
+            if told & REMOVED != 0 {
+                state.registered.remove(&socket.0);
+            }
+        });
+    }
+}
