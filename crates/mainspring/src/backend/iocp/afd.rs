@@ -98,7 +98,8 @@ struct Registered {
     trigger: Trigger,
     /// The events that are to be reported, without [`afd::LOCAL_CLOSE`].
     wanted: u32,
-    /// No notifications: there are none, or none of this socket.
+    /// No notifications: there are none, or none of this socket. Who wants to be told once wants
+    /// all of it in one report, and only requests tell all.
     by_requests: bool,
 }
 
@@ -146,7 +147,7 @@ impl Sockets {
         }
         self.serial += 1;
         let wanted = events_of(interest);
-        let by_requests = self.notifier.is_none();
+        let by_requests = self.notifier.is_none() || trigger == Trigger::OneShot;
         let registered = Registered { serial: self.serial, token, trigger, wanted, by_requests };
         let index = match orphan {
             // Removed a moment ago, or closed: its request has to come to its end before the
@@ -212,6 +213,7 @@ impl Sockets {
         let index = self.find(source, token)?;
         if let Some(registered) = &mut self.slots[index].registered {
             registered.trigger = trigger;
+            registered.by_requests |= trigger == Trigger::OneShot;
             registered.wanted = events_of(interest);
         }
         self.touch(index).map_err(explain)

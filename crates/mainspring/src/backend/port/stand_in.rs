@@ -94,12 +94,15 @@ impl State {
     }
 
     /// Closing removes a socket, and nothing tells of it.
-    fn forget_the_closed(&mut self) {
-        self.registered.retain(|_, entry| !entry.has_ended());
+    fn forget_if_closed(&mut self, socket: u64) {
+        if self.registered.get(&socket).is_some_and(|entry| entry.has_ended()) {
+            self.registered.remove(&socket);
+        }
     }
 
     fn change(&mut self, port: usize, change: &SOCK_NOTIFY_REGISTRATION) -> u32 {
         let socket = change.socket as u64;
+        self.forget_if_closed(socket);
         let others = self.registered.get(&socket).is_some_and(|entry| entry.port != port);
         match u32::from(change.operation) {
             SOCK_NOTIFY_OP_ENABLE if others => ERROR_ALREADY_ASSIGNED,
@@ -144,21 +147,32 @@ impl State {
         ERROR_SUCCESS
     }
 
-    /// What is armed, with the number of each registration, to be asked about.
-    fn armed(&self) -> (Vec<(u64, u64)>, Vec<Polled>) {
-        let armed = self.registered.iter().filter(|(_, entry)| entry.is_armed);
-        let lines = armed.map(|(&socket, entry)| {
-            let (reads, writes) = (entry.filter & IN != 0, entry.filter & OUT != 0);
-            let asked = if reads { poll::IN } else { 0 } | if writes { poll::OUT } else { 0 };
-            ((socket, entry.serial), Polled::new(RawSource(socket), asked))
-        });
-        lines.unzip()
+    /// Asks about what is armed of these, without a wait.
+    fn look(&mut self, sockets: &[u64]) {
+        let registered = |&socket: &u64| Some((socket, self.registered.get(&socket)?));
+        let armed = sockets.iter().filter_map(registered).filter(|(_, entry)| entry.is_armed);
+        let (names, mut lines): (Vec<_>, Vec<_>) = armed
+            .map(|(socket, entry)| {
+                let (reads, writes) = (entry.filter & IN != 0, entry.filter & OUT != 0);
+                let asked = if reads { poll::IN } else { 0 } | if writes { poll::OUT } else { 0 };
+                ((socket, entry.serial), Polled::new(RawSource(socket), asked))
+            })
+            .unzip();
+        if !lines.is_empty() && poll::wait_ms(&mut lines, Some(Duration::ZERO)).is_ok() {
+            for (name, line) in names.into_iter().zip(&lines) {
+                self.answer(name, line.answer());
+            }
+        }
     }
 
     /// A socket has answered.
     fn answer(&mut self, (socket, serial): (u64, u64), answer: i16) {
+        if answer == 0 {
+            return;
+        }
+        self.forget_if_closed(socket);
         let Some(entry) = self.registered.get_mut(&socket) else { return };
-        if entry.serial != serial || !entry.is_armed || entry.has_ended() {
+        if entry.serial != serial || !entry.is_armed {
             return;
         }
         let mut told = 0;
@@ -195,15 +209,18 @@ unsafe extern "system" fn process(
     if state.fails {
         return ERROR_OUTOFMEMORY;
     }
-    state.forget_the_closed();
     state.calls.push(count as usize);
+    let mut sockets = Vec::new();
     for place in 0..count as usize {
         // SAFETY: the caller says that there are so many.
         let change = unsafe { changes.add(place) };
         // SAFETY: the same, and nobody else has them during the call.
         let change = unsafe { &mut *change };
         change.registrationResult = state.change(port.addr(), change);
+        sockets.push(change.socket as u64);
     }
+    // What is ready already is told at once.
+    state.look(&sockets);
     CHANGED.notify_all();
     ERROR_SUCCESS
 }
@@ -223,21 +240,13 @@ fn watch() {
     let mut guard = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let Some(state) = guard.as_mut() else { return };
-        state.forget_the_closed();
-        let (names, mut lines) = state.armed();
-        if names.is_empty() {
-            guard = CHANGED.wait(guard).unwrap_or_else(PoisonError::into_inner);
-            continue;
-        }
-        drop(guard);
-        let polled = poll::wait_ms(&mut lines, Some(Duration::ZERO));
-        guard = STATE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Ok(_), Some(state)) = (polled, guard.as_mut()) {
-            for (name, line) in names.into_iter().zip(&lines) {
-                state.answer(name, line.answer());
-            }
-        }
-        guard = CHANGED.wait_timeout(guard, PERIOD).unwrap_or_else(PoisonError::into_inner).0;
+        let sockets: Vec<u64> = state.registered.keys().copied().collect();
+        state.look(&sockets);
+        guard = if state.registered.values().any(|entry| entry.is_armed) {
+            CHANGED.wait_timeout(guard, PERIOD).unwrap_or_else(PoisonError::into_inner).0
+        } else {
+            CHANGED.wait(guard).unwrap_or_else(PoisonError::into_inner)
+        };
     }
 }
 
@@ -254,7 +263,7 @@ pub(in crate::backend) mod seen {
     /// Whether a port has this socket, and whether it is armed.
     pub(in crate::backend) fn registered(socket: RawSource) -> Option<bool> {
         with(|state| {
-            state.forget_the_closed();
+            state.forget_if_closed(socket.0);
             state.registered.get(&socket.0).map(|entry| entry.is_armed)
         })
     }

@@ -22,11 +22,15 @@ impl Sockets {
     pub(super) fn note(&mut self, index: usize) {
         let Some(notifier) = &mut self.notifier else { return };
         let slot = &mut self.slots[index];
-        let Some(due) = slot.held.due(if self.ended { None } else { slot.wanted() }) else {
-            return;
+        let wanted = if self.ended { None } else { slot.wanted() };
+        let Some(due) = slot.held.due(wanted) else { return };
+        let serial = match due {
+            Due::Enable(_) => wanted.map(|(serial, _)| serial),
+            Due::Remove => slot.held.serial(),
         };
-        if due == Due::Remove && slot.held.serial() == Some(slot.asked_for) && slot.has_ended() {
-            // Closed, and no longer registered; the packet that says so is on its way.
+        if serial == Some(slot.asked_for) && slot.has_ended() {
+            // Closed: the port has it no longer, and its number may be a newcomer's. The packet
+            // that says so is on its way.
             return;
         }
         if slot.held == Held::Not {

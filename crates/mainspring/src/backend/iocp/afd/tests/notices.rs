@@ -261,6 +261,41 @@ fn c5_a_number_that_is_used_again_is_its_new_owners_with_notifications() {
 }
 
 #[test]
+fn c5_a_number_that_changed_hands_before_the_first_look_is_not_registered() {
+    let _alone = alone();
+    let (mut watch, (closed, _peer_of_closed)) = (notified(), pair());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let number = of(&closed);
+    watch.add(&closed, 1, Interest::READABLE);
+    drop(closed);
+    let (socket, mut peer) = pair_at(number, &listener);
+    peer.write_all(b"x").unwrap();
+    until_readable(&socket);
+    watch.until_empty();
+    assert!(seen::calls().is_empty(), "nobody has asked for the newcomer");
+    watch.add(&socket, 2, Interest::READABLE);
+    assert_eq!(watch.one(), (2, Ready::READABLE));
+}
+
+#[test]
+fn c3_who_is_told_once_is_told_all_of_it_by_requests() {
+    let _alone = alone();
+    let (mut watch, (socket, peer)) = (notified(), pair());
+    watch.add(&socket, 1, Interest::READABLE);
+    watch.until_armed(&socket);
+    let modified = watch.registrar.modify(of(&socket), Token(1), BOTH, Trigger::OneShot);
+    peer.shutdown(std::net::Shutdown::Write).unwrap();
+    while socket.peek(&mut [0]).is_err() {
+        std::thread::yield_now();
+    }
+    modified.expect("a socket that is watched");
+    let (token, ready) = watch.one();
+    assert_eq!((token, seen::registered(of(&socket))), (1, None));
+    assert!(ready.contains(Ready::READ_CLOSED), "{ready:?}");
+    watch.nothing();
+}
+
+#[test]
 fn c8_a_socket_that_is_refused_has_requests_and_the_others_notifications() {
     let _alone = alone();
     let (mut watch, (refused, mut peer)) = (notified(), pair());
