@@ -274,8 +274,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "refused-by-notifications-has-nothing",
         clause: "C8",
         file: "crates/mainspring/src/backend/iocp/afd/notices.rs",
-        find: "(Due::Enable(_), Made::No) => {\n                fall_back(registered);",
-        replace: "(Due::Enable(_), Made::No) => {",
+        find: "        self.enqueue(index);\n        true\n    }",
+        replace: "        false\n    }",
         test: &[
             "-p",
             "mainspring",
@@ -313,7 +313,8 @@ pub const MUTANTS: &[Mutant] = &[
         clause: "C13",
         file: "crates/mainspring/src/backend/iocp/afd.rs",
         find: "            self.note(index);\n        }\n        // The room",
-        replace: "            self.note(index);\n            self.hand_over();\n        }\n",
+        replace: "            self.note(index);\n            self.hand_over();\n        }\n        \
+                  // The room",
         test: &["-p", "mainspring", "--lib", "a_turn_of_many_sockets", "--", "--test-threads=1"],
     },
     Mutant {
