@@ -44,6 +44,18 @@ fn buffers_lie_on_pages_of_their_own_where_they_are_pages() {
 }
 
 #[test]
+fn many_buffers_begin_on_a_huge_page_and_are_zeroed_to_the_last_byte() {
+    for (count, bytes) in [(512, 4096), (1024, 4097), (64, 1 << 20)] {
+        let buffers = Buffers::new(count, bytes).unwrap();
+        let (start, len) = buffers.all();
+        assert_eq!((start as usize % (2 << 20), len), (0, count * bytes));
+        let last = Buffers::lease(&buffers, count as u16 - 1, bytes);
+        assert!(last.iter().all(|&byte| byte == 0));
+        assert_eq!(last.as_ptr().addr() + bytes, start as usize + len);
+    }
+}
+
+#[test]
 fn c13_only_what_every_kernel_takes_is_a_group() {
     for (count, bytes) in [(0, 16), (3, 16), (1 << 16, 16), (8, 0), (8, usize::MAX)] {
         let refused = Buffers::new(count, bytes).map(drop).unwrap_err();
