@@ -9,9 +9,10 @@ const PAGE: usize = 4096;
 /// A page of the larger kind, which memory of this size or more begins with.
 const HUGE_PAGE: usize = 2 << 20;
 
-/// Zeroed memory, aligned to a page. Pages that were never touched cost no memory: the allocator
-/// has much of it from the system at once, which gives it zeroed. What is to be aligned it would
-/// clear by hand; so it is asked for more, in which an aligned part lies.
+/// Zeroed memory, aligned to a page. Much of it the allocator has from the system, unless some of
+/// that size was given back before: zeroed as it is, and without cost where it is never touched.
+/// What is to be aligned std would clear by hand on Unix, and so touch all of it; therefore more is
+/// asked for, in which an aligned part lies.
 #[derive(Debug)]
 pub(crate) struct Memory {
     whole: NonNull<u8>,

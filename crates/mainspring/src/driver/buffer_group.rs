@@ -45,7 +45,8 @@ impl Handle {
     ///
     /// Make one for many connections: it needs as many buffers as are dealt with at once, and not
     /// as there are connections. Its memory is one allocation, of which pages that were never
-    /// used cost nothing. A group of 2 MiB or more asks for huge pages: then a page is 2 MiB.
+    /// used cost nothing where the system gave it anew. A group of 2 MiB or more in all asks for
+    /// huge pages: then a page is 2 MiB.
     ///
     /// # Errors
     ///

@@ -49,9 +49,14 @@ fn many_buffers_begin_on_a_huge_page_and_are_zeroed_to_the_last_byte() {
         let buffers = Buffers::new(count, bytes).unwrap();
         let (start, len) = buffers.all();
         assert_eq!((start as usize % (2 << 20), len), (0, count * bytes));
-        let last = Buffers::lease(&buffers, count as u16 - 1, bytes);
-        assert!(last.iter().all(|&byte| byte == 0));
-        assert_eq!(last.as_ptr().addr() + bytes, start as usize + len);
+        for place in 0..count {
+            let number = buffers.pool().take().unwrap();
+            let lease = Buffers::lease(&buffers, number, bytes);
+            assert!(lease.iter().all(|&byte| byte == 0), "{place} of {count}");
+            assert_eq!(lease.as_ptr().addr(), start as usize + usize::from(number) * bytes);
+            // Kept from the pool, so that the next is another one.
+            std::mem::forget(lease);
+        }
     }
 }
 
