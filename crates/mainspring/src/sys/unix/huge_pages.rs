@@ -3,9 +3,9 @@
 //! A processor keeps the addresses of a few thousand pages at hand, and asks the page tables for
 //! any other: on a virtual machine that is up to 24 reads of memory. Thousands of buffers, of which
 //! every message fills another, are more than that by themselves. Linux gives pages of 2 MiB to
-//! whoever asks for them, so that one entry stands for 512 buffers of 4 KiB. An echo on the ring
-//! cost 1.9 per cent less processor time with 1000 connections, and 0.8 with 100 (Linux 6.18 on a
-//! virtual machine, 2048 buffers, both ways in one run).
+//! whoever asks for them, so that one entry stands for 512 pages. What an echo on the ring gains by
+//! it is at the edge of what can be measured: of three comparisons with 1000 connections two
+//! found 1 to 2 per cent less processor time, and the last none (Linux 6.18 on a virtual machine).
 //!
 //! - madvise(2), `MADV_HUGEPAGE`; "Transparent Hugepage Support" of the kernel's administration
 //!   guide
