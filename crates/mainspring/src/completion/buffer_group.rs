@@ -102,7 +102,6 @@ impl Buffers {
     }
 
     /// Where the memory of all begins, and its length.
-    #[allow(dead_code, reason = "asked by backends whose kernel registers memory")]
     pub(crate) fn all(&self) -> (*mut u8, usize) {
         (self.memory.address(0), self.memory.piece() * self.pool.count() as usize)
     }

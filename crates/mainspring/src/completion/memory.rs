@@ -5,13 +5,22 @@ use std::io;
 use std::ptr::NonNull;
 
 /// What direct I/O and the registration of memory ask for on every system: a page of 4 KiB.
-const ALIGN: usize = 4096;
+const PAGE: usize = 4096;
+/// A page of the larger kind, which memory of this size or more begins with.
+const HUGE_PAGE: usize = 2 << 20;
 
-/// Zeroed memory, aligned to a page. Zeroed pages that were never touched cost no memory.
+/// Zeroed memory, aligned to a page. Much of it the allocator has from the system, unless some of
+/// that size was given back before: zeroed as it is, and without cost where it is never touched.
+/// What is to be aligned std would clear by hand on Unix, and so touch all of it; therefore more is
+/// asked for, in which an aligned part lies.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    start: NonNull<u8>,
+    whole: NonNull<u8>,
     layout: Layout,
+    /// Where the aligned part begins.
+    start: NonNull<u8>,
+    /// Bytes of all pieces.
+    size: usize,
     piece: usize,
 }
 
@@ -29,17 +38,24 @@ impl Memory {
     /// `InvalidInput` if that is nothing, or more than an address space holds; `OutOfMemory`.
     pub(crate) fn new(count: usize, piece: usize) -> io::Result<Memory> {
         let size = count.checked_mul(piece).filter(|&size| size != 0);
-        let layout = size.and_then(|size| Layout::from_size_align(size, ALIGN).ok());
-        let layout = layout.ok_or_else(|| {
+        let fitting = size.and_then(|size| {
+            let align = if size < HUGE_PAGE { PAGE } else { HUGE_PAGE };
+            let layout = Layout::array::<u8>(size.checked_add(align - 1)?).ok()?;
+            Some((size, align, layout))
+        });
+        let (size, align, layout) = fitting.ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("{count} buffers of {piece} bytes: ask for one byte at least, and fewer"),
             )
         })?;
         // SAFETY: the size is not zero.
-        let start = unsafe { alloc_zeroed(layout) };
-        let start = NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Memory { start, layout, piece })
+        let whole = unsafe { alloc_zeroed(layout) };
+        let whole = NonNull::new(whole).ok_or(io::ErrorKind::OutOfMemory)?;
+        let before = whole.as_ptr().addr().wrapping_neg() % align;
+        // SAFETY: less than the alignment further on, and there are so many bytes too many.
+        let start = unsafe { whole.add(before) };
+        Ok(Memory { whole, layout, start, size, piece })
     }
 
     /// Bytes of a piece.
@@ -52,7 +68,7 @@ impl Memory {
     #[inline]
     pub(crate) fn address(&self, number: usize) -> *mut u8 {
         let at = number * self.piece;
-        assert!(at < self.layout.size(), "the number of a piece that there is");
+        assert!(at < self.size, "the number of a piece that there is");
         // SAFETY: inside the allocation, by the line above.
         unsafe { self.start.as_ptr().add(at) }
     }
@@ -84,6 +100,6 @@ impl Drop for Memory {
     fn drop(&mut self) {
         // SAFETY: allocated by `new` with this layout, and nobody has a piece who has not the
         // memory as well.
-        unsafe { dealloc(self.start.as_ptr(), self.layout) };
+        unsafe { dealloc(self.whole.as_ptr(), self.layout) };
     }
 }

@@ -15,6 +15,7 @@ use crate::completion::buffer_group::{Buffers, Lease};
 use crate::completion::pool::{Place, Taken};
 use crate::error;
 use crate::sync::Arc;
+use crate::sys::huge_pages;
 
 use super::handle::Handle;
 
@@ -117,6 +118,8 @@ impl Handle {
             return Err(error::shut_down());
         }
         let buffers = Buffers::new(count, bytes)?;
+        let (start, len) = buffers.all();
+        huge_pages::prefer(start, len);
         let shared = self.shared();
         let number = shared.registered.insert(&buffers)?;
         let shown = shared.backend.register_memory(number, &buffers).is_ok();

@@ -10,7 +10,7 @@ use mainspring::net::{TcpListener, TcpSocket, TcpStream};
 use mainspring::time::Sleep;
 use mainspring::{Interest, Outcome, op};
 
-use crate::support::{on_each_kernel, pair, poll_once};
+use crate::support::{on_each_kernel, pair, poll_once, reset_has_come};
 
 #[test]
 fn c10_a_peer_that_is_gone_is_an_error_and_the_buffer_comes_back() {
@@ -20,7 +20,7 @@ fn c10_a_peer_that_is_gone_is_an_error_and_the_buffer_comes_back() {
         b.readable().await.unwrap();
         // Unread data makes the end a reset.
         drop(b);
-        a.ready(Interest::READABLE).await.unwrap();
+        reset_has_come(&a).await;
         let (received, buffer) = a.recv(Vec::with_capacity(8)).await;
         assert_eq!(received.unwrap_err().kind(), ErrorKind::ConnectionReset);
         assert_eq!((buffer.len(), buffer.capacity()), (0, 8));

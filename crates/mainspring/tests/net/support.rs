@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use mainspring::net::{TcpListener, TcpStream};
-use mainspring::{Builder, Driver, Handle, Kind};
+use mainspring::{Builder, Driver, Handle, Interest, Kind};
 
 /// Longer than any test takes on a machine that is busy with other things.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -94,6 +94,17 @@ fn on_simulated_kernels(_test: &impl Fn(Driver)) {}
 /// Polls `future` once, with a waker that does nothing.
 pub fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Waits until `stream` knows that its connection was reset.
+///
+/// Wine's server takes the error off a socket when it looks at it, and a receive at that very
+/// moment is told of an end, once in some hundred. What is readiness already is known there.
+pub async fn reset_has_come(stream: &TcpStream) {
+    while !stream.ready(Interest::READABLE).await.expect("readiness").is_error() {
+        // An end stays an end: it is no edge that is waited for.
+        mainspring::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// A connection between two streams of the current driver.

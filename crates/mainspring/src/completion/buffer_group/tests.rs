@@ -44,6 +44,23 @@ fn buffers_lie_on_pages_of_their_own_where_they_are_pages() {
 }
 
 #[test]
+fn many_buffers_begin_on_a_huge_page_and_are_zeroed_to_the_last_byte() {
+    for (count, bytes) in [(512, 4096), (1024, 4097), (64, 1 << 20)] {
+        let buffers = Buffers::new(count, bytes).unwrap();
+        let (start, len) = buffers.all();
+        assert_eq!((start as usize % (2 << 20), len), (0, count * bytes));
+        for place in 0..count {
+            let number = buffers.pool().take().unwrap();
+            let lease = Buffers::lease(&buffers, number, bytes);
+            assert!(lease.iter().all(|&byte| byte == 0), "{place} of {count}");
+            assert_eq!(lease.as_ptr().addr(), start as usize + usize::from(number) * bytes);
+            // Kept from the pool, so that the next is another one.
+            std::mem::forget(lease);
+        }
+    }
+}
+
+#[test]
 fn c13_only_what_every_kernel_takes_is_a_group() {
     for (count, bytes) in [(0, 16), (3, 16), (1 << 16, 16), (8, 0), (8, usize::MAX)] {
         let refused = Buffers::new(count, bytes).map(drop).unwrap_err();

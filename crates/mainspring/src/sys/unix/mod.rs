@@ -12,6 +12,7 @@ pub(crate) mod file;
 #[cfg(target_os = "linux")]
 pub(crate) mod fork;
 pub(crate) mod header;
+pub(crate) mod huge_pages;
 pub(crate) mod inspect;
 pub(crate) mod message;
 pub(crate) mod notifier;

@@ -10,6 +10,7 @@ pub(crate) mod file;
 pub(crate) mod file_handle;
 pub(crate) mod handle;
 pub(crate) mod header;
+pub(crate) mod huge_pages;
 pub(crate) mod inspect;
 pub(crate) mod message;
 pub(crate) mod notifications;
