@@ -147,7 +147,8 @@ impl Sockets {
         }
         self.serial += 1;
         let wanted = events_of(interest);
-        let by_requests = self.notifier.is_none() || trigger == Trigger::OneShot;
+        let is_notified = self.notifier.as_ref().is_some_and(Notifier::is_usable);
+        let by_requests = !is_notified || trigger == Trigger::OneShot;
         let registered = Registered { serial: self.serial, token, trigger, wanted, by_requests };
         let index = match orphan {
             // Removed a moment ago, or closed: its request has to come to its end before the
@@ -162,8 +163,16 @@ impl Sockets {
         };
         // At once, and not before the next wait: from here on its closing is noticed, and what
         // comes under its number afterwards is not taken for it (clause C5).
-        self.ask(index).map_err(explain)?;
-        if by_requests { Ok(()) } else { self.touch(index).map_err(explain) }
+        let serial = self.serial;
+        let asked = self.ask(index);
+        let asked = asked.and_then(|()| if by_requests { Ok(()) } else { self.touch(index) });
+        asked.map_err(|error| {
+            // What its owner is told of as refused is not registered.
+            if self.slots[index].registered.as_ref().is_some_and(|one| one.serial == serial) {
+                self.forget(index);
+            }
+            explain(error)
+        })
     }
 
     fn occupy(
@@ -312,7 +321,7 @@ impl Sockets {
     fn ask(&mut self, index: usize) -> io::Result<()> {
         let slot = &self.slots[index];
         let Some(registered) = &slot.registered else { return self.cancel(index) };
-        let (serial, events) = (registered.serial, registered.asked() | afd::LOCAL_CLOSE);
+        let (serial, events) = (registered.serial, slot.asks(registered) | afd::LOCAL_CLOSE);
         match slot.phase {
             // The answer is on its way, and the slot is looked at again when it comes.
             Phase::Cancelled => Ok(()),
@@ -359,8 +368,8 @@ impl Sockets {
         Ok(())
     }
 
-    /// The packet of the request with this tag was taken.
-    pub(super) fn answered(&mut self, tag: usize, events: &mut Events) {
+    /// The packet of the request with this tag was taken, and has this status in it.
+    pub(super) fn answered(&mut self, tag: usize, status: i32, events: &mut Events) {
         let Some(index) = tag.checked_sub(1) else { return };
         let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.request.is_lent()) else {
             return;
@@ -369,15 +378,18 @@ impl Sockets {
         self.in_flight -= 1;
         // SAFETY: the tag is this slot's, a slot has one request in flight, and its packet was
         // taken just now.
-        let answer = unsafe { slot.request.reclaim() };
+        let answer = unsafe { slot.request.reclaim(status) };
         let asked_for = slot.asked_for;
-        if is_end(&answer) && slot.held.serial() == Some(asked_for) {
+        if is_end(&answer) && slot.held.ends_with(asked_for) {
             // With the socket its registration with the port has ended, and nothing says so.
             self.let_go(index);
         }
         let slot = &mut self.slots[index];
         match &mut slot.registered {
-            None => return self.release_if_done(index),
+            None => {
+                self.release_if_done(index);
+                return;
+            }
             // The answer to a registration that is gone: the new one asks for itself.
             Some(registered) if registered.serial != asked_for => {}
             Some(registered) => match answer {
@@ -407,17 +419,19 @@ impl Sockets {
         }
     }
 
-    /// Gives a slot back that has no registration, no request in flight and nothing with the port.
-    fn release_if_done(&mut self, index: usize) {
+    /// Gives a slot back that has no registration, no request in flight and nothing with the port;
+    /// whether it was so.
+    fn release_if_done(&mut self, index: usize) -> bool {
         let slot = &self.slots[index];
         if slot.registered.is_some() || slot.request.is_lent() || slot.held != Held::Not {
-            return;
+            return false;
         }
         if self.by_source.get(&slot.source) == Some(&index) {
             self.by_source.remove(&slot.source);
         }
         self.groups.leave(slot.group);
         self.free.push(index);
+        true
     }
 
     /// Ends all requests; from here on nothing new is asked.
@@ -431,9 +445,14 @@ impl Sockets {
         self.hand_over();
     }
 
-    /// Whether the kernel has none of our memory, and the port none of our sockets.
+    /// Whether the kernel has none of our memory.
     pub(super) fn is_drained(&self) -> bool {
-        self.in_flight == 0 && self.notifier.as_ref().is_none_or(Notifier::is_drained)
+        self.in_flight == 0
+    }
+
+    /// Sockets that the port is to say it has no longer.
+    pub(super) fn leaving(&self) -> usize {
+        self.notifier.as_ref().map_or(0, |notifier| notifier.leaving)
     }
 }
 
@@ -448,6 +467,13 @@ impl Slot {
         let Some(registered) = &self.registered else { return false };
         // What the request of an earlier registration says is about a socket of that time.
         registered.serial != self.asked_for || !self.has_ended()
+    }
+
+    /// What of the wanted the driver is asked about: what notifications tell is left out, if the
+    /// port is to tell it for this registration.
+    fn asks(&self, registered: &Registered) -> u32 {
+        let is_told = !registered.by_requests && self.held.serves(registered.serial);
+        if is_told { registered.wanted & !NOTIFIED } else { registered.wanted }
     }
 
     /// Whether the request says that the socket was closed.
@@ -476,11 +502,6 @@ impl Slot {
 }
 
 impl Registered {
-    /// What of the wanted the driver is asked about.
-    fn asked(&self) -> u32 {
-        if self.by_requests { self.wanted } else { self.wanted & !NOTIFIED }
-    }
-
     /// The event for an answer, if it is one, and what is still wanted after it.
     fn report(&mut self, answer: u32) -> Option<Event> {
         let reported = answer & self.wanted;

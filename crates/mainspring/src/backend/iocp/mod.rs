@@ -53,6 +53,9 @@ use super::port::{self, Queue, masks, milliseconds};
 use afd::Sockets;
 use notified::Notifier;
 
+/// How long the end of a queue waits for the next of the last notifications, in milliseconds.
+const REMOVALS_WAIT_MS: u32 = 100;
+
 /// The half that waits.
 pub(crate) struct IocpSelector {
     shared: Arc<Shared>,
@@ -160,7 +163,9 @@ impl IocpSelector {
         let shared = &self.shared;
         let take = |packet| match packet {
             port::Packet::Wake => {}
-            port::Packet::Answer(tag) => shared.sockets.lock().answered(tag, events),
+            port::Packet::Answer { tag, status } => {
+                shared.sockets.lock().answered(tag, status, events);
+            }
             port::Packet::Ended(tag) => events.completions.extend(shared.operations.ended(tag)),
             port::Packet::Notified { key, told } => {
                 shared.sockets.lock().notified(key, told, events);
@@ -168,6 +173,27 @@ impl IocpSelector {
         };
         let queue = (&shared.queue, &shared.operations);
         port::drain(queue, &mut self.packets, take, || is_drained(shared));
+    }
+
+    /// Takes the last notifications, so that another port may have the sockets. Nothing of ours hangs
+    /// on them: they are not waited for when none has come for a moment.
+    fn await_removals(&mut self) {
+        let mut leaving = self.shared.sockets.lock().leaving();
+        while leaving > 0 {
+            if self.shared.queue.wait(&mut self.packets, REMOVALS_WAIT_MS).is_err() {
+                return;
+            }
+            let mut sockets = self.shared.sockets.lock();
+            for packet in self.packets.taken() {
+                if let port::Packet::Notified { key, told } = packet {
+                    sockets.notified(key, told, &mut Events::new());
+                }
+            }
+            if sockets.leaving() == leaving {
+                return;
+            }
+            leaving = sockets.leaving();
+        }
     }
 
     /// Makes the requests that are due, waits once, and reads the packets that came.
@@ -188,7 +214,7 @@ impl IocpSelector {
         for packet in self.packets.taken() {
             match packet {
                 port::Packet::Wake => events.woken = true,
-                port::Packet::Answer(tag) => sockets.answered(tag, events),
+                port::Packet::Answer { tag, status } => sockets.answered(tag, status, events),
                 port::Packet::Ended(tag) => {
                     events.completions.extend(self.shared.operations.ended(tag));
                 }
@@ -243,6 +269,7 @@ impl Drop for IocpSelector {
         self.drain_until(&mut Events::new(), |shared| {
             shared.operations.missing() == 0 && shared.sockets.lock().is_drained()
         });
+        self.await_removals();
         // Should a packet not have come by now, its memory stays lent for good: a request that is
         // dropped frees nothing the kernel may write to.
     }

@@ -14,13 +14,17 @@
 //!
 //! A registration of ours that follows another on the same number waits for that one's last
 //! notification before it is registered under a key of its own, as the call wants it; unless the
-//! removal is refused, which says that the number names another socket by now. The end of the
-//! socket ends its registration without a word: the driver's answer tells of it.
+//! removal is refused, which says that the number names another socket by now. Until then requests
+//! tell of everything, so that a notification which never comes costs nobody an event. The end of
+//! the socket ends its registration without a word: the driver's answer tells of it.
+//!
+//! A call that fails as a whole is made anew for each change by itself. If removals fail time and
+//! again, the mechanism is broken: it is asked for nothing new.
 //!
 //! A key is the slot's index and a generation, so that a packet that was queued before its
 //! registration ended names nothing (clause C4). No memory hangs on it.
 
-use std::io;
+use std::ops::Range;
 use std::os::windows::io::{AsHandle, OwnedHandle};
 
 use crate::source::RawSource;
@@ -44,6 +48,21 @@ impl Held {
             Held::Not => None,
             Held::For { serial, .. } | Held::Leaving { serial } => Some(serial),
         }
+    }
+
+    /// Whether it is over with the socket that the registration with this number was for.
+    pub(super) fn ends_with(self, ended: u64) -> bool {
+        match self {
+            Held::Not => false,
+            Held::For { serial, .. } => serial == ended,
+            // The registration is over already; only the word for it is to come.
+            Held::Leaving { .. } => true,
+        }
+    }
+
+    /// Whether the port tells, or is about to be asked to tell, this registration what is ready.
+    pub(super) fn serves(self, serial: u64) -> bool {
+        self == Held::Not || matches!(self, Held::For { serial: held, .. } if held == serial)
     }
 
     /// The change that is due if these events are wanted, for the registration with this number; or
@@ -72,11 +91,14 @@ pub(super) enum Due {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Made {
     Yes,
-    /// This socket's was refused; it is not registered with the port.
+    /// This socket's was refused.
     No,
     /// The call has failed: nothing is different from before.
     Nothing,
 }
+
+/// How often a removal fails before nothing is expected of the call any more. Each look tries once.
+const FAILURES_MAX: u32 = 8;
 
 /// The call, for one port, and the changes that are to be handed over with the next one.
 pub(super) struct Notifier {
@@ -85,6 +107,10 @@ pub(super) struct Notifier {
     /// Which slot each change is of.
     due: Vec<(usize, Due)>,
     changes: Vec<Change>,
+    /// What became of each; the room is used again.
+    pub(super) outcomes: Vec<(usize, Due, Made)>,
+    /// Removals that have failed with their calls, one after the other.
+    failures: u32,
     /// Sockets whose last notification is to come.
     pub(super) leaving: usize,
     generation: u32,
@@ -92,8 +118,16 @@ pub(super) struct Notifier {
 
 impl Notifier {
     pub(super) fn new(calls: Calls, port: OwnedHandle) -> Notifier {
-        let (due, changes) = (Vec::new(), Vec::new());
-        Notifier { calls, port, due, changes, leaving: 0, generation: 0 }
+        Notifier {
+            calls,
+            port,
+            due: Vec::new(),
+            changes: Vec::new(),
+            outcomes: Vec::new(),
+            failures: 0,
+            leaving: 0,
+            generation: 0,
+        }
     }
 
     /// A key for a slot that no other registration has had.
@@ -122,22 +156,47 @@ impl Notifier {
         !self.due.is_empty()
     }
 
-    /// Hands all changes over, in one call, and appends what became of each.
-    pub(super) fn hand_over(&mut self, outcomes: &mut Vec<(usize, Due, Made)>) {
-        let called: io::Result<()> = self.calls.hand_over(self.port.as_handle(), &mut self.changes);
-        let made = |change: &Change| match (&called, change.is_made()) {
-            (Err(_), _) => Made::Nothing,
-            (Ok(()), true) => Made::Yes,
-            (Ok(()), false) => Made::No,
+    /// Hands all changes over, and appends what became of each. In one call; if that fails, one for
+    /// each change: it may have been the fault of one alone. How many calls there were.
+    pub(super) fn hand_over(&mut self) -> usize {
+        let calls = match self.hand_over_part(0..self.changes.len()) {
+            false if self.changes.len() > 1 => {
+                self.outcomes.clear();
+                for place in 0..self.changes.len() {
+                    self.hand_over_part(place..place + 1);
+                }
+                1 + self.changes.len()
+            }
+            _ => 1,
         };
-        let changes = self.changes.iter().zip(&self.due);
-        outcomes.extend(changes.map(|(change, &(index, due))| (index, due, made(change))));
         self.changes.clear();
         self.due.clear();
+        calls
     }
 
-    /// Whether every notification has come that says that a socket is registered no longer.
-    pub(super) fn is_drained(&self) -> bool {
-        self.leaving == 0
+    /// Whether the call could be carried out.
+    fn hand_over_part(&mut self, part: Range<usize>) -> bool {
+        let changes = &mut self.changes[part.clone()];
+        let is_carried_out = self.calls.hand_over(self.port.as_handle(), changes).is_ok();
+        for (change, &(index, due)) in changes.iter().zip(&self.due[part]) {
+            let made = match (is_carried_out, change.is_made()) {
+                (false, _) => Made::Nothing,
+                (true, true) => Made::Yes,
+                (true, false) => Made::No,
+            };
+            self.outcomes.push((index, due, made));
+        }
+        is_carried_out
+    }
+
+    /// A removal has failed, or not; whether it is to be tried again.
+    pub(super) fn removal_failed(&mut self, has_failed: bool) -> bool {
+        self.failures = if has_failed { self.failures.saturating_add(1) } else { 0 };
+        self.is_usable()
+    }
+
+    /// Whether new sockets may be registered.
+    pub(super) fn is_usable(&self) -> bool {
+        self.failures < FAILURES_MAX
     }
 }

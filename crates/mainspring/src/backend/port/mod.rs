@@ -115,8 +115,8 @@ pub(super) trait OnAPort {
 pub(super) enum Packet {
     /// Somebody ended the wait.
     Wake,
-    /// The request with this tag has ended.
-    Answer(usize),
+    /// The request with this tag has ended, and how.
+    Answer { tag: usize, status: i32 },
     /// The operation whose memory begins there has ended.
     Ended(usize),
     /// The socket that is registered under this key is ready for something.
@@ -138,7 +138,7 @@ impl Packets {
     pub(super) fn taken(&self) -> impl Iterator<Item = Packet> + '_ {
         self.buffer[..self.count].iter().filter_map(|packet| match packet.key() {
             WAKE => Some(Packet::Wake),
-            AFD => Some(Packet::Answer(packet.tag())),
+            AFD => Some(Packet::Answer { tag: packet.tag(), status: packet.status() }),
             OPERATION => Some(Packet::Ended(packet.tag())),
             key if key as u64 >= NOTIFICATIONS => {
                 Some(Packet::Notified { key, told: packet.told() })

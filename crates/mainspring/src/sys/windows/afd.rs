@@ -316,16 +316,22 @@ impl Request {
         if status < 0 && status != STATUS_NOT_FOUND { Err(error_of(status)) } else { Ok(()) }
     }
 
-    /// The answer, and the memory back.
+    /// The answer, and the memory back. `packet` is the status that came with its packet.
     ///
     /// # Safety
     ///
     /// The packet with the tag of the last [`submit`](Self::submit) was taken from the port.
-    pub(crate) unsafe fn reclaim(&mut self) -> Answer {
+    pub(crate) unsafe fn reclaim(&mut self, packet: NTSTATUS) -> Answer {
         self.lent = false;
-        // The status is written before the packet is queued; but Wine writes none of what it has
-        // cancelled with the thread that made the request.
-        self.answer(self.status()).unwrap_or(Answer::Cancelled)
+        let status = match self.status() {
+            // It is written before the packet is queued; Wine was seen to say that a request was
+            // cancelled, whose thread had ended, in the packet alone.
+            STATUS_PENDING => packet,
+            written => written,
+        };
+        let answer = self.answer(status);
+        debug_assert!(answer.is_some(), "a packet says how its request has ended");
+        answer.unwrap_or(Answer::Cancelled)
     }
 
     /// What the answer is, if it is there although its packet was not taken yet.

@@ -52,6 +52,11 @@ impl Packet {
         self.0.dwNumberOfBytesTransferred
     }
 
+    /// How the operation has ended: an `NTSTATUS`.
+    pub(crate) fn status(&self) -> i32 {
+        self.0.Internal as i32
+    }
+
     /// Which operation has ended; 0 for a packet that was posted.
     pub(crate) fn tag(&self) -> usize {
         self.0.lpOverlapped as usize

@@ -9,13 +9,11 @@
 //! a notification of something else than it was armed for (an error, say), has requests for
 //! everything, until it is registered anew.
 
-use super::{NOTIFIED, Sockets};
+use super::{NOTIFIED, Slot, Sockets};
 use crate::backend::iocp::notified::{Due, Held, Made, Notifier};
 use crate::event::Events;
 use crate::metrics::SystemCall;
 use crate::sys::{afd, notifications};
-
-use super::{Registered, Slot};
 
 impl Sockets {
     /// Notes what the port is to be told of a slot with the next call.
@@ -45,49 +43,70 @@ impl Sockets {
         else {
             return false;
         };
-        let mut outcomes = Vec::new();
-        notifier.hand_over(&mut outcomes);
-        self.counters.system_call(SystemCall::Modify);
+        let calls = notifier.hand_over();
+        let mut outcomes = std::mem::take(&mut notifier.outcomes);
+        (0..calls).for_each(|_| self.counters.system_call(SystemCall::Modify));
         let mut again = false;
-        for (index, due, made) in outcomes {
+        for (index, due, made) in outcomes.drain(..) {
             again |= self.changed(index, due, made);
+        }
+        if let Some(notifier) = &mut self.notifier {
+            notifier.outcomes = outcomes;
         }
         again
     }
 
     /// A change was handed over; whether the slot has to be looked at for what became of it.
     fn changed(&mut self, index: usize, due: Due, made: Made) -> bool {
+        match due {
+            Due::Enable(armed) => self.enabled(index, armed, made),
+            Due::Remove => self.removed(index, made),
+        }
+    }
+
+    fn enabled(&mut self, index: usize, armed: u32, made: Made) -> bool {
         let slot = &mut self.slots[index];
         let registered = slot.registered.as_mut();
-        match (due, made) {
-            (Due::Enable(armed), Made::Yes) => {
-                let serial = registered.map_or(0, |registered| registered.serial);
-                slot.held = Held::For { serial, armed };
-                return false;
-            }
-            (Due::Remove, Made::Yes) => {
+        if made == Made::Yes {
+            let serial = registered.map_or(0, |registered| registered.serial);
+            slot.held = Held::For { serial, armed };
+            return false;
+        }
+        // Requests have it all from here on. What the port has already it still has, and is to
+        // give up.
+        if let Some(registered) = registered {
+            registered.by_requests = true;
+        }
+        if slot.held == Held::Not {
+            slot.key = 0;
+        }
+        self.enqueue(index);
+        true
+    }
+
+    fn removed(&mut self, index: usize, made: Made) -> bool {
+        let Some(notifier) = &mut self.notifier else { return false };
+        let slot = &mut self.slots[index];
+        let is_tried_again = notifier.removal_failed(made == Made::Nothing);
+        match made {
+            Made::Yes => {
+                notifier.leaving += 1;
                 let serial = slot.held.serial().unwrap_or_default();
                 slot.held = Held::Leaving { serial };
-                if let Some(notifier) = &mut self.notifier {
-                    notifier.leaving += 1;
-                }
                 return false;
             }
-            (Due::Enable(_), Made::No) => {
-                fall_back(registered);
-                self.let_go(index);
-            }
-            // Closed, and its number somebody else's maybe; in no case registered with this port.
-            (Due::Remove, Made::No) => {
-                self.let_go(index);
-                self.release_if_done(index);
-            }
-            (_, Made::Nothing) => {
-                // Tried again with the next look, and not before; meanwhile requests have it all.
-                let was_notified = fall_back(registered);
+            // With the next look, and not before.
+            Made::Nothing if is_tried_again => {
                 self.enqueue(index);
-                return was_notified;
+                return false;
             }
+            // Closed, and its number somebody else's maybe: not registered with this port. Or given
+            // up: then nothing new is registered, and the key names nothing.
+            Made::No | Made::Nothing => {}
+        }
+        self.let_go(index);
+        if self.release_if_done(index) {
+            return false;
         }
         self.enqueue(index);
         true
@@ -129,13 +148,18 @@ impl Sockets {
             }
             // What was queued before the removal is nobody's.
             Held::Leaving { .. } if told & notifications::REMOVED == 0 => return,
-            Held::Leaving { .. } | Held::Not => {}
+            Held::Leaving { .. } => {}
+            Held::Not => return,
         }
         if told & notifications::REMOVED != 0 {
             self.let_go(index);
-            self.release_if_done(index);
+            if self.release_if_done(index) {
+                return;
+            }
         }
-        if !self.ended {
+        // Of whom nothing is wanted, nothing is asked: the driver could not tell.
+        let registered = self.slots[index].registered.as_ref();
+        if !self.ended && registered.is_none_or(|registered| registered.wanted != 0) {
             self.enqueue(index);
         }
     }
@@ -147,11 +171,6 @@ impl Slot {
         let registered = self.registered.as_ref().filter(|registered| !registered.by_requests)?;
         Some((registered.serial, filter_of(registered.wanted)))
     }
-}
-
-/// Leaves everything to requests; whether it was not so before.
-fn fall_back(registered: Option<&mut Registered>) -> bool {
-    registered.is_some_and(|registered| !std::mem::replace(&mut registered.by_requests, true))
 }
 
 /// What a socket is armed for if these of the driver's events are wanted.

@@ -12,6 +12,7 @@ mod notices;
 use super::*;
 use crate::backend::contract::{Config, Registrar, Selector};
 use crate::backend::iocp::{IocpRegistrar, IocpSelector};
+use crate::backend::port::{Packet, Packets};
 use crate::metrics::COUNTED;
 use crate::sys::{AsSource, raw_source};
 use crate::time::Clock;
@@ -417,12 +418,38 @@ fn a_socket_that_the_driver_does_not_know_is_looked_for_below_its_layers_once() 
     assert!(is_closed(&slot.submit(afd, afd::SEND, tag, false).unwrap_err()));
     slot.submit(afd, afd::SEND, tag, true).expect("a request to the socket below");
     assert_eq!(slot.base, own);
-    let mut packets = super::super::port::Packets::new(1);
+    let mut packets = Packets::new(1);
     queue.wait(&mut packets, SOON.as_millis() as u32).expect("a port that works");
-    assert_eq!(packets.taken().count(), 1);
-    // SAFETY: the packet of the only request was taken just now.
-    let answer = unsafe { slot.request.reclaim() };
+    let answer = reclaimed(&mut slot.request, &packets);
     assert!(matches!(answer, Answer::Ready(afd::SEND)), "{answer:?}");
+}
+
+/// The answer to the only request that packets were waited for.
+fn reclaimed(request: &mut Request, packets: &Packets) -> Answer {
+    let mut taken = packets.taken();
+    let Some(Packet::Answer { status, .. }) = taken.next() else { panic!("no answer") };
+    assert!(taken.next().is_none());
+    // SAFETY: the packet of the only request was taken just now.
+    unsafe { request.reclaim(status) }
+}
+
+#[test]
+fn c12_a_request_whose_thread_has_ended_ends_too() {
+    let (queue, mut groups) = (Queue::open().expect("a port"), Groups::default());
+    let group = groups.join(&queue).expect("a seat");
+    let afd = groups.afd(group).expect("a handle");
+    let ((socket, _peer), mut request) = (pair(), Request::new());
+    let base = BaseSocket::presumed(of(&socket));
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| request.submit(afd, base, afd::RECEIVE, NonZeroUsize::MIN));
+        thread.join().expect("no panic").expect("a request");
+    });
+    let mut packets = Packets::new(1);
+    // Windows has ended it with the thread; with Wine it goes on.
+    request.cancel(afd).expect("a request that can be cancelled");
+    queue.wait(&mut packets, SOON.as_millis() as u32).expect("a port that works");
+    let answer = reclaimed(&mut request, &packets);
+    assert!(matches!(answer, Answer::Cancelled), "{answer:?}");
 }
 
 #[test]

@@ -157,7 +157,7 @@ impl Beside {
         match *packet {
             Packet::Ended(tag) => events.completions.extend(self.operations.ended(tag)),
             // There is no request for readiness on this port, and no socket that it is told of.
-            Packet::Answer(_) | Packet::Notified { .. } | Packet::Wake => {}
+            Packet::Answer { .. } | Packet::Notified { .. } | Packet::Wake => {}
         }
     }
 
