@@ -412,6 +412,10 @@ impl Sockets {
     /// Ends the registration of a slot.
     fn forget(&mut self, index: usize) {
         self.slots[index].registered = None;
+        if matches!(self.slots[index].held, Held::Leaving { .. }) {
+            // The last notification is nobody's to wait for.
+            self.let_go(index);
+        }
         self.release_if_done(index);
         if self.slots[index].held != Held::Not && !self.ended {
             // Whatever the number names, the port is to let go of it.

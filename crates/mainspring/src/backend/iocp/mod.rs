@@ -19,8 +19,8 @@
 //! - **Packets that come to nothing**, of cancelled requests above all, do not end a wait: it goes
 //!   on for what is left of its time. Milliseconds are rounded up, and the port, which is known to
 //!   return early, is asked again.
-//! - **Notifications** (`notified.rs`), where the system has them and somebody asks for them, tell
-//!   what can be read and written; a socket that they refuse has requests for everything.
+//! - **Notifications** (`notified.rs`), where the system has them and they pass a trial (`trial.rs`),
+//!   tell what can be read and written; a socket that they refuse has requests for everything.
 //! - **The kernel writes to our memory** when a request ends. It is ours again when its packet was
 //!   taken; the selector's drop cancels all of them and takes all packets before it returns.
 //!
@@ -28,8 +28,12 @@
 //! published with wepoll, of which this is a variant written anew.
 
 mod afd;
+mod choice;
 mod groups;
 mod notified;
+#[cfg(any(test, feature = "stand-in"))]
+mod stand_in;
+mod trial;
 
 use std::io;
 use std::time::Duration;
@@ -46,12 +50,19 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use super::contract::{Cancel, Caps, Completer, Config, InForce, Registrar, Selector, Support};
-use super::port::masks::Notifications;
 use super::port::overlapped::Operations;
 use super::port::{self, Queue, masks, milliseconds};
 
 use afd::Sockets;
+use choice::Notifications;
 use notified::Notifier;
+
+/// What stands in for the call where tests run.
+#[cfg(any(test, feature = "stand-in"))]
+const STAND_IN: Option<crate::sys::notifications::Calls> = Some(stand_in::CALLS);
+/// Nothing stands in for the call in programs.
+#[cfg(not(any(test, feature = "stand-in")))]
+const STAND_IN: Option<crate::sys::notifications::Calls> = None;
 
 /// How long the end of a queue waits for the next of the last notifications, in milliseconds.
 const REMOVALS_WAIT_MS: u32 = 100;
@@ -94,10 +105,10 @@ impl Selector for IocpSelector {
 
     fn open(config: Config) -> io::Result<(IocpSelector, IocpRegistrar)> {
         let queue = Queue::open()?;
-        let notifications = masks::notifications()?;
-        let notifier = match notifications {
-            Notifications::Used(calls) => Some(Notifier::new(calls, queue.try_clone_handle()?)),
-            _ => None,
+        let notifications = choice::notifications()?;
+        let notifier = match notifications.calls() {
+            Some(calls) => Some(Notifier::new(calls, queue.try_clone_handle()?)),
+            None => None,
         };
         let sockets = Mutex::new(Sockets::new(config.counters.clone(), notifier));
         let operations = Operations::new(masks::wait_packets()?);
@@ -116,11 +127,11 @@ impl Selector for IocpSelector {
         if self.shared.operations.has_wait_packets() {
             features.push("wait packets");
         }
-        if matches!(self.shared.notifications, Notifications::Used(_)) {
+        if self.shared.notifications.calls().is_some() {
             features.push("ProcessSocketNotifications");
         }
         InForce {
-            setup: setup(self.shared.notifications),
+            setup: self.shared.notifications.setup(),
             features,
             operations: self.shared.operations.names(),
         }
@@ -230,33 +241,6 @@ impl IocpSelector {
             self.look(events, Some(Duration::ZERO))?;
         }
         Ok(())
-    }
-}
-
-/// What readiness is made of, for reports.
-fn setup(notifications: Notifications) -> &'static str {
-    match notifications {
-        Notifications::NotWanted { offered: false } => {
-            "a completion port and the driver behind all sockets; \
-             ProcessSocketNotifications is not there"
-        }
-        Notifications::NotWanted { offered: true } => {
-            "a completion port and the driver behind all sockets; \
-             ProcessSocketNotifications is there, and not used \
-             (MAINSPRING_SOCKET_NOTIFICATIONS=1 tries it)"
-        }
-        Notifications::NotThere => {
-            "a completion port and the driver behind all sockets; \
-             ProcessSocketNotifications is asked for, and not there"
-        }
-        Notifications::TooNarrow => {
-            "a completion port and the driver behind all sockets; \
-             ProcessSocketNotifications is asked for, and takes a program of 64 bits"
-        }
-        Notifications::Used(_) => {
-            "a completion port, told by ProcessSocketNotifications what can be read and written, \
-             and by the driver behind all sockets of everything else"
-        }
     }
 }
 

@@ -1,13 +1,10 @@
 //! What of the system's newer calls is left unused.
 //!
 //! The variable `MAINSPRING_IOCP_WITHOUT` names some, with commas: to go round a defect, to measure
-//! what one is worth, and for tests on a system that has them. What nobody has seen work on a
-//! system that has it is the other way round, and used if a variable of its own says so:
-//! `MAINSPRING_SOCKET_NOTIFICATIONS=1`.
+//! what one is worth, and for tests on a system that has them.
 
 use std::io;
 
-use crate::sys::notifications;
 use crate::sys::wait_packet::Calls;
 
 /// The environment variable.
@@ -29,57 +26,8 @@ pub(in crate::backend) fn wait_packets() -> io::Result<Option<Calls>> {
     Ok(if masked { None } else { Calls::find() })
 }
 
-/// The environment variable that asks for notifications of sockets.
-const NOTIFICATIONS: &str = "MAINSPRING_SOCKET_NOTIFICATIONS";
-
-/// Whether sockets are told of by notifications, and why not.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::backend) enum Notifications {
-    /// Nobody has asked for them; whether the system has them.
-    NotWanted { offered: bool },
-    /// They were asked for, and Winsock does not have the call.
-    NotThere,
-    /// They were asked for, and their keys want numbers of 64 bits, which this program has not.
-    TooNarrow,
-    /// By this call.
-    Used(notifications::Calls),
-}
-
-/// The call for notifications of sockets, where it is and is asked for.
-///
-/// # Errors
-///
-/// If the variable says neither yes nor no.
-pub(in crate::backend) fn notifications() -> io::Result<Notifications> {
-    #[cfg(test)]
-    if let Some(calls) = NOTIFYING_STAND_IN.get() {
-        return Ok(Notifications::Used(calls));
-    }
-    let wanted = is_wanted(std::env::var(NOTIFICATIONS).ok().as_deref())?;
-    Ok(match (wanted, notifications::Calls::find()) {
-        (false, call) => Notifications::NotWanted { offered: call.is_some() },
-        (true, None) => Notifications::NotThere,
-        (true, Some(_)) if usize::BITS < u64::BITS => Notifications::TooNarrow,
-        (true, Some(calls)) => Notifications::Used(calls),
-    })
-}
-
-fn is_wanted(value: Option<&str>) -> io::Result<bool> {
-    match value.unwrap_or_default().trim() {
-        "" | "0" => Ok(false),
-        "1" => Ok(true),
-        other => {
-            let text = format!("{NOTIFICATIONS}: {other:?} is neither 1 nor 0");
-            Err(io::Error::new(io::ErrorKind::InvalidInput, text))
-        }
-    }
-}
-
 #[cfg(test)]
 thread_local! {
-    /// What takes the place of Winsock's call in queues that this thread opens.
-    static NOTIFYING_STAND_IN: std::cell::Cell<Option<notifications::Calls>> =
-        const { std::cell::Cell::new(None) };
     /// What takes the place of the system's calls in queues that this thread opens.
     static STAND_IN: std::cell::Cell<Option<Calls>> = const { std::cell::Cell::new(None) };
 }
@@ -88,12 +36,6 @@ thread_local! {
 #[cfg(test)]
 pub(in crate::backend) fn stand_in(calls: Option<Calls>) {
     STAND_IN.set(calls);
-}
-
-/// Lets the queues that this thread opens from now on be notified by this call.
-#[cfg(test)]
-pub(in crate::backend) fn notifying_stand_in(calls: Option<notifications::Calls>) {
-    NOTIFYING_STAND_IN.set(calls);
 }
 
 fn is_masked(names: Option<&str>, name: &str) -> io::Result<bool> {
@@ -118,13 +60,5 @@ mod tests {
         assert!(is_masked(Some("wait-packets, "), "wait-packets").unwrap());
         let refused = is_masked(Some("wait-packets,magic"), "wait-packets").unwrap_err();
         assert!(refused.to_string().contains("magic"), "{refused}");
-    }
-    #[test]
-    fn notifications_are_asked_for_by_a_one_and_nothing_else_is_guessed() {
-        assert!(!is_wanted(None).unwrap());
-        assert!(!is_wanted(Some("0")).unwrap());
-        assert!(is_wanted(Some(" 1 ")).unwrap());
-        let refused = is_wanted(Some("yes")).unwrap_err();
-        assert!(refused.to_string().contains("yes"), "{refused}");
     }
 }

@@ -6,8 +6,6 @@
 
 pub(super) mod masks;
 pub(super) mod overlapped;
-#[cfg(test)]
-pub(super) mod stand_in;
 
 use std::io;
 use std::os::windows::io::OwnedHandle;

@@ -1,27 +1,17 @@
 //! Sockets that are told of by notifications, on what stands in for the call.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use super::*;
-use crate::backend::port::masks;
-use crate::backend::port::stand_in::{STAND_IN, seen};
+use crate::backend::iocp::stand_in::CALLS;
+use crate::backend::iocp::stand_in::seen::{self, alone};
+use crate::backend::iocp::{REMOVALS_WAIT_MS, choice};
 use crate::sys::notifications;
 use windows_sys::Win32::Networking::WinSock::SOCK_NOTIFY_EVENT_ERR;
 
-/// The stand-in is the process's: one test at a time.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    seen::calls();
-    alone
-}
-
 /// A queue that is notified.
 fn notified() -> Watch {
-    masks::notifying_stand_in(Some(STAND_IN));
+    choice::stand_in(Some(CALLS));
     let watch = Watch::new();
-    masks::notifying_stand_in(None);
+    choice::stand_in(None);
     watch
 }
 
@@ -54,6 +44,18 @@ impl Watch {
             assert!(begin.elapsed() < SOON, "{:?}", self.held(of(socket)));
             self.nothing();
         }
+    }
+
+    /// Looks until this is told of the only socket; all that was told of it on the way.
+    fn until_told_of(&mut self, ready: Ready) -> Ready {
+        let (mut told, begin) = (Ready::EMPTY, Instant::now());
+        while !told.contains(ready) {
+            assert!(begin.elapsed() < SOON, "{told:?}");
+            let mut events = Events::new();
+            self.selector.select(&mut events, Some(SOON)).expect("a port that works");
+            events.list.iter().for_each(|event| told |= event.ready);
+        }
+        told
     }
 
     fn modify(&self, socket: &TcpStream, token: u64, interest: Interest) {
@@ -393,12 +395,7 @@ fn c9_urgent_data_and_ends_are_asked_of_the_driver() {
     assert_eq!(watch.one(), (1, Ready::PRIORITY));
     watch.modify(&socket, 1, Interest::READABLE);
     peer.shutdown(std::net::Shutdown::Write).unwrap();
-    let mut told = Ready::EMPTY;
-    while !told.contains(Ready::READ_CLOSED) {
-        let (token, ready) = watch.one();
-        assert_eq!(token, 1);
-        told |= ready;
-    }
+    let told = watch.until_told_of(Ready::READ_CLOSED);
     assert!(!told.contains(Ready::ERROR), "{told:?}");
     watch.nothing();
 }
@@ -433,18 +430,11 @@ fn c9_a_reset_is_an_error_with_notifications_and_does_not_spin() {
     watch.nothing();
     SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
     drop(peer);
-    let (mut told, begin) = (Ready::EMPTY, Instant::now());
-    while !told.contains(Ready::ERROR) {
-        assert!(begin.elapsed() < SOON);
-        let mut events = Events::new();
-        watch.selector.select(&mut events, Some(SOON)).expect("a port that works");
-        events.list.iter().for_each(|event| told |= event.ready);
-    }
+    let told = watch.until_told_of(Ready::ERROR);
     assert!(told.contains(BROKEN | Ready::READABLE | Ready::WRITABLE), "{told:?}");
-    let (begin, before) = (Instant::now(), watch.calls());
-    while begin.elapsed() < Duration::from_millis(30) {
-        let mut events = Events::new();
-        watch.selector.select(&mut events, Some(Duration::from_millis(5))).unwrap();
+    let before = watch.calls();
+    for _ in 0..200 {
+        watch.selector.select(&mut Events::new(), Some(Duration::ZERO)).unwrap();
     }
     let calls: u64 = watch.calls().iter().zip(before).map(|(now, before)| now - before).sum();
     assert!(calls <= 4, "{calls} calls for a socket that is over");
@@ -510,7 +500,112 @@ fn the_report_says_that_notifications_are_in_force() {
     let (notified, plain) = (notified(), Watch::new());
     let report = notified.selector.in_force();
     assert!(report.features.contains(&"ProcessSocketNotifications"), "{:?}", report.features);
-    assert!(report.setup.contains("told by ProcessSocketNotifications"), "{}", report.setup);
+    assert!(report.setup.contains("a stand-in for ProcessSocketNotifications"), "{}", report.setup);
     let report = plain.selector.in_force();
     assert!(!report.features.contains(&"ProcessSocketNotifications"), "{:?}", report.features);
+}
+
+#[test]
+fn c1_who_comes_after_a_removal_that_is_never_told_hears_all_the_same() {
+    let _alone = alone();
+    let (mut watch, (socket, mut peer)) = (notified(), pair());
+    watch.add(&socket, 1, Interest::READABLE);
+    watch.until_armed(&socket);
+    seen::lose_removals(true);
+    watch.remove(of(&socket), 1);
+    watch.nothing();
+    assert!(matches!(watch.held(of(&socket)), Held::Leaving { .. }));
+    watch.add(&socket, 2, Interest::READABLE);
+    for _ in 0..3 {
+        peer.write_all(b"x").unwrap();
+        assert_eq!(watch.one(), (2, Ready::READABLE), "by a request");
+        assert_eq!(read_dry(&socket), 1);
+        watch.rearm(&socket, 2);
+    }
+    // Closed, the number is free: of the old registration nothing can be told any more.
+    drop(socket);
+    watch.until_empty();
+}
+
+#[test]
+fn c12_the_end_does_not_wait_for_ever_for_the_last_notifications() {
+    let _alone = alone();
+    let (mut watch, (socket, _peer)) = (notified(), pair());
+    watch.add(&socket, 1, Interest::READABLE);
+    watch.until_armed(&socket);
+    seen::lose_removals(true);
+    let begin = Instant::now();
+    drop(watch);
+    // It has waited once, in vain; not as long as for what the kernel writes to.
+    assert!(begin.elapsed() >= Duration::from_millis(u64::from(REMOVALS_WAIT_MS) / 2));
+    assert!(begin.elapsed() < SOON / 4, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn c5_a_removal_that_is_refused_frees_the_number_for_a_registration_under_its_own_key() {
+    let _alone = alone();
+    for is_added_again in [false, true] {
+        let (mut watch, (socket, mut peer)) = (notified(), pair());
+        watch.add(&socket, 1, Interest::READABLE);
+        watch.until_armed(&socket);
+        let key = watch.key(of(&socket));
+        // As if the number were another socket's.
+        seen::lose(of(&socket));
+        watch.remove(of(&socket), 1);
+        if is_added_again {
+            watch.add(&socket, 2, Interest::READABLE);
+            watch.until_armed(&socket);
+            assert_ne!(watch.key(of(&socket)), key);
+            peer.write_all(b"x").unwrap();
+            assert_eq!(watch.one(), (2, Ready::READABLE));
+            watch.remove(of(&socket), 2);
+        }
+        watch.until_empty();
+    }
+}
+
+#[test]
+fn c8_what_is_armed_and_cannot_be_armed_for_more_is_removed_and_has_requests() {
+    let _alone = alone();
+    let (mut watch, (socket, mut peer)) = (notified(), pair());
+    watch.add(&socket, 1, Interest::READABLE);
+    watch.until_armed(&socket);
+    seen::be_strict(true);
+    watch.modify(&socket, 1, BOTH);
+    assert_eq!(watch.one(), (1, Ready::WRITABLE));
+    watch.nothing();
+    assert_eq!((seen::registered(of(&socket)), watch.held(of(&socket))), (None, Held::Not));
+    for _ in 0..3 {
+        peer.write_all(b"x").unwrap();
+        assert_eq!(watch.one(), (1, Ready::READABLE));
+        assert_eq!(read_dry(&socket), 1);
+        watch.rearm(&socket, 1);
+    }
+    watch.remove(of(&socket), 1);
+    watch.until_empty();
+}
+
+#[test]
+fn c8_removals_that_always_fail_are_given_up_and_nothing_new_is_registered() {
+    let _alone = alone();
+    let (mut watch, pairs) = (notified(), [(); 3].map(|()| pair()));
+    for (token, (socket, _)) in pairs.iter().enumerate() {
+        watch.add(socket, token as u64, Interest::READABLE);
+    }
+    pairs.iter().for_each(|(socket, _)| watch.until_armed(socket));
+    seen::fail(true);
+    for (token, (socket, _)) in pairs.iter().enumerate() {
+        watch.remove(of(socket), token as u64);
+    }
+    watch.until_empty();
+    seen::fail(false);
+    let (socket, mut peer) = pair();
+    watch.add(&socket, 9, Interest::READABLE);
+    peer.write_all(b"x").unwrap();
+    assert_eq!(watch.one(), (9, Ready::READABLE));
+    assert_eq!(watch.held(of(&socket)), Held::Not, "what fails so is used no more");
+    let (socket, mut peer) = (&pairs[0].0, &pairs[0].1);
+    watch.add(socket, 10, Interest::READABLE);
+    peer.write_all(b"x").unwrap();
+    assert_eq!(watch.one(), (10, Ready::READABLE), "although the port has it still");
 }

@@ -1,4 +1,5 @@
-//! What stands in for `ProcessSocketNotifications` where tests run: Wine does not have it.
+//! What stands in for `ProcessSocketNotifications` where tests run: Wine does not have it. No
+//! program has it: it is built for the library's own tests, and with the feature `stand-in`.
 //!
 //! It behaves as the call's documents say (`sys/windows/notifications.rs`), for real sockets: one
 //! port a socket; the key of the first change until the removal; a change takes the place of the
@@ -7,18 +8,21 @@
 //! socket that is not registered with this port cannot be removed from it.
 //!
 //! A thread asks `WSAPoll` about all that is armed, each millisecond and when something changes.
-//! That a socket was closed is told by a request to the driver, as it is to the backend.
+//! That a socket was closed is told by a request to the driver, as it is to the backend; a request
+//! ends with its thread, so that one thread makes them all.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::num::NonZeroUsize;
 use std::ptr;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_ALREADY_ASSIGNED, ERROR_INVALID_PARAMETER, ERROR_NOT_FOUND, ERROR_NOT_SUPPORTED,
-    ERROR_OUTOFMEMORY, ERROR_SUCCESS, HANDLE,
+    ERROR_ALREADY_ASSIGNED, ERROR_BUSY, ERROR_INVALID_PARAMETER, ERROR_NOT_FOUND,
+    ERROR_NOT_SUPPORTED, ERROR_OUTOFMEMORY, ERROR_SUCCESS, HANDLE,
 };
 use windows_sys::Win32::Networking::WinSock::{
     SOCK_NOTIFY_EVENT_ERR, SOCK_NOTIFY_OP_ENABLE, SOCK_NOTIFY_OP_REMOVE,
@@ -34,7 +38,7 @@ use crate::sys::poll::{self, Polled};
 use crate::sys::port::Port;
 
 /// The stand-in, to be used in the place of the system's call.
-pub(in crate::backend) const STAND_IN: Calls = Calls { process };
+pub(super) const CALLS: Calls = Calls { process };
 
 /// How often the thread asks.
 const PERIOD: Duration = Duration::from_millis(1);
@@ -48,12 +52,18 @@ struct State {
     refused: HashSet<u64>,
     /// The next calls fail as a whole.
     fails: bool,
+    /// What is armed cannot be armed for something else.
+    is_strict: bool,
+    /// No removal is told of.
+    loses_removals: bool,
     /// How many changes each call has had.
     calls: Vec<usize>,
     serial: u64,
-    afd: Afd,
+    afd: Arc<Afd>,
     /// Where the answers of the driver go; nobody takes them, they are glanced at.
     _answers: Port,
+    /// Makes requests about the ends of sockets.
+    closings: Sender<(BaseSocket, Sender<io::Result<Request>>)>,
 }
 
 struct Entry {
@@ -80,17 +90,29 @@ impl Entry {
 
 impl State {
     fn new() -> io::Result<State> {
-        let (afd, answers) = (Afd::open()?, Port::new()?);
-        answers.associate(&afd, 0)?;
+        let (afd, answers) = (Arc::new(Afd::open()?), Port::new()?);
+        answers.associate(&*afd, 0)?;
+        let closings = closings(afd.clone())?;
         Ok(State {
             registered: HashMap::new(),
             refused: HashSet::new(),
             fails: false,
+            is_strict: false,
+            loses_removals: false,
             calls: Vec::new(),
             serial: 0,
             afd,
             _answers: answers,
+            closings,
         })
+    }
+
+    /// A request that is answered when the socket is closed.
+    fn closing(&self, base: BaseSocket) -> io::Result<Request> {
+        let (answers, answer) = channel();
+        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        self.closings.send((base, answers)).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        answer.recv().map_err(gone)?
     }
 
     /// Closing removes a socket, and nothing tells of it.
@@ -110,7 +132,9 @@ impl State {
             SOCK_NOTIFY_OP_REMOVE if others => ERROR_NOT_FOUND,
             SOCK_NOTIFY_OP_REMOVE => match self.registered.remove(&socket) {
                 Some(entry) => {
-                    entry.post(REMOVED);
+                    if !self.loses_removals {
+                        entry.post(REMOVED);
+                    }
                     let _ = entry.closing.cancel(&self.afd);
                     ERROR_SUCCESS
                 }
@@ -132,14 +156,15 @@ impl State {
             return ERROR_NOT_SUPPORTED;
         }
         if let Some(entry) = self.registered.get_mut(&socket) {
+            if self.is_strict && entry.is_armed {
+                return ERROR_BUSY;
+            }
             (entry.filter, entry.is_armed) = (filter, true);
             return ERROR_SUCCESS;
         }
-        let mut closing = Request::new();
-        let base = BaseSocket::presumed(RawSource(socket));
-        if closing.submit(&self.afd, base, afd::LOCAL_CLOSE, std::num::NonZeroUsize::MIN).is_err() {
+        let Ok(closing) = self.closing(BaseSocket::presumed(RawSource(socket))) else {
             return WSAENOTSOCK as u32;
-        }
+        };
         self.serial += 1;
         let (serial, key) = (self.serial, change.completionKey.addr());
         let entry = Entry { serial, port, key, filter, is_armed: true, closing };
@@ -186,6 +211,21 @@ impl State {
             entry.post(told);
         }
     }
+}
+
+/// A thread that makes requests about the ends of sockets, for as long as the process lives.
+fn closings(afd: Arc<Afd>) -> io::Result<Sender<(BaseSocket, Sender<io::Result<Request>>)>> {
+    let (asks, asked) = channel::<(BaseSocket, Sender<io::Result<Request>>)>();
+    let makes = move || {
+        for (base, answers) in asked {
+            let mut request = Request::new();
+            let made = request.submit(&afd, base, afd::LOCAL_CLOSE, NonZeroUsize::MIN);
+            // Who asks waits for it.
+            let _ = answers.send(made.map(|()| request));
+        }
+    };
+    thread::Builder::new().name("closings".to_string()).spawn(makes)?;
+    Ok(asks)
 }
 
 /// # Safety
@@ -251,7 +291,7 @@ fn watch() {
 }
 
 #[cfg(test)]
-pub(in crate::backend) mod seen {
+pub(super) mod seen {
     //! What tests see of it, and do to it.
 
     use super::*;
@@ -261,7 +301,7 @@ pub(in crate::backend) mod seen {
     }
 
     /// Whether a port has this socket, and whether it is armed.
-    pub(in crate::backend) fn registered(socket: RawSource) -> Option<bool> {
+    pub(in crate::backend::iocp) fn registered(socket: RawSource) -> Option<bool> {
         with(|state| {
             state.forget_if_closed(socket.0);
             state.registered.get(&socket.0).map(|entry| entry.is_armed)
@@ -269,12 +309,12 @@ pub(in crate::backend) mod seen {
     }
 
     /// The changes of each call since the last look.
-    pub(in crate::backend) fn calls() -> Vec<usize> {
+    pub(in crate::backend::iocp) fn calls() -> Vec<usize> {
         with(|state| std::mem::take(&mut state.calls))
     }
 
     /// Refuses a socket from now on, or takes it again.
-    pub(in crate::backend) fn refuse(socket: RawSource, refused: bool) {
+    pub(in crate::backend::iocp) fn refuse(socket: RawSource, refused: bool) {
         with(|state| {
             state.refused.remove(&socket.0);
             state.refused.extend(refused.then_some(socket.0));
@@ -282,12 +322,39 @@ pub(in crate::backend) mod seen {
     }
 
     /// Lets calls fail as a whole from now on, or not.
-    pub(in crate::backend) fn fail(fails: bool) {
+    pub(in crate::backend::iocp) fn fail(fails: bool) {
         with(|state| state.fails = fails);
     }
 
+    /// Arms nothing anew that is armed already, or does.
+    pub(in crate::backend::iocp) fn be_strict(strict: bool) {
+        with(|state| state.is_strict = strict);
+    }
+
+    /// Tells of no removal from now on, or of each.
+    pub(in crate::backend::iocp) fn lose_removals(loses: bool) {
+        with(|state| state.loses_removals = loses);
+    }
+
+    /// Knows a socket no longer, as if its number were another's, and tells nobody.
+    pub(in crate::backend::iocp) fn lose(socket: RawSource) {
+        with(|state| state.registered.remove(&socket.0));
+    }
+
+    /// It is the process's: one test at a time, and each begins with what does as documented.
+    pub(in crate::backend::iocp) fn alone() -> MutexGuard<'static, ()> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        with(|state| {
+            state.refused.clear();
+            (state.fails, state.is_strict, state.loses_removals) = (false, false, false);
+            state.calls.clear();
+        });
+        alone
+    }
+
     /// Tells of a socket what nobody has asked for; a removal is one.
-    pub(in crate::backend) fn tell(socket: RawSource, told: u32) {
+    pub(in crate::backend::iocp) fn tell(socket: RawSource, told: u32) {
         with(|state| {
             let entry = state.registered.get_mut(&socket.0).expect("a registered socket");
             entry.is_armed = false;
