@@ -16,7 +16,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::ptr;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ use windows_sys::Win32::Networking::WinSock::{
 use windows_sys::Win32::System::IO::{OVERLAPPED_ENTRY, PostQueuedCompletionStatus};
 
 use crate::source::RawSource;
-use crate::sys::afd::{self, Afd, Answer, BaseSocket, Request};
+use crate::sys::afd::{Afd, Answer, BaseSocket, LOCAL_CLOSE, Request};
 use crate::sys::notifications::{Calls, IN, OUT, REMOVED};
 use crate::sys::poll::{self, Polled};
 use crate::sys::port::Port;
@@ -59,11 +59,10 @@ struct State {
     /// How many changes each call has had.
     calls: Vec<usize>,
     serial: u64,
-    afd: Arc<Afd>,
     /// Where the answers of the driver go; nobody takes them, they are glanced at.
     _answers: Port,
-    /// Makes requests about the ends of sockets.
-    closings: Sender<(BaseSocket, Sender<io::Result<Request>>)>,
+    /// The thread that asks the driver.
+    asks: Sender<Box<dyn FnOnce(&Afd) + Send>>,
 }
 
 struct Entry {
@@ -90,9 +89,11 @@ impl Entry {
 
 impl State {
     fn new() -> io::Result<State> {
-        let (afd, answers) = (Arc::new(Afd::open()?), Port::new()?);
-        answers.associate(&*afd, 0)?;
-        let closings = closings(afd.clone())?;
+        let (afd, answers) = (Afd::open()?, Port::new()?);
+        answers.associate(&afd, 0)?;
+        let (asks, asked) = channel::<Box<dyn FnOnce(&Afd) + Send>>();
+        let asking = move || asked.into_iter().for_each(|ask| ask(&afd));
+        thread::Builder::new().name("closings".to_string()).spawn(asking)?;
         Ok(State {
             registered: HashMap::new(),
             refused: HashSet::new(),
@@ -101,18 +102,33 @@ impl State {
             loses_removals: false,
             calls: Vec::new(),
             serial: 0,
-            afd,
             _answers: answers,
-            closings,
+            asks,
         })
+    }
+
+    /// What the driver says to the thread that asks it.
+    fn ask<R: Send + 'static>(&self, ask: impl FnOnce(&Afd) -> R + Send + 'static) -> R {
+        let (answers, answer) = channel();
+        let asked = self.asks.send(Box::new(move |afd| drop(answers.send(ask(afd)))));
+        asked.expect("the thread lives as long as the process");
+        answer.recv().expect("the thread answers")
     }
 
     /// A request that is answered when the socket is closed.
     fn closing(&self, base: BaseSocket) -> io::Result<Request> {
-        let (answers, answer) = channel();
-        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-        self.closings.send((base, answers)).map_err(|_| io::ErrorKind::BrokenPipe)?;
-        answer.recv().map_err(gone)?
+        self.ask(move |afd| {
+            let mut request = Request::new();
+            request.submit(afd, base, LOCAL_CLOSE, NonZeroUsize::MIN)?;
+            Ok(request)
+        })
+    }
+
+    /// Ends such a request. When it has ended nothing of ours holds the socket open.
+    fn end(&self, closing: Request) {
+        self.ask(move |afd| {
+            let _ = closing.cancel(afd);
+        });
     }
 
     /// Closing removes a socket, and nothing tells of it.
@@ -135,7 +151,7 @@ impl State {
                     if !self.loses_removals {
                         entry.post(REMOVED);
                     }
-                    let _ = entry.closing.cancel(&self.afd);
+                    self.end(entry.closing);
                     ERROR_SUCCESS
                 }
                 None => ERROR_NOT_FOUND,
@@ -211,21 +227,6 @@ impl State {
             entry.post(told);
         }
     }
-}
-
-/// A thread that makes requests about the ends of sockets, for as long as the process lives.
-fn closings(afd: Arc<Afd>) -> io::Result<Sender<(BaseSocket, Sender<io::Result<Request>>)>> {
-    let (asks, asked) = channel::<(BaseSocket, Sender<io::Result<Request>>)>();
-    let makes = move || {
-        for (base, answers) in asked {
-            let mut request = Request::new();
-            let made = request.submit(&afd, base, afd::LOCAL_CLOSE, NonZeroUsize::MIN);
-            // Who asks waits for it.
-            let _ = answers.send(made.map(|()| request));
-        }
-    };
-    thread::Builder::new().name("closings".to_string()).spawn(makes)?;
-    Ok(asks)
 }
 
 /// # Safety
