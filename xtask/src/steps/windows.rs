@@ -248,8 +248,8 @@ impl Windows {
         Ok(())
     }
 
-    /// Runs the tests of a suite whose names have the filter in them, with these variables; how many
-    /// there were.
+    /// Runs the tests of a suite whose names have the filter in them, with these variables; how
+    /// many there were.
     fn run_suite(&self, suite: &Suite, variables: &[&str], filter: Option<&str>) -> Result<usize> {
         let mut what = vec!["--features".to_string(), suite.features.to_string()];
         what.extend(suite.binaries.iter().map(|binary| format!("--{binary}")));

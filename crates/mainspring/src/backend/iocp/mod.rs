@@ -19,8 +19,9 @@
 //! - **Packets that come to nothing**, of cancelled requests above all, do not end a wait: it goes
 //!   on for what is left of its time. Milliseconds are rounded up, and the port, which is known to
 //!   return early, is asked again.
-//! - **Notifications** (`notified.rs`), where the system has them and they pass a trial (`trial.rs`),
-//!   tell what can be read and written; a socket that they refuse has requests for everything.
+//! - **Notifications** (`notified.rs`), where the system has them and they pass a trial
+//!   (`trial.rs`), tell what can be read and written; a socket that they refuse has requests for
+//!   everything.
 //! - **The kernel writes to our memory** when a request ends. It is ours again when its packet was
 //!   taken; the selector's drop cancels all of them and takes all packets before it returns.
 //!
@@ -186,8 +187,8 @@ impl IocpSelector {
         port::drain(queue, &mut self.packets, take, || is_drained(shared));
     }
 
-    /// Takes the last notifications, so that another port may have the sockets. Nothing of ours hangs
-    /// on them: they are not waited for when none has come for a moment.
+    /// Takes the last notifications, so that another port may have the sockets. Nothing of ours
+    /// hangs on them: they are not waited for when none has come for a moment.
     fn await_removals(&mut self) {
         let mut leaving = self.shared.sockets.lock().leaving();
         while leaving > 0 {

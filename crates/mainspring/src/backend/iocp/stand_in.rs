@@ -52,6 +52,8 @@ struct State {
     refused: HashSet<u64>,
     /// The next calls fail as a whole.
     fails: bool,
+    /// So do those that have more than one change.
+    fails_many: bool,
     /// What is armed cannot be armed for something else.
     is_strict: bool,
     /// No removal is told of.
@@ -98,6 +100,7 @@ impl State {
             registered: HashMap::new(),
             refused: HashSet::new(),
             fails: false,
+            fails_many: false,
             is_strict: false,
             loses_removals: false,
             calls: Vec::new(),
@@ -247,7 +250,7 @@ unsafe extern "system" fn process(
     }
     let mut guard = state();
     let Some(state) = guard.as_mut() else { return ERROR_OUTOFMEMORY };
-    if state.fails {
+    if state.fails || (state.fails_many && count > 1) {
         return ERROR_OUTOFMEMORY;
     }
     state.calls.push(count as usize);
@@ -327,6 +330,11 @@ pub(super) mod seen {
         with(|state| state.fails = fails);
     }
 
+    /// Lets calls with more than one change fail as a whole from now on.
+    pub(in crate::backend::iocp) fn fail_many() {
+        with(|state| state.fails_many = true);
+    }
+
     /// Arms nothing anew that is armed already, or does.
     pub(in crate::backend::iocp) fn be_strict(strict: bool) {
         with(|state| state.is_strict = strict);
@@ -348,7 +356,8 @@ pub(super) mod seen {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         with(|state| {
             state.refused.clear();
-            (state.fails, state.is_strict, state.loses_removals) = (false, false, false);
+            (state.fails, state.fails_many) = (false, false);
+            (state.is_strict, state.loses_removals) = (false, false);
             state.calls.clear();
         });
         alone

@@ -110,7 +110,7 @@ impl Trial {
         Ok(Trial { calls, port, registers, afd })
     }
 
-    /// Keys, levels, one answer a change, changes of what is armed, removals, and the driver beside.
+    /// Keys, levels, one answer a change, changes of what is armed, removals; the driver beside.
     fn datagrams(&mut self) -> Result<(), Flaw> {
         let open = || UdpSocket::bind(("127.0.0.1", 0));
         let (socket, peer) = (open().map_err(nothing)?, open().map_err(nothing)?);

@@ -609,3 +609,18 @@ fn c8_removals_that_always_fail_are_given_up_and_nothing_new_is_registered() {
     peer.write_all(b"x").unwrap();
     assert_eq!(watch.one(), (10, Ready::READABLE), "although the port has it still");
 }
+
+#[test]
+fn c8_a_call_that_fails_is_made_anew_for_each_socket() {
+    let _alone = alone();
+    let (mut watch, pairs) = (notified(), [(); 3].map(|()| pair()));
+    seen::fail_many();
+    for (token, (socket, _)) in pairs.iter().enumerate() {
+        watch.add(socket, token as u64, Interest::READABLE);
+    }
+    watch.nothing();
+    assert_eq!(seen::calls(), [1, 1, 1]);
+    for (socket, _) in &pairs {
+        assert!(matches!(watch.held(of(socket)), Held::For { .. }), "none was at fault");
+    }
+}
