@@ -40,8 +40,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "end-of-the-socket-is-not-asked-for",
         clause: "C5",
         file: "crates/mainspring/src/backend/iocp/afd.rs",
-        find: "registered.asked() | afd::LOCAL_CLOSE",
-        replace: "registered.asked()",
+        find: "slot.asks(registered) | afd::LOCAL_CLOSE",
+        replace: "slot.asks(registered)",
         test: &[
             "-p",
             "mainspring",
@@ -420,8 +420,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "the-trial-does-not-count",
         clause: "C8",
         file: "crates/mainspring/src/backend/iocp/choice.rs",
-        find: "Ok(tried(calls).map_or_else(",
-        replace: "let _ = tried;\n    Ok(Ok(()).map_or_else(",
+        find: "    tried(calls).map_or_else(",
+        replace: "    let _ = tried;\n    Ok(()).map_or_else(",
         test: &[
             "-p",
             "mainspring",
@@ -430,5 +430,13 @@ pub const MUTANTS: &[Mutant] = &[
             "--",
             "--test-threads=1",
         ],
+    },
+    Mutant {
+        name: "duplicates-are-not-tried",
+        clause: "C5",
+        file: "crates/mainspring/src/backend/iocp/trial.rs",
+        find: "if duplicates == Duplicates::Maybe { trial.duplicates() } else { Ok(()) }",
+        replace: "if duplicates == Duplicates::Never { trial.duplicates() } else { Ok(()) }",
+        test: &["-p", "mainspring", "--lib", "two_duplicates_are_both", "--", "--test-threads=1"],
     },
 ];

@@ -2,7 +2,9 @@
 //!
 //! They are, where the system has the call and a trial, once in the process, has shown that it does
 //! what is relied on ([`trial`](super::trial)); otherwise requests tell of everything. The variable
-//! `MAINSPRING_SOCKET_NOTIFICATIONS` overrules that: `0` goes round them, to compare or in trouble.
+//! `MAINSPRING_SOCKET_NOTIFICATIONS` overrules that: `0` goes round them, to compare or in trouble;
+//! `1` promises that no two duplicates of a socket are registered with one queue, and asks for that
+//! no longer.
 
 use std::io;
 use std::sync::OnceLock;
@@ -10,7 +12,7 @@ use std::sync::OnceLock;
 use crate::sys::notifications::Calls;
 
 use super::STAND_IN;
-use super::trial;
+use super::trial::{self, Duplicates};
 
 /// The environment variable.
 const VARIABLE: &str = "MAINSPRING_SOCKET_NOTIFICATIONS";
@@ -79,27 +81,37 @@ pub(super) fn notifications() -> io::Result<Notifications> {
     if let Some(calls) = OF_THIS_THREAD.get() {
         return Ok(Notifications::StandIn(calls));
     }
-    chosen(asked(std::env::var(VARIABLE).ok().as_deref())?, Calls::find(), tried)
+    let asked = asked(std::env::var(VARIABLE).ok().as_deref())?;
+    Ok(chosen(asked, Calls::find(), |calls| tried(calls, asked.duplicates())))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     /// Where they are, and if they pass the trial.
     Usual,
+    /// The same, for a program that registers no duplicates.
+    Singles,
     Without,
     /// The stand-in, if it passes the trial.
     StandIn,
 }
 
+impl Asked {
+    fn duplicates(self) -> Duplicates {
+        if self == Asked::Singles { Duplicates::Never } else { Duplicates::Maybe }
+    }
+}
+
 fn asked(value: Option<&str>) -> io::Result<Asked> {
     match value.unwrap_or_default().trim() {
-        "" | "1" => Ok(Asked::Usual),
+        "" => Ok(Asked::Usual),
+        "1" => Ok(Asked::Singles),
         "0" => Ok(Asked::Without),
         "stand-in" if STAND_IN.is_some() => Ok(Asked::StandIn),
         other => {
             let text = format!(
-                "{VARIABLE}: {other:?} is neither 1 (the default: where the system has them, and \
-                 they pass a trial) nor 0 (never)"
+                "{VARIABLE}: {other:?} is neither 0 (never) nor 1 (where the system has them, in \
+                 a program that registers no duplicates of sockets): leave it unset otherwise"
             );
             Err(io::Error::new(io::ErrorKind::InvalidInput, text))
         }
@@ -110,23 +122,24 @@ fn chosen(
     asked: Asked,
     system: Option<Calls>,
     tried: impl Fn(Calls) -> Result<(), trial::Flaw>,
-) -> io::Result<Notifications> {
+) -> Notifications {
     let (calls, chosen): (_, fn(Calls) -> Notifications) = match asked {
-        Asked::Without => return Ok(Notifications::NotWanted),
-        Asked::Usual => (system, Notifications::Used),
+        Asked::Without => return Notifications::NotWanted,
+        Asked::Usual | Asked::Singles => (system, Notifications::Used),
         Asked::StandIn => (STAND_IN, Notifications::StandIn),
     };
-    let Some(calls) = calls else { return Ok(Notifications::NotThere) };
+    let Some(calls) = calls else { return Notifications::NotThere };
     if usize::BITS < u64::BITS {
-        return Ok(Notifications::TooNarrow);
+        return Notifications::TooNarrow;
     }
-    Ok(tried(calls).map_or_else(Notifications::Failed, |()| chosen(calls)))
+    tried(calls).map_or_else(Notifications::Failed, |()| chosen(calls))
 }
 
 /// What the trial has shown, which is made by the first queue of the process.
-fn tried(calls: Calls) -> Result<(), trial::Flaw> {
-    static TRIED: OnceLock<Result<(), trial::Flaw>> = OnceLock::new();
-    *TRIED.get_or_init(|| trial::run(calls))
+fn tried(calls: Calls, duplicates: Duplicates) -> Result<(), trial::Flaw> {
+    static TRIED: [OnceLock<Result<(), trial::Flaw>>; 2] = [const { OnceLock::new() }; 2];
+    *TRIED[usize::from(duplicates == Duplicates::Never)]
+        .get_or_init(|| trial::run(calls, duplicates))
 }
 
 #[cfg(test)]
@@ -149,7 +162,7 @@ mod tests {
         for (value, expected) in [
             (None, Asked::Usual),
             (Some(" "), Asked::Usual),
-            (Some("1"), Asked::Usual),
+            (Some("1"), Asked::Singles),
             (Some(" 0 "), Asked::Without),
             (Some("stand-in"), Asked::StandIn),
         ] {
@@ -164,7 +177,7 @@ mod tests {
         let passes = |_: Calls| Ok(());
         let fails = |_: Calls| Err(trial::Flaw::NotTold);
         let setup = |asked, system, tried: &dyn Fn(Calls) -> Result<(), trial::Flaw>| {
-            let chosen = chosen(asked, system, tried).unwrap();
+            let chosen = chosen(asked, system, tried);
             (chosen.calls().is_some(), chosen.setup())
         };
         let (used, text) = setup(Asked::Usual, None, &passes);

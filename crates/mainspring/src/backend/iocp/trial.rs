@@ -28,6 +28,7 @@ const FIRST: usize = 2;
 const SECOND: usize = 3;
 const LISTENER: usize = 4;
 const STREAM: usize = 5;
+const DUPLICATE: usize = 6;
 
 /// What was otherwise than it has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,15 @@ pub(super) enum Flaw {
     Unasked,
     /// The driver's answer about a socket that is registered did not come.
     NoAnswer,
+    /// Two duplicates of a socket are registered as one: one of them would hear nothing.
+    Shared,
+}
+
+/// Whether the program may register duplicates of one socket with one queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Duplicates {
+    Maybe,
+    Never,
 }
 
 impl Flaw {
@@ -79,6 +89,11 @@ impl Flaw {
                 "a completion port and the driver behind all sockets; \
                  ProcessSocketNotifications has failed its trial: beside it the driver is silent"
             }
+            Flaw::Shared => {
+                "a completion port and the driver behind all sockets; \
+                 ProcessSocketNotifications has failed its trial: it tells one of two duplicates \
+                 (MAINSPRING_SOCKET_NOTIFICATIONS=1 in a program that registers none)"
+            }
         }
     }
 }
@@ -88,10 +103,11 @@ impl Flaw {
 /// # Errors
 ///
 /// What was otherwise than it has to be.
-pub(super) fn run(calls: Calls) -> Result<(), Flaw> {
-    let mut trial = Trial::open(calls).map_err(|_| Flaw::NothingToTry)?;
+pub(super) fn run(calls: Calls, duplicates: Duplicates) -> Result<(), Flaw> {
+    let mut trial = Trial::open(calls).map_err(nothing)?;
     trial.datagrams()?;
-    trial.connections()
+    trial.connections()?;
+    if duplicates == Duplicates::Maybe { trial.duplicates() } else { Ok(()) }
 }
 
 struct Trial {
@@ -172,6 +188,24 @@ impl Trial {
             self.tells(key, REMOVED)?;
         }
         Ok(())
+    }
+
+    /// Each of two duplicates is told, or the second is refused.
+    fn duplicates(&mut self) -> Result<(), Flaw> {
+        let open = || UdpSocket::bind(("127.0.0.1", 0));
+        let (socket, peer) = (open().map_err(nothing)?, open().map_err(nothing)?);
+        let address = socket.local_addr().map_err(nothing)?;
+        let duplicate = socket.try_clone().map_err(nothing)?;
+        self.enable(raw_source(&socket), FIRST, IN)?;
+        if self.enable(raw_source(&duplicate), DUPLICATE, IN).is_err() {
+            // It has requests then, and the first is not disturbed.
+            peer.send_to(&[0], address).map_err(nothing)?;
+            return self.tells(FIRST, IN);
+        }
+        peer.send_to(&[0], address).map_err(nothing)?;
+        let told = [self.next(), self.next()].map(|packet| Some((packet?.key(), packet?.told())));
+        let both = [FIRST, DUPLICATE].map(|key| Some((key, IN)));
+        if both.iter().all(|one| told.contains(one)) { Ok(()) } else { Err(Flaw::Shared) }
     }
 
     fn enable(&self, source: RawSource, key: usize, filter: u32) -> Result<(), Flaw> {

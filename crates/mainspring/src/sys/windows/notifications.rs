@@ -20,7 +20,7 @@
 //! # What we rely on
 //!
 //! On that, and on nothing else; no system that has the call has run this, only a stand-in that
-//! behaves as the documents say. So it is used if somebody asks for it, and for what is most
+//! behaves as the documents say. So it is tried before it is used, and used for what is most
 //! frequent alone: that a socket can be read or written. The key is a number with a generation in
 //! it, and names nothing that could be freed. Everything else (the ends of connections, the end of
 //! the socket itself, urgent data) is asked of the driver, by [`afd`](super::afd).

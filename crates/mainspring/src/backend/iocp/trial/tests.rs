@@ -44,7 +44,7 @@ macro_rules! call {
 fn what_does_as_documented_passes() {
     let _alone = alone();
     for _ in 0..10 {
-        assert_eq!(run(CALLS), Ok(()));
+        assert_eq!(run(CALLS, Duplicates::Maybe), Ok(()));
     }
 }
 
@@ -55,21 +55,21 @@ fn what_does_one_thing_otherwise_does_not_pass() {
         change.registrationResult = ERROR_NOT_SUPPORTED;
         ERROR_SUCCESS
     });
-    assert_eq!(run(refuses), Err(Flaw::Refused));
+    assert_eq!(run(refuses, Duplicates::Never), Err(Flaw::Refused));
     let fails = call!(|_port, _change, _goes_on| ERROR_NOT_SUPPORTED);
-    assert_eq!(run(fails), Err(Flaw::Refused));
+    assert_eq!(run(fails, Duplicates::Never), Err(Flaw::Refused));
     let is_silent = call!(|_port, _change, _goes_on| ERROR_SUCCESS);
-    assert_eq!(run(is_silent), Err(Flaw::NotTold));
+    assert_eq!(run(is_silent, Duplicates::Never), Err(Flaw::NotTold));
     let has_other_keys = call!(|_port, change, goes_on| {
         change.completionKey = change.completionKey.wrapping_byte_add(100);
         goes_on(change)
     });
-    assert_eq!(run(has_other_keys), Err(Flaw::OtherKey));
+    assert_eq!(run(has_other_keys, Duplicates::Never), Err(Flaw::OtherKey));
     let hears_other_things = call!(|_port, change, goes_on| {
         change.eventFilter |= OUT as u16;
         goes_on(change)
     });
-    assert_eq!(run(hears_other_things), Err(Flaw::OtherEvent));
+    assert_eq!(run(hears_other_things, Duplicates::Never), Err(Flaw::OtherEvent));
     let tells_twice = call!(|port, change, goes_on| {
         // SAFETY: a call without memory, on a port that the caller has.
         unsafe {
@@ -77,17 +77,36 @@ fn what_does_one_thing_otherwise_does_not_pass() {
         };
         goes_on(change)
     });
-    assert_eq!(run(tells_twice), Err(Flaw::Unasked));
+    assert_eq!(run(tells_twice, Duplicates::Never), Err(Flaw::Unasked));
+}
+
+#[test]
+fn two_duplicates_are_both_told_or_the_second_is_refused_or_there_are_none() {
+    let _alone = alone();
+    let tells_one = call!(|_port, change, goes_on| {
+        if change.completionKey.addr() == DUPLICATE { ERROR_SUCCESS } else { goes_on(change) }
+    });
+    assert_eq!(run(tells_one, Duplicates::Maybe), Err(Flaw::Shared));
+    assert_eq!(run(tells_one, Duplicates::Never), Ok(()));
+    let refuses_one = call!(|_port, change, goes_on| {
+        if change.completionKey.addr() == DUPLICATE {
+            change.registrationResult = ERROR_NOT_SUPPORTED;
+            ERROR_SUCCESS
+        } else {
+            goes_on(change)
+        }
+    });
+    assert_eq!(run(refuses_one, Duplicates::Maybe), Ok(()));
 }
 
 #[test]
 fn what_arms_nothing_anew_or_tells_of_no_removal_does_not_pass() {
     let _alone = alone();
     seen::be_strict(true);
-    assert_eq!(run(CALLS), Err(Flaw::Refused));
+    assert_eq!(run(CALLS, Duplicates::Maybe), Err(Flaw::Refused));
     seen::be_strict(false);
     seen::lose_removals(true);
-    assert_eq!(run(CALLS), Err(Flaw::NotTold));
+    assert_eq!(run(CALLS, Duplicates::Maybe), Err(Flaw::NotTold));
 }
 
 #[test]
@@ -100,6 +119,7 @@ fn each_flaw_has_words_of_its_own() {
         Flaw::OtherEvent,
         Flaw::Unasked,
         Flaw::NoAnswer,
+        Flaw::Shared,
     ];
     let texts: std::collections::HashSet<_> = flaws.map(Flaw::setup).into();
     assert_eq!(texts.len(), flaws.len());
