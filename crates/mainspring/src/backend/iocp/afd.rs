@@ -9,9 +9,10 @@
 //!                                       packet
 //! ```
 //!
-//! A socket has a slot from its addition until its registration is gone *and* no request of it is
-//! in flight. The slot's number is the tag of its requests, and nothing is looked up by the value
-//! of a handle when a packet comes: a handle that is closed may name something else by then.
+//! A socket has a slot from its addition until its registration is gone, no request of it is in
+//! flight *and* the port has it no longer (`notified.rs`). The slot's number is the tag of its
+//! requests, and nothing is looked up by the value of a handle when a packet comes: a handle that
+//! is closed may name something else by then.
 //! Whether an answer is for the present registration is told by its serial number (clause C5).
 //!
 //! A new socket is asked about at once. What is to be asked anew, or to be cancelled, stands in
@@ -42,10 +43,12 @@ use super::groups::{Group, Groups};
 use super::notified::{Held, Notifier};
 use crate::backend::port::Queue;
 
+/// Data, or connections.
+const INCOMING: u32 = afd::RECEIVE | afd::ACCEPT;
 /// What notifications tell of, where there are any.
-const NOTIFIED: u32 = afd::RECEIVE | afd::ACCEPT | afd::SEND;
+const NOTIFIED: u32 = INCOMING | afd::SEND;
 /// What the driver is asked of reading.
-const READING: u32 = afd::RECEIVE | afd::ACCEPT | afd::DISCONNECT;
+const READING: u32 = INCOMING | afd::DISCONNECT;
 /// The ends of a connection that concern both directions.
 const ENDING: u32 = afd::ABORT | afd::CONNECT_FAIL;
 
@@ -272,14 +275,15 @@ impl Sockets {
             self.enqueue(index);
             return Ok(());
         }
-        self.ask(index)?;
+        let mut asked = self.ask(index);
         self.note(index);
         // Refused, it is the driver's to be asked about.
         while self.hand_over() {
-            self.ask(index)?;
+            let again = self.ask(index);
+            asked = asked.and(again);
             self.note(index);
         }
-        Ok(())
+        asked
     }
 
     fn enqueue(&mut self, index: usize) {
@@ -348,6 +352,10 @@ impl Sockets {
             Err(error) => {
                 // Most likely closed. It is not asked again until somebody says so, and the
                 // number is anybody's.
+                if is_closed(&error) && matches!(self.slots[index].held, Held::Leaving { .. }) {
+                    // Over with the socket; the word for it may never come.
+                    self.let_go(index);
+                }
                 self.forget(index);
                 Err(error)
             }
@@ -412,10 +420,6 @@ impl Sockets {
     /// Ends the registration of a slot.
     fn forget(&mut self, index: usize) {
         self.slots[index].registered = None;
-        if matches!(self.slots[index].held, Held::Leaving { .. }) {
-            // The last notification is nobody's to wait for.
-            self.let_go(index);
-        }
         self.release_if_done(index);
         if self.slots[index].held != Held::Not && !self.ended {
             // Whatever the number names, the port is to let go of it.
@@ -513,6 +517,8 @@ impl Registered {
             return None;
         }
         match self.trigger {
+            // A socket has data or connections, never both: told of the one, neither is wanted.
+            Trigger::Edge if reported & INCOMING != 0 => self.wanted &= !(reported | INCOMING),
             Trigger::Edge => self.wanted &= !reported,
             Trigger::OneShot => self.wanted = 0,
             Trigger::Level => {}

@@ -6,6 +6,7 @@
 //! `1` promises that no two duplicates of a socket are registered with one queue, and asks for that
 //! no longer.
 
+use std::ffi::OsStr;
 use std::io;
 use std::sync::OnceLock;
 
@@ -75,14 +76,22 @@ impl Notifications {
 ///
 /// # Errors
 ///
-/// If the variable says neither yes nor no.
+/// If the variable says neither yes nor no, or what stands in for the call fails its trial.
 pub(super) fn notifications() -> io::Result<Notifications> {
     #[cfg(test)]
     if let Some(calls) = OF_THIS_THREAD.get() {
         return Ok(Notifications::StandIn(calls));
     }
-    let asked = asked(std::env::var(VARIABLE).ok().as_deref())?;
-    Ok(chosen(asked, Calls::find(), |calls| tried(calls, asked.duplicates())))
+    let value = std::env::var_os(VARIABLE);
+    let asked = asked(value.as_deref().map(OsStr::to_string_lossy).as_deref())?;
+    let chosen = chosen(asked, Calls::find(), |calls| tried(calls, asked.duplicates()));
+    match chosen {
+        // Who asks for it is not given something else.
+        Notifications::Failed(flaw) if asked == Asked::StandIn => {
+            Err(io::Error::other(flaw.setup()))
+        }
+        chosen => Ok(chosen),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -67,6 +67,8 @@ const STAND_IN: Option<crate::sys::notifications::Calls> = None;
 
 /// How long the end of a queue waits for the next of the last notifications, in milliseconds.
 const REMOVALS_WAIT_MS: u32 = 100;
+/// And how many packets or batches in a row may be of something else.
+const FRUITLESS_MAX: u32 = 100;
 
 /// The half that waits.
 pub(crate) struct IocpSelector {
@@ -190,9 +192,11 @@ impl IocpSelector {
     /// Takes the last notifications, so that another port may have the sockets. Nothing of ours
     /// hangs on them: they are not waited for when none has come for a moment.
     fn await_removals(&mut self) {
+        let mut patience = FRUITLESS_MAX;
         let mut leaving = self.shared.sockets.lock().leaving();
-        while leaving > 0 {
-            if self.shared.queue.wait(&mut self.packets, REMOVALS_WAIT_MS).is_err() {
+        while leaving > 0 && patience > 0 {
+            let waited = self.shared.queue.wait(&mut self.packets, REMOVALS_WAIT_MS);
+            if waited.is_err() || self.packets.taken().next().is_none() {
                 return;
             }
             let mut sockets = self.shared.sockets.lock();
@@ -201,9 +205,7 @@ impl IocpSelector {
                     sockets.notified(key, told, &mut Events::new());
                 }
             }
-            if sockets.leaving() == leaving {
-                return;
-            }
+            patience = if sockets.leaving() < leaving { FRUITLESS_MAX } else { patience - 1 };
             leaving = sockets.leaving();
         }
     }

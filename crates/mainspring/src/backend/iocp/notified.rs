@@ -19,7 +19,7 @@
 //! the socket ends its registration without a word: the driver's answer tells of it.
 //!
 //! A call that fails as a whole is made anew for each change by itself. If removals fail time and
-//! again, the mechanism is broken: it is asked for nothing new.
+//! again, the mechanism is broken: requests tell all sockets of everything from then on.
 //!
 //! A key is the slot's index and a generation, so that a packet that was queued before its
 //! registration ended names nothing (clause C4). No memory hangs on it.
@@ -97,7 +97,7 @@ pub(super) enum Made {
     Nothing,
 }
 
-/// How often a removal fails before nothing is expected of the call any more. Each look tries once.
+/// How many looks in a row have a removal that fails before nothing is expected of the call.
 const FAILURES_MAX: u32 = 8;
 
 /// The call, for one port, and the changes that are to be handed over with the next one.
@@ -109,8 +109,10 @@ pub(super) struct Notifier {
     changes: Vec<Change>,
     /// What became of each; the room is used again.
     pub(super) outcomes: Vec<(usize, Due, Made)>,
-    /// Removals that have failed with their calls, one after the other.
+    /// How often in a row there were removals and one has failed.
     failures: u32,
+    /// For good.
+    is_given_up: bool,
     /// Sockets whose last notification is to come.
     pub(super) leaving: usize,
     generation: u32,
@@ -125,6 +127,7 @@ impl Notifier {
             changes: Vec::new(),
             outcomes: Vec::new(),
             failures: 0,
+            is_given_up: false,
             leaving: 0,
             generation: 0,
         }
@@ -189,14 +192,16 @@ impl Notifier {
         is_carried_out
     }
 
-    /// A removal has failed, or not; whether it is to be tried again.
-    pub(super) fn removal_failed(&mut self, has_failed: bool) -> bool {
+    /// A removal has failed with its call, or all were carried out; whether this is the one time
+    /// that the mechanism is given up.
+    pub(super) fn removals_failed(&mut self, has_failed: bool) -> bool {
         self.failures = if has_failed { self.failures.saturating_add(1) } else { 0 };
-        self.is_usable()
+        let gives_up = self.failures >= FAILURES_MAX;
+        gives_up && !std::mem::replace(&mut self.is_given_up, true)
     }
 
-    /// Whether new sockets may be registered.
+    /// Whether sockets may be registered.
     pub(super) fn is_usable(&self) -> bool {
-        self.failures < FAILURES_MAX
+        !self.is_given_up
     }
 }

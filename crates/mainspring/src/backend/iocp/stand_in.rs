@@ -54,6 +54,8 @@ struct State {
     fails: bool,
     /// So do those that have more than one change.
     fails_many: bool,
+    /// So do those with a removal in them.
+    fails_removals: bool,
     /// What is armed cannot be armed for something else.
     is_strict: bool,
     /// No removal is told of.
@@ -101,6 +103,7 @@ impl State {
             refused: HashSet::new(),
             fails: false,
             fails_many: false,
+            fails_removals: false,
             is_strict: false,
             loses_removals: false,
             calls: Vec::new(),
@@ -253,6 +256,16 @@ unsafe extern "system" fn process(
     if state.fails || (state.fails_many && count > 1) {
         return ERROR_OUTOFMEMORY;
     }
+    let operation = |place| {
+        // SAFETY: the caller says that there are so many.
+        let change = unsafe { changes.add(place) };
+        // SAFETY: the same, and nobody else has them during the call.
+        u32::from(unsafe { (*change).operation })
+    };
+    let mut operations = (0..count as usize).map(operation);
+    if state.fails_removals && operations.any(|operation| operation == SOCK_NOTIFY_OP_REMOVE) {
+        return ERROR_OUTOFMEMORY;
+    }
     state.calls.push(count as usize);
     let mut sockets = Vec::new();
     for place in 0..count as usize {
@@ -335,6 +348,11 @@ pub(super) mod seen {
         with(|state| state.fails_many = true);
     }
 
+    /// Lets calls with a removal in them fail as a whole from now on, or not.
+    pub(in crate::backend::iocp) fn fail_removals(fails: bool) {
+        with(|state| state.fails_removals = fails);
+    }
+
     /// Arms nothing anew that is armed already, or does.
     pub(in crate::backend::iocp) fn be_strict(strict: bool) {
         with(|state| state.is_strict = strict);
@@ -356,7 +374,7 @@ pub(super) mod seen {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         with(|state| {
             state.refused.clear();
-            (state.fails, state.fails_many) = (false, false);
+            (state.fails, state.fails_many, state.fails_removals) = (false, false, false);
             (state.is_strict, state.loses_removals) = (false, false);
             state.calls.clear();
         });

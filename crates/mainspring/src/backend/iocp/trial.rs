@@ -2,7 +2,7 @@
 //!
 //! The call is younger than most that is written about Windows, and documents are no proof. So it
 //! is tried before a program's sockets depend on it: once in a process, on a port of its own, with
-//! sockets of this machine that nobody else knows, in some thirty calls. Each step is something
+//! sockets of this machine that nobody else knows, in some sixty calls. Each step is something
 //! that an event would be lost by, or told to the wrong one, were it otherwise. A step that fails
 //! says which it was, and leaves readiness to requests.
 
@@ -21,6 +21,8 @@ use crate::sys::raw_source;
 
 /// How long what is due may take, in milliseconds; it is there within microseconds.
 const PATIENCE_MS: u32 = 250;
+/// And that of one more that may come with it.
+const TWIN_MS: u32 = 30;
 
 /// The key of the driver's answers, and those of sockets.
 const ANSWERS: usize = 1;
@@ -47,18 +49,23 @@ pub(super) enum Flaw {
     Unasked,
     /// The driver's answer about a socket that is registered did not come.
     NoAnswer,
-    /// Two duplicates of a socket are registered as one: one of them would hear nothing.
+    /// Of a socket that is registered with two ports, not both are told.
+    OnePort,
+    /// Of two duplicates of a socket, not both are told.
     Shared,
 }
 
-/// Whether the program may register duplicates of one socket with one queue.
+/// Whether the program may register duplicates of one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Duplicates {
+    /// It may: nobody says that it does not.
     Maybe,
+    /// It does not, ever.
     Never,
 }
 
 impl Flaw {
+    /// What readiness is made of then, for reports.
     pub(super) fn setup(self) -> &'static str {
         match self {
             Flaw::NothingToTry => {
@@ -89,10 +96,14 @@ impl Flaw {
                 "a completion port and the driver behind all sockets; \
                  ProcessSocketNotifications has failed its trial: beside it the driver is silent"
             }
-            Flaw::Shared => {
+            Flaw::OnePort => {
                 "a completion port and the driver behind all sockets; \
-                 ProcessSocketNotifications has failed its trial: it tells one of two duplicates \
-                 (MAINSPRING_SOCKET_NOTIFICATIONS=1 in a program that registers none)"
+                 ProcessSocketNotifications has failed its trial: with two ports, it told one"
+            }
+            Flaw::Shared => {
+                "a completion port and the driver behind all sockets; ProcessSocketNotifications \
+                 has failed its trial: of two duplicates it told one at most \
+                 (MAINSPRING_SOCKET_NOTIFICATIONS=1 in a program that never registers any)"
             }
         }
     }
@@ -107,7 +118,13 @@ pub(super) fn run(calls: Calls, duplicates: Duplicates) -> Result<(), Flaw> {
     let mut trial = Trial::open(calls).map_err(nothing)?;
     trial.datagrams()?;
     trial.connections()?;
-    if duplicates == Duplicates::Maybe { trial.duplicates() } else { Ok(()) }
+    let other = Trial::open(calls).map_err(nothing)?;
+    trial.twice(Some(&other), false)?;
+    if duplicates == Duplicates::Maybe {
+        trial.twice(None, true)?;
+        trial.twice(Some(&other), true)?;
+    }
+    Ok(())
 }
 
 struct Trial {
@@ -131,6 +148,8 @@ impl Trial {
         let open = || UdpSocket::bind(("127.0.0.1", 0));
         let (socket, peer) = (open().map_err(nothing)?, open().map_err(nothing)?);
         let address = socket.local_addr().map_err(nothing)?;
+        // Nothing here waits for what may not be there.
+        socket.set_nonblocking(true).map_err(nothing)?;
         let source = raw_source(&socket);
         let mut beside = Request::new();
         let closed = (BaseSocket::presumed(source), afd::LOCAL_CLOSE);
@@ -148,7 +167,7 @@ impl Trial {
         }
         self.is_silent()?;
         // Armed for more while it is armed.
-        socket.recv(&mut [0]).map_err(nothing)?;
+        socket.recv(&mut [0]).map_err(|_| Flaw::Unasked)?;
         self.enable(source, FIRST, IN)?;
         self.is_silent()?;
         self.enable(source, FIRST, IN | OUT)?;
@@ -190,22 +209,31 @@ impl Trial {
         Ok(())
     }
 
-    /// Each of two duplicates is told, or the second is refused.
-    fn duplicates(&mut self) -> Result<(), Flaw> {
+    /// What is registered for the second time, with this port or with another, itself or as its
+    /// duplicate: both are told, or the second time is refused.
+    fn twice(&self, other: Option<&Trial>, is_duplicate: bool) -> Result<(), Flaw> {
+        let flaw = if is_duplicate { Flaw::Shared } else { Flaw::OnePort };
         let open = || UdpSocket::bind(("127.0.0.1", 0));
         let (socket, peer) = (open().map_err(nothing)?, open().map_err(nothing)?);
         let address = socket.local_addr().map_err(nothing)?;
         let duplicate = socket.try_clone().map_err(nothing)?;
+        let second = raw_source(if is_duplicate { &duplicate } else { &socket });
         self.enable(raw_source(&socket), FIRST, IN)?;
-        if self.enable(raw_source(&duplicate), DUPLICATE, IN).is_err() {
-            // It has requests then, and the first is not disturbed.
-            peer.send_to(&[0], address).map_err(nothing)?;
-            return self.tells(FIRST, IN);
-        }
+        let is_refused = other.unwrap_or(self).enable(second, DUPLICATE, IN).is_err();
         peer.send_to(&[0], address).map_err(nothing)?;
-        let told = [self.next(), self.next()].map(|packet| Some((packet?.key(), packet?.told())));
-        let both = [FIRST, DUPLICATE].map(|key| Some((key, IN)));
-        if both.iter().all(|one| told.contains(one)) { Ok(()) } else { Err(Flaw::Shared) }
+        let mut due = vec![FIRST];
+        due.extend((!is_refused && other.is_none()).then_some(DUPLICATE));
+        let mut patience_ms = PATIENCE_MS;
+        // Those of one port in any order.
+        while !due.is_empty() {
+            let told = self.taken(patience_ms).filter(|packet| packet.told() == IN).ok_or(flaw)?;
+            due.swap_remove(due.iter().position(|&key| key == told.key()).ok_or(flaw)?);
+            patience_ms = TWIN_MS;
+        }
+        match other {
+            Some(other) if !is_refused => other.tells(DUPLICATE, IN).map_err(|_| flaw),
+            _ => Ok(()),
+        }
     }
 
     fn enable(&self, source: RawSource, key: usize, filter: u32) -> Result<(), Flaw> {

@@ -324,14 +324,14 @@ impl Request {
     pub(crate) unsafe fn reclaim(&mut self, packet: NTSTATUS) -> Answer {
         self.lent = false;
         let status = match self.status() {
-            // It is written before the packet is queued; Wine was seen to say that a request was
-            // cancelled, whose thread had ended, in the packet alone.
-            STATUS_PENDING => packet,
+            // It is written before the packet is queued, but by Wine not always, if the thread that
+            // made the request has ended. Then a failure is told by the packet alone; of a success
+            // nothing was written that could be read, and it is to be asked for again.
+            STATUS_PENDING if packet < 0 => packet,
+            STATUS_PENDING => STATUS_CANCELLED,
             written => written,
         };
-        let answer = self.answer(status);
-        debug_assert!(answer.is_some(), "a packet says how its request has ended");
-        answer.unwrap_or(Answer::Cancelled)
+        self.answer(status).unwrap_or(Answer::Cancelled)
     }
 
     /// What the answer is, if it is there although its packet was not taken yet.

@@ -37,7 +37,7 @@ use std::mem::transmute;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle};
 use std::ptr;
 
-use windows_sys::Win32::Foundation::{ERROR_SUCCESS, HANDLE, WAIT_TIMEOUT};
+use windows_sys::Win32::Foundation::{ERROR_INVALID_FUNCTION, ERROR_SUCCESS, HANDLE, WAIT_TIMEOUT};
 use windows_sys::Win32::Networking::WinSock::{
     SOCK_NOTIFY_EVENT_IN, SOCK_NOTIFY_EVENT_OUT, SOCK_NOTIFY_EVENT_REMOVE, SOCK_NOTIFY_OP_ENABLE,
     SOCK_NOTIFY_OP_REMOVE, SOCK_NOTIFY_REGISTRATION, SOCK_NOTIFY_TRIGGER_LEVEL,
@@ -102,7 +102,8 @@ impl Change {
             eventFilter: filter as u16,
             operation: operation as u8,
             triggerFlags: triggers as u8,
-            registrationResult: ERROR_SUCCESS,
+            // Made is what is said to be made.
+            registrationResult: ERROR_INVALID_FUNCTION,
         })
     }
 

@@ -9,11 +9,14 @@
 //! a notification of something else than it was armed for (an error, say), has requests for
 //! everything, until it is registered anew.
 
-use super::{NOTIFIED, Slot, Sockets};
+use super::{INCOMING, NOTIFIED, Phase, Registered, Slot, Sockets};
 use crate::backend::iocp::notified::{Due, Held, Made, Notifier};
 use crate::event::Events;
 use crate::metrics::SystemCall;
 use crate::sys::{afd, notifications};
+
+/// The serial number of no registration.
+const NOBODY: u64 = 0;
 
 impl Sockets {
     /// Notes what the port is to be told of a slot with the next call.
@@ -46,6 +49,9 @@ impl Sockets {
         let calls = notifier.hand_over();
         let mut outcomes = std::mem::take(&mut notifier.outcomes);
         (0..calls).for_each(|_| self.counters.system_call(SystemCall::Modify));
+        let removals = || outcomes.iter().filter(|(_, due, _)| *due == Due::Remove);
+        let has_failed = removals().any(|(_, _, made)| *made == Made::Nothing);
+        let gives_up = removals().next().is_some() && notifier.removals_failed(has_failed);
         let mut again = false;
         for (index, due, made) in outcomes.drain(..) {
             again |= self.changed(index, due, made);
@@ -53,7 +59,21 @@ impl Sockets {
         if let Some(notifier) = &mut self.notifier {
             notifier.outcomes = outcomes;
         }
-        again
+        if gives_up {
+            self.give_up();
+        }
+        again || gives_up
+    }
+
+    /// Leaves all sockets to requests, for good. What the port still has is to be removed; where
+    /// that fails too, its notifications are taken and name nothing.
+    fn give_up(&mut self) {
+        for index in 0..self.slots.len() {
+            if let Some(registered) = &mut self.slots[index].registered {
+                registered.by_requests = true;
+                self.enqueue(index);
+            }
+        }
     }
 
     /// A change was handed over; whether the slot has to be looked at for what became of it.
@@ -68,9 +88,15 @@ impl Sockets {
         let slot = &mut self.slots[index];
         let registered = slot.registered.as_mut();
         if made == Made::Yes {
-            let serial = registered.map_or(0, |registered| registered.serial);
+            let serial = registered.map_or(NOBODY, |registered| registered.serial);
             slot.held = Held::For { serial, armed };
-            return false;
+            if serial != slot.asked_for || !slot.has_ended() {
+                return false;
+            }
+            // Closed before the call: what it has registered is whose number it is now.
+            slot.held = Held::For { serial: NOBODY, armed };
+            self.enqueue(index);
+            return true;
         }
         // Requests have it all from here on. What the port has already it still has, and is to
         // give up.
@@ -87,7 +113,6 @@ impl Sockets {
     fn removed(&mut self, index: usize, made: Made) -> bool {
         let Some(notifier) = &mut self.notifier else { return false };
         let slot = &mut self.slots[index];
-        let is_tried_again = notifier.removal_failed(made == Made::Nothing);
         match made {
             Made::Yes => {
                 notifier.leaving += 1;
@@ -95,13 +120,13 @@ impl Sockets {
                 slot.held = Held::Leaving { serial };
                 return false;
             }
-            // With the next look, and not before.
-            Made::Nothing if is_tried_again => {
+            // Tried again with the next look.
+            Made::Nothing if notifier.is_usable() => {
                 self.enqueue(index);
                 return false;
             }
             // Closed, and its number somebody else's maybe: not registered with this port. Or given
-            // up: then nothing new is registered, and the key names nothing.
+            // up: nothing is registered any more, and the key names nothing.
             Made::No | Made::Nothing => {}
         }
         self.let_go(index);
@@ -138,7 +163,9 @@ impl Sockets {
             Held::For { serial, .. } => {
                 slot.held = Held::For { serial, armed: 0 };
                 let registered = slot.registered.as_mut();
-                if let Some(registered) = registered.filter(|one| one.serial == serial) {
+                // Who has requests for everything is told by them.
+                let is_told = |one: &&mut Registered| one.serial == serial && !one.by_requests;
+                if let Some(registered) = registered.filter(is_told) {
                     if told & !(notifications::IN | notifications::OUT) != 0 {
                         // Armed again, it might say the same for ever: the driver tells what it is.
                         registered.by_requests = true;
@@ -166,17 +193,20 @@ impl Sockets {
 }
 
 impl Slot {
-    /// What notifications are wanted, and for which registration.
+    /// What notifications are wanted, and for which registration: not what a request in flight
+    /// still asks for, or it would be told twice (clause C3).
     fn wanted(&self) -> Option<(u64, u32)> {
         let registered = self.registered.as_ref().filter(|registered| !registered.by_requests)?;
-        Some((registered.serial, filter_of(registered.wanted)))
+        let is_asked = self.phase == Phase::Pending && self.asked_for == registered.serial;
+        let asked = if is_asked { self.asked } else { 0 };
+        Some((registered.serial, filter_of(registered.wanted & !asked)))
     }
 }
 
 /// What a socket is armed for if these of the driver's events are wanted.
 fn filter_of(wanted: u32) -> u32 {
     let mut filter = 0;
-    if wanted & (afd::RECEIVE | afd::ACCEPT) != 0 {
+    if wanted & INCOMING != 0 {
         filter |= notifications::IN;
     }
     if wanted & afd::SEND != 0 {
@@ -189,7 +219,7 @@ fn filter_of(wanted: u32) -> u32 {
 fn answer_of(told: u32) -> u32 {
     let mut answer = 0;
     if told & notifications::IN != 0 {
-        answer |= afd::RECEIVE | afd::ACCEPT;
+        answer |= INCOMING;
     }
     if told & notifications::OUT != 0 {
         answer |= afd::SEND;

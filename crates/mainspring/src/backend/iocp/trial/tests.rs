@@ -1,5 +1,8 @@
 //! The trial, on what stands in for the call, and on calls that do one thing otherwise.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
 use windows_sys::Win32::Foundation::{ERROR_NOT_SUPPORTED, ERROR_SUCCESS, HANDLE};
 use windows_sys::Win32::Networking::WinSock::SOCK_NOTIFY_REGISTRATION;
 use windows_sys::Win32::System::IO::{OVERLAPPED_ENTRY, PostQueuedCompletionStatus};
@@ -58,7 +61,12 @@ fn what_does_one_thing_otherwise_does_not_pass() {
     assert_eq!(run(refuses, Duplicates::Never), Err(Flaw::Refused));
     let fails = call!(|_port, _change, _goes_on| ERROR_NOT_SUPPORTED);
     assert_eq!(run(fails, Duplicates::Never), Err(Flaw::Refused));
-    let is_silent = call!(|_port, _change, _goes_on| ERROR_SUCCESS);
+    let says_nothing = call!(|_port, _change, _goes_on| ERROR_SUCCESS);
+    assert_eq!(run(says_nothing, Duplicates::Never), Err(Flaw::Refused));
+    let is_silent = call!(|_port, change, _goes_on| {
+        change.registrationResult = ERROR_SUCCESS;
+        ERROR_SUCCESS
+    });
     assert_eq!(run(is_silent, Duplicates::Never), Err(Flaw::NotTold));
     let has_other_keys = call!(|_port, change, goes_on| {
         change.completionKey = change.completionKey.wrapping_byte_add(100);
@@ -83,11 +91,31 @@ fn what_does_one_thing_otherwise_does_not_pass() {
 #[test]
 fn two_duplicates_are_both_told_or_the_second_is_refused_or_there_are_none() {
     let _alone = alone();
-    let tells_one = call!(|_port, change, goes_on| {
-        if change.completionKey.addr() == DUPLICATE { ERROR_SUCCESS } else { goes_on(change) }
+    /// The port that the last first registration was with.
+    static PORT: AtomicUsize = AtomicUsize::new(0);
+    let tells_one = call!(|port, change, goes_on| {
+        let key = change.completionKey.addr();
+        if key == DUPLICATE && PORT.load(Relaxed) == port.addr() {
+            change.registrationResult = ERROR_SUCCESS;
+            ERROR_SUCCESS
+        } else {
+            PORT.store(if key == FIRST { port.addr() } else { 0 }, Relaxed);
+            goes_on(change)
+        }
     });
     assert_eq!(run(tells_one, Duplicates::Maybe), Err(Flaw::Shared));
     assert_eq!(run(tells_one, Duplicates::Never), Ok(()));
+    let tells_one_port = call!(|port, change, goes_on| {
+        let key = change.completionKey.addr();
+        if key == DUPLICATE && PORT.load(Relaxed) != port.addr() {
+            change.registrationResult = ERROR_SUCCESS;
+            ERROR_SUCCESS
+        } else {
+            PORT.store(if key == FIRST { port.addr() } else { 0 }, Relaxed);
+            goes_on(change)
+        }
+    });
+    assert_eq!(run(tells_one_port, Duplicates::Never), Err(Flaw::OnePort));
     let refuses_one = call!(|_port, change, goes_on| {
         if change.completionKey.addr() == DUPLICATE {
             change.registrationResult = ERROR_NOT_SUPPORTED;
@@ -119,6 +147,7 @@ fn each_flaw_has_words_of_its_own() {
         Flaw::OtherEvent,
         Flaw::Unasked,
         Flaw::NoAnswer,
+        Flaw::OnePort,
         Flaw::Shared,
     ];
     let texts: std::collections::HashSet<_> = flaws.map(Flaw::setup).into();

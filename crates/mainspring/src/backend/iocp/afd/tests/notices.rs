@@ -624,3 +624,104 @@ fn c8_a_call_that_fails_is_made_anew_for_each_socket() {
         assert!(matches!(watch.held(of(socket)), Held::For { .. }), "none was at fault");
     }
 }
+
+#[test]
+fn c1_one_failure_of_many_removals_is_no_end_of_anything() {
+    const SOCKETS: usize = 20;
+    let _alone = alone();
+    let (mut watch, mut pairs) = (notified(), [(); SOCKETS].map(|()| pair()));
+    for (token, (socket, _)) in pairs.iter().enumerate() {
+        watch.add(socket, token as u64, Interest::READABLE);
+    }
+    pairs.iter().for_each(|(socket, _)| watch.until_armed(socket));
+    for (token, (socket, _)) in pairs.iter().enumerate() {
+        watch.remove(of(socket), token as u64);
+    }
+    seen::fail(true);
+    watch.nothing();
+    seen::fail(false);
+    for (token, (socket, peer)) in pairs.iter_mut().enumerate() {
+        watch.add(socket, token as u64, Interest::READABLE);
+        watch.until_armed(socket);
+        peer.write_all(b"x").unwrap();
+        assert_eq!(watch.one(), (token as u64, Ready::READABLE));
+    }
+}
+
+#[test]
+fn c1_who_is_registered_anew_when_removals_are_given_up_has_requests() {
+    let _alone = alone();
+    let (mut watch, (socket, mut peer)) = (notified(), pair());
+    watch.add(&socket, 1, Interest::READABLE);
+    watch.until_armed(&socket);
+    let (other, mut other_peer) = pair();
+    watch.add(&other, 2, Interest::READABLE);
+    watch.until_armed(&other);
+    seen::fail_removals(true);
+    watch.remove(of(&socket), 1);
+    watch.add(&socket, 3, Interest::READABLE);
+    (0..20).for_each(|_| watch.nothing());
+    seen::fail_removals(false);
+    for _ in 0..3 {
+        peer.write_all(b"x").unwrap();
+        assert_eq!(watch.one(), (3, Ready::READABLE));
+        assert_eq!(read_dry(&socket), 1);
+        watch.rearm(&socket, 3);
+        // Who was registered before is told by requests too.
+        other_peer.write_all(b"x").unwrap();
+        assert_eq!(watch.one(), (2, Ready::READABLE));
+        assert_eq!(read_dry(&other), 1);
+        watch.rearm(&other, 2);
+    }
+    watch.nothing();
+    assert_eq!([watch.held(of(&socket)), watch.held(of(&other))], [Held::Not, Held::Not]);
+}
+
+#[test]
+fn c3_what_a_request_still_asks_for_is_not_armed_as_well() {
+    let _alone = alone();
+    let (mut watch, (socket, mut peer)) = (notified(), pair());
+    watch.add(&socket, 1, Interest::READABLE);
+    watch.until_armed(&socket);
+    watch.remove(of(&socket), 1);
+    watch.nothing();
+    // Asked for everything until the port has let go, and the request stays.
+    watch.add(&socket, 2, Interest::READABLE);
+    for _ in 0..20 {
+        watch.nothing();
+    }
+    let is_asked = watch.asked() & afd::RECEIVE != 0;
+    assert_eq!(seen::registered(of(&socket)), if is_asked { None } else { Some(true) });
+    for _ in 0..3 {
+        peer.write_all(b"x").unwrap();
+        assert_eq!(watch.one(), (2, Ready::READABLE));
+        assert_eq!(read_dry(&socket), 1);
+        watch.rearm(&socket, 2);
+        watch.nothing();
+    }
+    assert_eq!(seen::registered(of(&socket)), Some(true), "from the next time on");
+}
+
+#[test]
+fn c5_who_is_closed_during_the_call_leaves_no_registration_to_the_next_owner_of_the_number() {
+    let _alone = alone();
+    let (mut watch, (closed, _peer_of_closed)) = (notified(), pair());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let number = of(&closed);
+    watch.add(&closed, 1, Interest::READABLE);
+    // What is noted is handed over when the number has changed hands.
+    let shared = watch.registrar.shared.clone();
+    let mut sockets = shared.sockets.lock();
+    let index = sockets.by_source[&number];
+    sockets.note(index);
+    drop(closed);
+    let (socket, mut peer) = pair_at(number, &listener);
+    assert!(sockets.hand_over(), "to be looked at again");
+    drop(sockets);
+    watch.until_empty();
+    assert_eq!(seen::registered(number), None);
+    watch.add(&socket, 2, Interest::READABLE);
+    watch.until_armed(&socket);
+    peer.write_all(b"x").unwrap();
+    assert_eq!(watch.one(), (2, Ready::READABLE));
+}
