@@ -35,11 +35,13 @@ use crate::source::RawSource;
 use crate::sys::afd::{Afd, Answer, BaseSocket, LOCAL_CLOSE, Request};
 use crate::sys::notifications::{Calls, IN, OUT, REMOVED};
 use crate::sys::poll::{self, Polled};
-use crate::sys::port::Port;
+use crate::sys::port::{Packet, Port};
 
 /// The stand-in, to be used in the place of the system's call.
 pub(super) const CALLS: Calls = Calls { process };
 
+/// How long the driver may take for an answer, in milliseconds.
+const ANSWER_MS: u32 = 10_000;
 /// How often the thread asks.
 const PERIOD: Duration = Duration::from_millis(1);
 
@@ -63,10 +65,8 @@ struct State {
     /// How many changes each call has had.
     calls: Vec<usize>,
     serial: u64,
-    /// Where the answers of the driver go; nobody takes them, they are glanced at.
-    _answers: Port,
     /// The thread that asks the driver.
-    asks: Sender<Box<dyn FnOnce(&Afd) + Send>>,
+    asks: Sender<Box<dyn FnOnce(&mut Asking) + Send>>,
 }
 
 struct Entry {
@@ -77,6 +77,39 @@ struct Entry {
     is_armed: bool,
     /// Answered when the socket is closed.
     closing: Request,
+}
+
+/// What the thread has that asks the driver.
+struct Asking {
+    afd: Afd,
+    answers: Port,
+    /// The status of each answer that was taken while another was awaited.
+    taken: HashMap<usize, i32>,
+}
+
+impl Asking {
+    fn submit(&self, request: &mut Request, socket: u64, tag: usize) -> io::Result<()> {
+        let base = BaseSocket::presumed(RawSource(socket));
+        let tag = NonZeroUsize::new(tag).unwrap_or(NonZeroUsize::MAX);
+        request.submit(&self.afd, base, LOCAL_CLOSE, tag)
+    }
+
+    /// Ends a request, and awaits its answer; whether the socket is open.
+    fn end(&mut self, request: &mut Request, tag: usize) -> bool {
+        let _ = request.cancel(&self.afd);
+        let status = loop {
+            if let Some(status) = self.taken.remove(&tag) {
+                break status;
+            }
+            let mut packets = [Packet::EMPTY; 64];
+            let count = self.answers.wait(&mut packets, ANSWER_MS).unwrap_or_default();
+            assert!(count > 0, "the driver does not answer");
+            let taken = packets[..count].iter().map(|packet| (packet.tag(), packet.status()));
+            self.taken.extend(taken);
+        };
+        // SAFETY: the packet with the request's tag, which no other has, was taken.
+        matches!(unsafe { request.reclaim(status) }, Answer::Cancelled)
+    }
 }
 
 impl Entry {
@@ -95,9 +128,10 @@ impl State {
     fn new() -> io::Result<State> {
         let (afd, answers) = (Afd::open()?, Port::new()?);
         answers.associate(&afd, 0)?;
-        let (asks, asked) = channel::<Box<dyn FnOnce(&Afd) + Send>>();
-        let asking = move || asked.into_iter().for_each(|ask| ask(&afd));
-        thread::Builder::new().name("closings".to_string()).spawn(asking)?;
+        let (asks, asked) = channel::<Box<dyn FnOnce(&mut Asking) + Send>>();
+        let mut asking = Asking { afd, answers, taken: HashMap::new() };
+        let asks_for_all = move || asked.into_iter().for_each(|ask| ask(&mut asking));
+        thread::Builder::new().name("closings".to_string()).spawn(asks_for_all)?;
         Ok(State {
             registered: HashMap::new(),
             refused: HashSet::new(),
@@ -108,33 +142,50 @@ impl State {
             loses_removals: false,
             calls: Vec::new(),
             serial: 0,
-            _answers: answers,
             asks,
         })
     }
 
     /// What the driver says to the thread that asks it.
-    fn ask<R: Send + 'static>(&self, ask: impl FnOnce(&Afd) -> R + Send + 'static) -> R {
+    fn ask<R: Send + 'static>(&self, ask: impl FnOnce(&mut Asking) -> R + Send + 'static) -> R {
         let (answers, answer) = channel();
-        let asked = self.asks.send(Box::new(move |afd| drop(answers.send(ask(afd)))));
+        let asked = self.asks.send(Box::new(move |asking| drop(answers.send(ask(asking)))));
         asked.expect("the thread lives as long as the process");
         answer.recv().expect("the thread answers")
     }
 
     /// A request that is answered when the socket is closed.
-    fn closing(&self, base: BaseSocket) -> io::Result<Request> {
-        self.ask(move |afd| {
+    fn closing(&self, socket: u64, tag: usize) -> io::Result<Request> {
+        self.ask(move |asking| {
             let mut request = Request::new();
-            request.submit(afd, base, LOCAL_CLOSE, NonZeroUsize::MIN)?;
+            asking.submit(&mut request, socket, tag)?;
             Ok(request)
         })
     }
 
-    /// Ends such a request. When it has ended nothing of ours holds the socket open.
-    fn end(&self, closing: Request) {
-        self.ask(move |afd| {
-            let _ = closing.cancel(afd);
+    /// Forgets a socket that was closed, although its number is another's by now. The answer about
+    /// it may be on its way: what ends the request knows for certain.
+    fn forget_if_closed_for_certain(&mut self, socket: u64) {
+        let Some(mut entry) = self.registered.remove(&socket) else { return };
+        let tag = entry.serial as usize;
+        let closing = entry.closing;
+        let anew = self.ask(move |asking| {
+            let mut closing = closing;
+            let is_open = asking.end(&mut closing, tag) && {
+                let submitted = asking.submit(&mut closing, socket, tag);
+                submitted.is_ok()
+            };
+            is_open.then_some(closing)
         });
+        if let Some(closing) = anew {
+            entry.closing = closing;
+            self.registered.insert(socket, entry);
+        }
+    }
+
+    /// Ends a request about a closing. When it has ended nothing of ours holds the socket open.
+    fn end(&self, mut closing: Request, serial: u64) {
+        self.ask(move |asking| asking.end(&mut closing, serial as usize));
     }
 
     /// Closing removes a socket, and nothing tells of it.
@@ -146,7 +197,7 @@ impl State {
 
     fn change(&mut self, port: usize, change: &SOCK_NOTIFY_REGISTRATION) -> u32 {
         let socket = change.socket as u64;
-        self.forget_if_closed(socket);
+        self.forget_if_closed_for_certain(socket);
         let others = self.registered.get(&socket).is_some_and(|entry| entry.port != port);
         match u32::from(change.operation) {
             SOCK_NOTIFY_OP_ENABLE if others => ERROR_ALREADY_ASSIGNED,
@@ -157,7 +208,7 @@ impl State {
                     if !self.loses_removals {
                         entry.post(REMOVED);
                     }
-                    self.end(entry.closing);
+                    self.end(entry.closing, entry.serial);
                     ERROR_SUCCESS
                 }
                 None => ERROR_NOT_FOUND,
@@ -184,10 +235,10 @@ impl State {
             (entry.filter, entry.is_armed) = (filter, true);
             return ERROR_SUCCESS;
         }
-        let Ok(closing) = self.closing(BaseSocket::presumed(RawSource(socket))) else {
+        self.serial += 1;
+        let Ok(closing) = self.closing(socket, self.serial as usize) else {
             return WSAENOTSOCK as u32;
         };
-        self.serial += 1;
         let (serial, key) = (self.serial, change.completionKey.addr());
         let entry = Entry { serial, port, key, filter, is_armed: true, closing };
         self.registered.insert(socket, entry);

@@ -21,8 +21,6 @@ use crate::sys::raw_source;
 
 /// How long what is due may take, in milliseconds; it is there within microseconds.
 const PATIENCE_MS: u32 = 250;
-/// And that of one more that may come with it.
-const TWIN_MS: u32 = 30;
 
 /// The key of the driver's answers, and those of sockets.
 const ANSWERS: usize = 1;
@@ -219,16 +217,20 @@ impl Trial {
         let duplicate = socket.try_clone().map_err(nothing)?;
         let second = raw_source(if is_duplicate { &duplicate } else { &socket });
         self.enable(raw_source(&socket), FIRST, IN)?;
-        let is_refused = other.unwrap_or(self).enable(second, DUPLICATE, IN).is_err();
+        let port = other.unwrap_or(self);
+        let is_refused = port.enable(second, DUPLICATE, IN | OUT).is_err();
+        if !is_refused {
+            // At once; and under the first key, if both are one registration.
+            port.tells(DUPLICATE, OUT).map_err(|_| flaw)?;
+            port.enable(second, DUPLICATE, IN)?;
+        }
         peer.send_to(&[0], address).map_err(nothing)?;
         let mut due = vec![FIRST];
         due.extend((!is_refused && other.is_none()).then_some(DUPLICATE));
-        let mut patience_ms = PATIENCE_MS;
         // Those of one port in any order.
         while !due.is_empty() {
-            let told = self.taken(patience_ms).filter(|packet| packet.told() == IN).ok_or(flaw)?;
+            let told = self.next().filter(|packet| packet.told() == IN).ok_or(flaw)?;
             due.swap_remove(due.iter().position(|&key| key == told.key()).ok_or(flaw)?);
-            patience_ms = TWIN_MS;
         }
         match other {
             Some(other) if !is_refused => other.tells(DUPLICATE, IN).map_err(|_| flaw),

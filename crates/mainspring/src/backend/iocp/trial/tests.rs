@@ -105,6 +105,16 @@ fn two_duplicates_are_both_told_or_the_second_is_refused_or_there_are_none() {
     });
     assert_eq!(run(tells_one, Duplicates::Maybe), Err(Flaw::Shared));
     assert_eq!(run(tells_one, Duplicates::Never), Ok(()));
+    let takes_both_for_one = call!(|port, change, goes_on| {
+        let key = change.completionKey.addr();
+        if key == DUPLICATE && PORT.load(Relaxed) == port.addr() {
+            change.completionKey = std::ptr::without_provenance_mut(FIRST);
+        } else {
+            PORT.store(if key == FIRST { port.addr() } else { 0 }, Relaxed);
+        }
+        goes_on(change)
+    });
+    assert_eq!(run(takes_both_for_one, Duplicates::Maybe), Err(Flaw::Shared));
     let tells_one_port = call!(|port, change, goes_on| {
         let key = change.completionKey.addr();
         if key == DUPLICATE && PORT.load(Relaxed) != port.addr() {
