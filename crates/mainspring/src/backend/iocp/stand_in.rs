@@ -66,7 +66,7 @@ struct State {
     calls: Vec<usize>,
     serial: u64,
     /// The thread that asks the driver.
-    asks: Sender<Box<dyn FnOnce(&mut Asking) + Send>>,
+    asks: Sender<Ask>,
 }
 
 struct Entry {
@@ -78,6 +78,9 @@ struct Entry {
     /// Answered when the socket is closed.
     closing: Request,
 }
+
+/// Something to be asked.
+type Ask = Box<dyn FnOnce(&mut Asking) + Send>;
 
 /// What the thread has that asks the driver.
 struct Asking {
@@ -128,7 +131,7 @@ impl State {
     fn new() -> io::Result<State> {
         let (afd, answers) = (Afd::open()?, Port::new()?);
         answers.associate(&afd, 0)?;
-        let (asks, asked) = channel::<Box<dyn FnOnce(&mut Asking) + Send>>();
+        let (asks, asked) = channel::<Ask>();
         let mut asking = Asking { afd, answers, taken: HashMap::new() };
         let asks_for_all = move || asked.into_iter().for_each(|ask| ask(&mut asking));
         thread::Builder::new().name("closings".to_string()).spawn(asks_for_all)?;
