@@ -82,14 +82,33 @@ const TESTS: &[Suite] = &[
     Suite { package: PROGRAM, features: "", binaries: &["bins", "test=cli"], beside: None },
 ];
 
-/// The suites that know nothing of kinds, once more on each that is not the first choice.
-const AGAIN: Suite = Suite {
-    package: LIBRARY,
-    features: "sim",
-    binaries: &["test=net", "test=rt", "test=regressions"],
-    beside: None,
-};
-const AGAIN_ON: &[&str] = &["wsapoll"];
+/// Suites once more, with these variables in place of the usual ones.
+const AGAIN: &[(Suite, &[&str])] = &[
+    // Those that know nothing of kinds, on the kind that is not the first choice.
+    (
+        Suite {
+            package: LIBRARY,
+            features: "sim",
+            binaries: &["test=net", "test=rt", "test=regressions"],
+            beside: None,
+        },
+        &["MAINSPRING_BACKEND=wsapoll"],
+    ),
+    // Readiness by notifications, which Wine does not have: by what stands in for them.
+    (
+        Suite {
+            package: LIBRARY,
+            features: "sim,stand-in",
+            binaries: &["test=conformance", "test=net", "test=rt", "test=regressions"],
+            beside: None,
+        },
+        &[
+            "MAINSPRING_SOCKET_NOTIFICATIONS=stand-in",
+            "MAINSPRING_BACKEND=iocp",
+            "MAINSPRING_REQUIRE=iocp",
+        ],
+    ),
+];
 
 /// One run of all tests takes a minute; Wine may hang where a test does.
 const TESTS_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -178,21 +197,19 @@ impl Windows {
     fn start_up(&self) -> Result<()> {
         let objects = format!("usr/lib/rustlib/{TARGET}/lib/rsend.o");
         if !self.debian.path(&objects).is_file() {
-            self.program(&["sh", "-c", STARTUP, "sh", TARGET], None).output()?;
+            self.program(&["sh", "-c", STARTUP, "sh", TARGET], &[]).output()?;
         }
         if !self.rooms.join("wine/system.reg").is_file() {
             // It complains that it cannot run programs of 32 bits, and is complete without them.
-            self.program(&["wineboot", "--init"], None).output()?;
+            self.program(&["wineboot", "--init"], &[]).output()?;
         }
         Ok(())
     }
 
-    /// A command inside, on the kind of choice or on this one.
-    fn program(&self, command: &[&str], kind: Option<&str>) -> Program {
-        let kind = kind.map(|kind| format!("MAINSPRING_BACKEND={kind}"));
-        let shown = [kind.as_deref().as_slice(), command].concat().join(" ");
-        println!("$ (Debian {SUITE}) {shown}");
-        self.program_in(&workspace::root(), kind.as_deref().as_slice(), command)
+    /// A command inside, with the usual variables and these.
+    fn program(&self, command: &[&str], variables: &[&str]) -> Program {
+        println!("$ (Debian {SUITE}) {}", [variables, command].concat().join(" "));
+        self.program_in(&workspace::root(), variables, command)
     }
 
     /// The same in a tree, with more variables, and without a word.
@@ -217,12 +234,12 @@ impl Windows {
         let mut count = 0;
         for suite in TESTS {
             if let Some(beside) = suite.beside {
-                self.cargo("build", suite.package, &[beside], None).run()?;
+                self.cargo("build", suite.package, &[beside], &[]).run()?;
             }
-            count += self.run_suite(suite, None, filter)?;
+            count += self.run_suite(suite, &[], filter)?;
         }
-        for kind in AGAIN_ON {
-            count += self.run_suite(&AGAIN, Some(kind), filter)?;
+        for (suite, variables) in AGAIN {
+            count += self.run_suite(suite, variables, filter)?;
         }
         if count == 0 {
             return Err(Failure::new("no test ran under Wine: nothing was proven"));
@@ -231,16 +248,17 @@ impl Windows {
         Ok(())
     }
 
-    /// Runs the tests of a suite whose names have the filter in them, on the kind of choice or on
-    /// this one; how many there were.
-    fn run_suite(&self, suite: &Suite, kind: Option<&str>, filter: Option<&str>) -> Result<usize> {
+    /// Runs the tests of a suite whose names have the filter in them, with these variables; how
+    /// many there were.
+    fn run_suite(&self, suite: &Suite, variables: &[&str], filter: Option<&str>) -> Result<usize> {
         let mut what = vec!["--features".to_string(), suite.features.to_string()];
         what.extend(suite.binaries.iter().map(|binary| format!("--{binary}")));
         // Numbers of sockets are given out to the whole process: tests about them want it alone.
         what.extend(["--".to_string(), "--test-threads=1".to_string()]);
         what.extend(filter.map(str::to_string));
         let what: Vec<&str> = what.iter().map(String::as_str).collect();
-        let mut program = self.cargo("test", suite.package, &what, kind).limit(TESTS_LIMIT).echo();
+        let cargo = self.cargo("test", suite.package, &what, variables);
+        let mut program = cargo.limit(TESTS_LIMIT).echo();
         let ended = program.capture()?;
         if !ended.succeeded() {
             return Err(Failure::new(format!("the tests under Wine: {}", ended.manner())));
@@ -263,14 +281,14 @@ impl Windows {
             let lint = ["cargo", "clippy", BUILD_STD, "--target", target, "--locked", "--offline"];
             let package = ["--package", package];
             let command = [lint.as_slice(), &package, &what, &["--"], STRICTLY].concat();
-            self.program(&command, None).run()?;
+            self.program(&command, &[]).run()?;
         }
         Ok(())
     }
 
-    fn cargo(&self, verb: &str, package: &str, what: &[&str], kind: Option<&str>) -> Program {
+    fn cargo(&self, verb: &str, package: &str, what: &[&str], variables: &[&str]) -> Program {
         let cargo = ["cargo", verb, BUILD_STD, "--target", TARGET, "--locked", "--offline"];
-        self.program(&[cargo.as_slice(), &["--package", package], what].concat(), kind)
+        self.program(&[cargo.as_slice(), &["--package", package], what].concat(), variables)
     }
 }
 

@@ -9,9 +9,10 @@
 //!                                       packet
 //! ```
 //!
-//! A socket has a slot from its addition until its registration is gone *and* no request of it is
-//! in flight. The slot's number is the tag of its requests, and nothing is looked up by the value
-//! of a handle when a packet comes: a handle that is closed may name something else by then.
+//! A socket has a slot from its addition until its registration is gone, no request of it is in
+//! flight *and* the port has it no longer (`notified.rs`). The slot's number is the tag of its
+//! requests, and nothing is looked up by the value of a handle when a packet comes: a handle that
+//! is closed may name something else by then.
 //! Whether an answer is for the present registration is told by its serial number (clause C5).
 //!
 //! A new socket is asked about at once. What is to be asked anew, or to be cancelled, stands in
@@ -39,10 +40,15 @@ use crate::token::Token;
 use crate::trigger::Trigger;
 
 use super::groups::{Group, Groups};
+use super::notified::{Held, Notifier};
 use crate::backend::port::Queue;
 
+/// Data, or connections.
+const INCOMING: u32 = afd::RECEIVE | afd::ACCEPT;
+/// What notifications tell of, where there are any.
+const NOTIFIED: u32 = INCOMING | afd::SEND;
 /// What the driver is asked of reading.
-const READING: u32 = afd::RECEIVE | afd::ACCEPT | afd::DISCONNECT;
+const READING: u32 = INCOMING | afd::DISCONNECT;
 /// The ends of a connection that concern both directions.
 const ENDING: u32 = afd::ABORT | afd::CONNECT_FAIL;
 
@@ -52,6 +58,8 @@ pub(super) struct Sockets {
     free: Vec<usize>,
     by_source: HashMap<RawSource, usize>,
     groups: Groups,
+    /// Tells of what can be read and written, if anything but requests does.
+    notifier: Option<Notifier>,
     updates: Vec<usize>,
     /// Requests whose packets are to come.
     in_flight: usize,
@@ -74,6 +82,9 @@ struct Slot {
     source: RawSource,
     base: BaseSocket,
     group: Group,
+    /// How the port has the socket, and under which key.
+    held: Held,
+    key: usize,
     registered: Option<Registered>,
 }
 
@@ -90,15 +101,19 @@ struct Registered {
     trigger: Trigger,
     /// The events that are to be reported, without [`afd::LOCAL_CLOSE`].
     wanted: u32,
+    /// No notifications: there are none, or none of this socket. Who wants to be told once wants
+    /// all of it in one report, and only requests tell all.
+    by_requests: bool,
 }
 
 impl Sockets {
-    pub(super) fn new(counters: Arc<Counters>) -> Sockets {
+    pub(super) fn new(counters: Arc<Counters>, notifier: Option<Notifier>) -> Sockets {
         Sockets {
             slots: Vec::new(),
             free: Vec::new(),
             by_source: HashMap::new(),
             groups: Groups::default(),
+            notifier,
             updates: Vec::new(),
             in_flight: 0,
             parked: false,
@@ -135,7 +150,9 @@ impl Sockets {
         }
         self.serial += 1;
         let wanted = events_of(interest);
-        let registered = Registered { serial: self.serial, token, trigger, wanted };
+        let is_notified = self.notifier.as_ref().is_some_and(Notifier::is_usable);
+        let by_requests = !is_notified || trigger == Trigger::OneShot;
+        let registered = Registered { serial: self.serial, token, trigger, wanted, by_requests };
         let index = match orphan {
             // Removed a moment ago, or closed: its request has to come to its end before the
             // number is asked about again.
@@ -149,7 +166,16 @@ impl Sockets {
         };
         // At once, and not before the next wait: from here on its closing is noticed, and what
         // comes under its number afterwards is not taken for it (clause C5).
-        self.ask(index).map_err(explain)
+        let serial = self.serial;
+        let asked = self.ask(index);
+        let asked = asked.and_then(|()| if by_requests { Ok(()) } else { self.touch(index) });
+        asked.map_err(|error| {
+            // What its owner is told of as refused is not registered.
+            if self.slots[index].registered.as_ref().is_some_and(|one| one.serial == serial) {
+                self.forget(index);
+            }
+            explain(error)
+        })
     }
 
     fn occupy(
@@ -178,6 +204,8 @@ impl Sockets {
                     source,
                     base,
                     group,
+                    held: Held::Not,
+                    key: 0,
                     registered,
                 });
                 self.slots.len() - 1
@@ -197,6 +225,7 @@ impl Sockets {
         let index = self.find(source, token)?;
         if let Some(registered) = &mut self.slots[index].registered {
             registered.trigger = trigger;
+            registered.by_requests |= trigger == Trigger::OneShot;
             registered.wanted = events_of(interest);
         }
         self.touch(index).map_err(explain)
@@ -223,7 +252,8 @@ impl Sockets {
         };
         self.slots[index].registered = None;
         self.release_if_done(index);
-        if self.slots[index].request.is_lent() { self.touch(index) } else { Ok(()) }
+        let slot = &self.slots[index];
+        if slot.request.is_lent() || slot.held != Held::Not { self.touch(index) } else { Ok(()) }
     }
 
     fn find(&mut self, source: RawSource, token: Token) -> io::Result<usize> {
@@ -241,11 +271,19 @@ impl Sockets {
     /// Something about a slot has changed: it is looked at before the next wait, or now, if
     /// somebody waits already.
     fn touch(&mut self, index: usize) -> io::Result<()> {
-        if self.parked {
-            return self.ask(index);
+        if !self.parked {
+            self.enqueue(index);
+            return Ok(());
         }
-        self.enqueue(index);
-        Ok(())
+        let mut asked = self.ask(index);
+        self.note(index);
+        // Refused, it is the driver's to be asked about.
+        while self.hand_over() {
+            let again = self.ask(index);
+            asked = asked.and(again);
+            self.note(index);
+        }
+        asked
     }
 
     fn enqueue(&mut self, index: usize) {
@@ -257,6 +295,14 @@ impl Sockets {
     /// Asks for all that has changed. A socket that cannot be watched becomes an event, and
     /// disturbs no other (clause C8).
     pub(super) fn update(&mut self, events: &mut Events) {
+        self.update_each(events);
+        // All changes of notifications in one call, and once more for what it has refused.
+        while self.hand_over() {
+            self.update_each(events);
+        }
+    }
+
+    fn update_each(&mut self, events: &mut Events) {
         let mut updates = std::mem::take(&mut self.updates);
         for index in updates.drain(..) {
             self.slots[index].queued = false;
@@ -268,8 +314,10 @@ impl Sockets {
                 }
                 _ => {}
             }
+            self.note(index);
         }
-        // The room is used again: nothing was added meanwhile.
+        // The room is used again.
+        updates.append(&mut self.updates);
         self.updates = updates;
     }
 
@@ -277,7 +325,7 @@ impl Sockets {
     fn ask(&mut self, index: usize) -> io::Result<()> {
         let slot = &self.slots[index];
         let Some(registered) = &slot.registered else { return self.cancel(index) };
-        let (serial, events) = (registered.serial, registered.wanted | afd::LOCAL_CLOSE);
+        let (serial, events) = (registered.serial, slot.asks(registered) | afd::LOCAL_CLOSE);
         match slot.phase {
             // The answer is on its way, and the slot is looked at again when it comes.
             Phase::Cancelled => Ok(()),
@@ -304,6 +352,10 @@ impl Sockets {
             Err(error) => {
                 // Most likely closed. It is not asked again until somebody says so, and the
                 // number is anybody's.
+                if is_closed(&error) && matches!(self.slots[index].held, Held::Leaving { .. }) {
+                    // Over with the socket; the word for it may never come.
+                    self.let_go(index);
+                }
                 self.forget(index);
                 Err(error)
             }
@@ -324,8 +376,8 @@ impl Sockets {
         Ok(())
     }
 
-    /// The packet of the request with this tag was taken.
-    pub(super) fn answered(&mut self, tag: usize, events: &mut Events) {
+    /// The packet of the request with this tag was taken, and has this status in it.
+    pub(super) fn answered(&mut self, tag: usize, status: i32, events: &mut Events) {
         let Some(index) = tag.checked_sub(1) else { return };
         let Some(slot) = self.slots.get_mut(index).filter(|slot| slot.request.is_lent()) else {
             return;
@@ -334,17 +386,23 @@ impl Sockets {
         self.in_flight -= 1;
         // SAFETY: the tag is this slot's, a slot has one request in flight, and its packet was
         // taken just now.
-        let answer = unsafe { slot.request.reclaim() };
+        let answer = unsafe { slot.request.reclaim(status) };
         let asked_for = slot.asked_for;
+        if is_end(&answer) && slot.held.ends_with(asked_for) {
+            // With the socket its registration with the port has ended, and nothing says so.
+            self.let_go(index);
+        }
+        let slot = &mut self.slots[index];
         match &mut slot.registered {
-            None => return self.release_if_done(index),
+            None => {
+                self.release_if_done(index);
+                return;
+            }
             // The answer to a registration that is gone: the new one asks for itself.
             Some(registered) if registered.serial != asked_for => {}
             Some(registered) => match answer {
                 Answer::Cancelled => {}
-                Answer::Ready(answer) if answer & afd::LOCAL_CLOSE != 0 => {
-                    return self.forget(index);
-                }
+                answer if is_end(&answer) => return self.forget(index),
                 Answer::Ready(answer) => events.list.extend(registered.report(answer)),
                 Answer::Failed => {
                     // Not asked again until somebody says so: it would fail for ever.
@@ -363,19 +421,25 @@ impl Sockets {
     fn forget(&mut self, index: usize) {
         self.slots[index].registered = None;
         self.release_if_done(index);
+        if self.slots[index].held != Held::Not && !self.ended {
+            // Whatever the number names, the port is to let go of it.
+            self.enqueue(index);
+        }
     }
 
-    /// Gives a slot back that has no registration and no request in flight.
-    fn release_if_done(&mut self, index: usize) {
+    /// Gives a slot back that has no registration, no request in flight and nothing with the port;
+    /// whether it was so.
+    fn release_if_done(&mut self, index: usize) -> bool {
         let slot = &self.slots[index];
-        if slot.registered.is_some() || slot.request.is_lent() {
-            return;
+        if slot.registered.is_some() || slot.request.is_lent() || slot.held != Held::Not {
+            return false;
         }
         if self.by_source.get(&slot.source) == Some(&index) {
             self.by_source.remove(&slot.source);
         }
         self.groups.leave(slot.group);
         self.free.push(index);
+        true
     }
 
     /// Ends all requests; from here on nothing new is asked.
@@ -384,12 +448,19 @@ impl Sockets {
         for index in 0..self.slots.len() {
             // What cannot be cancelled stays lent: there is nobody to tell.
             let _ = self.cancel(index);
+            self.note(index);
         }
+        self.hand_over();
     }
 
     /// Whether the kernel has none of our memory.
     pub(super) fn is_drained(&self) -> bool {
         self.in_flight == 0
+    }
+
+    /// Sockets that the port is to say it has no longer.
+    pub(super) fn leaving(&self) -> usize {
+        self.notifier.as_ref().map_or(0, |notifier| notifier.leaving)
     }
 }
 
@@ -402,10 +473,20 @@ impl Slot {
     /// the packet that says so may not have been taken yet.
     fn is_alive(&self) -> bool {
         let Some(registered) = &self.registered else { return false };
-        let closed =
-            |answer| matches!(answer, Answer::Ready(events) if events & afd::LOCAL_CLOSE != 0);
         // What the request of an earlier registration says is about a socket of that time.
-        registered.serial != self.asked_for || !self.request.glance().is_some_and(closed)
+        registered.serial != self.asked_for || !self.has_ended()
+    }
+
+    /// What of the wanted the driver is asked about: what notifications tell is left out, if the
+    /// port is to tell it for this registration.
+    fn asks(&self, registered: &Registered) -> u32 {
+        let is_told = !registered.by_requests && self.held.serves(registered.serial);
+        if is_told { registered.wanted & !NOTIFIED } else { registered.wanted }
+    }
+
+    /// Whether the request says that the socket was closed.
+    fn has_ended(&self) -> bool {
+        self.request.glance().is_some_and(|answer| is_end(&answer))
     }
 
     /// Asks the driver. Almost every socket is its own base; only one that the driver does not
@@ -436,12 +517,19 @@ impl Registered {
             return None;
         }
         match self.trigger {
+            // A socket has data or connections, never both: told of the one, neither is wanted.
+            Trigger::Edge if reported & INCOMING != 0 => self.wanted &= !(reported | INCOMING),
             Trigger::Edge => self.wanted &= !reported,
             Trigger::OneShot => self.wanted = 0,
             Trigger::Level => {}
         }
         Some(Event { token: self.token, ready: ready_of(reported) })
     }
+}
+
+/// Whether this is the end of the socket itself.
+fn is_end(answer: &Answer) -> bool {
+    matches!(answer, Answer::Ready(events) if events & afd::LOCAL_CLOSE != 0)
 }
 
 /// A socket that cannot be watched: its own calls say why.
@@ -526,6 +614,8 @@ fn is_closed(error: &io::Error) -> bool {
     const INVALID_HANDLE: i32 = ERROR_INVALID_HANDLE as i32;
     matches!(error.raw_os_error(), Some(INVALID_HANDLE | WSAENOTSOCK))
 }
+
+mod notices;
 
 #[cfg(test)]
 mod tests;

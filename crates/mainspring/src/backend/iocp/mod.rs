@@ -19,6 +19,9 @@
 //! - **Packets that come to nothing**, of cancelled requests above all, do not end a wait: it goes
 //!   on for what is left of its time. Milliseconds are rounded up, and the port, which is known to
 //!   return early, is asked again.
+//! - **Notifications** (`notified.rs`), where the system has them and they pass a trial
+//!   (`trial.rs`), tell what can be read and written; a socket that they refuse has requests for
+//!   everything.
 //! - **The kernel writes to our memory** when a request ends. It is ours again when its packet was
 //!   taken; the selector's drop cancels all of them and takes all packets before it returns.
 //!
@@ -26,7 +29,12 @@
 //! published with wepoll, of which this is a variant written anew.
 
 mod afd;
+mod choice;
 mod groups;
+mod notified;
+#[cfg(any(test, feature = "stand-in"))]
+mod stand_in;
+mod trial;
 
 use std::io;
 use std::time::Duration;
@@ -38,7 +46,6 @@ use crate::kind::Unavailable;
 use crate::metrics::{Counters, SystemCall};
 use crate::source::RawSource;
 use crate::sync::{Arc, Mutex};
-use crate::sys;
 use crate::time::Clock;
 use crate::token::Token;
 use crate::trigger::Trigger;
@@ -48,6 +55,20 @@ use super::port::overlapped::Operations;
 use super::port::{self, Queue, masks, milliseconds};
 
 use afd::Sockets;
+use choice::Notifications;
+use notified::Notifier;
+
+/// What stands in for the call where tests run.
+#[cfg(any(test, feature = "stand-in"))]
+const STAND_IN: Option<crate::sys::notifications::Calls> = Some(stand_in::CALLS);
+/// Nothing stands in for the call in programs.
+#[cfg(not(any(test, feature = "stand-in")))]
+const STAND_IN: Option<crate::sys::notifications::Calls> = None;
+
+/// How long the end of a queue waits for the next of the last notifications, in milliseconds.
+const REMOVALS_WAIT_MS: u32 = 100;
+/// And how many packets or batches in a row may be of something else.
+const FRUITLESS_MAX: u32 = 100;
 
 /// The half that waits.
 pub(crate) struct IocpSelector {
@@ -67,6 +88,7 @@ struct Shared {
     queue: Queue,
     sockets: Mutex<Sockets>,
     operations: Operations,
+    notifications: Notifications,
 }
 
 impl Selector for IocpSelector {
@@ -85,9 +107,15 @@ impl Selector for IocpSelector {
     }
 
     fn open(config: Config) -> io::Result<(IocpSelector, IocpRegistrar)> {
-        let sockets = Mutex::new(Sockets::new(config.counters.clone()));
+        let queue = Queue::open()?;
+        let notifications = choice::notifications()?;
+        let notifier = match notifications.calls() {
+            Some(calls) => Some(Notifier::new(calls, queue.try_clone_handle()?)),
+            None => None,
+        };
+        let sockets = Mutex::new(Sockets::new(config.counters.clone(), notifier));
         let operations = Operations::new(masks::wait_packets()?);
-        let shared = Arc::new(Shared { queue: Queue::open()?, sockets, operations });
+        let shared = Arc::new(Shared { queue, sockets, operations, notifications });
         let selector = IocpSelector {
             shared: shared.clone(),
             packets: port::Packets::new(config.event_capacity),
@@ -102,14 +130,11 @@ impl Selector for IocpSelector {
         if self.shared.operations.has_wait_packets() {
             features.push("wait packets");
         }
+        if self.shared.notifications.calls().is_some() {
+            features.push("ProcessSocketNotifications");
+        }
         InForce {
-            setup: if sys::notifications::offered() {
-                "a completion port and the driver behind all sockets; \
-                 ProcessSocketNotifications is there, and not used"
-            } else {
-                "a completion port and the driver behind all sockets; \
-                 ProcessSocketNotifications is not there"
-            },
+            setup: self.shared.notifications.setup(),
             features,
             operations: self.shared.operations.names(),
         }
@@ -152,11 +177,37 @@ impl IocpSelector {
         let shared = &self.shared;
         let take = |packet| match packet {
             port::Packet::Wake => {}
-            port::Packet::Answer(tag) => shared.sockets.lock().answered(tag, events),
+            port::Packet::Answer { tag, status } => {
+                shared.sockets.lock().answered(tag, status, events);
+            }
             port::Packet::Ended(tag) => events.completions.extend(shared.operations.ended(tag)),
+            port::Packet::Notified { key, told } => {
+                shared.sockets.lock().notified(key, told, events);
+            }
         };
         let queue = (&shared.queue, &shared.operations);
         port::drain(queue, &mut self.packets, take, || is_drained(shared));
+    }
+
+    /// Takes the last notifications, so that another port may have the sockets. Nothing of ours
+    /// hangs on them: they are not waited for when none has come for a moment.
+    fn await_removals(&mut self) {
+        let mut patience = FRUITLESS_MAX;
+        let mut leaving = self.shared.sockets.lock().leaving();
+        while leaving > 0 && patience > 0 {
+            let waited = self.shared.queue.wait(&mut self.packets, REMOVALS_WAIT_MS);
+            if waited.is_err() || self.packets.taken().next().is_none() {
+                return;
+            }
+            let mut sockets = self.shared.sockets.lock();
+            for packet in self.packets.taken() {
+                if let port::Packet::Notified { key, told } = packet {
+                    sockets.notified(key, told, &mut Events::new());
+                }
+            }
+            patience = if sockets.leaving() < leaving { FRUITLESS_MAX } else { patience - 1 };
+            leaving = sockets.leaving();
+        }
     }
 
     /// Makes the requests that are due, waits once, and reads the packets that came.
@@ -177,10 +228,11 @@ impl IocpSelector {
         for packet in self.packets.taken() {
             match packet {
                 port::Packet::Wake => events.woken = true,
-                port::Packet::Answer(tag) => sockets.answered(tag, events),
+                port::Packet::Answer { tag, status } => sockets.answered(tag, status, events),
                 port::Packet::Ended(tag) => {
                     events.completions.extend(self.shared.operations.ended(tag));
                 }
+                port::Packet::Notified { key, told } => sockets.notified(key, told, events),
             }
         }
         Ok(())
@@ -204,6 +256,7 @@ impl Drop for IocpSelector {
         self.drain_until(&mut Events::new(), |shared| {
             shared.operations.missing() == 0 && shared.sockets.lock().is_drained()
         });
+        self.await_removals();
         // Should a packet not have come by now, its memory stays lent for good: a request that is
         // dropped frees nothing the kernel may write to.
     }

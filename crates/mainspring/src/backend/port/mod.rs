@@ -8,6 +8,7 @@ pub(super) mod masks;
 pub(super) mod overlapped;
 
 use std::io;
+use std::os::windows::io::OwnedHandle;
 use std::time::Duration;
 
 use crate::source::RawSource;
@@ -24,6 +25,9 @@ const WAKE: usize = 1;
 const AFD: usize = 2;
 /// The key of every source of operations, and of operations that are nobody's.
 const OPERATION: usize = 3;
+
+/// The keys of notifications are above these: a number with a generation.
+const NOTIFICATIONS: u64 = 1 << 32;
 
 /// The largest buffer a look uses: 32 bytes a packet, so 512 KiB.
 const PACKETS_MAX: usize = 16 * 1024;
@@ -49,6 +53,11 @@ impl Queue {
         let afd = Afd::open()?;
         self.port.associate(&afd, AFD)?;
         Ok(afd)
+    }
+
+    /// One more handle of the port's, for who registers sockets with it.
+    pub(super) fn try_clone_handle(&self) -> io::Result<OwnedHandle> {
+        self.port.try_clone()
     }
 
     pub(super) fn wake(&self) -> io::Result<()> {
@@ -104,10 +113,12 @@ pub(super) trait OnAPort {
 pub(super) enum Packet {
     /// Somebody ended the wait.
     Wake,
-    /// The request with this tag has ended.
-    Answer(usize),
+    /// The request with this tag has ended, and how.
+    Answer { tag: usize, status: i32 },
     /// The operation whose memory begins there has ended.
     Ended(usize),
+    /// The socket that is registered under this key is ready for something.
+    Notified { key: usize, told: u32 },
 }
 
 /// Room for packets, and those of the last wait.
@@ -125,8 +136,11 @@ impl Packets {
     pub(super) fn taken(&self) -> impl Iterator<Item = Packet> + '_ {
         self.buffer[..self.count].iter().filter_map(|packet| match packet.key() {
             WAKE => Some(Packet::Wake),
-            AFD => Some(Packet::Answer(packet.tag())),
+            AFD => Some(Packet::Answer { tag: packet.tag(), status: packet.status() }),
             OPERATION => Some(Packet::Ended(packet.tag())),
+            key if key as u64 >= NOTIFICATIONS => {
+                Some(Packet::Notified { key, told: packet.told() })
+            }
             // Nobody else knows the port.
             _ => None,
         })

@@ -316,16 +316,22 @@ impl Request {
         if status < 0 && status != STATUS_NOT_FOUND { Err(error_of(status)) } else { Ok(()) }
     }
 
-    /// The answer, and the memory back.
+    /// The answer, and the memory back. `packet` is the status that came with its packet.
     ///
     /// # Safety
     ///
     /// The packet with the tag of the last [`submit`](Self::submit) was taken from the port.
-    pub(crate) unsafe fn reclaim(&mut self) -> Answer {
+    pub(crate) unsafe fn reclaim(&mut self, packet: NTSTATUS) -> Answer {
         self.lent = false;
-        let answer = self.answer(self.status());
-        debug_assert!(answer.is_some(), "the status is written before the packet is queued");
-        answer.unwrap_or(Answer::Cancelled)
+        let status = match self.status() {
+            // It is written before the packet is queued, but by Wine not always, if the thread that
+            // made the request has ended. Then a failure is told by the packet alone; of a success
+            // nothing was written that could be read, and it is to be asked for again.
+            STATUS_PENDING if packet < 0 => packet,
+            STATUS_PENDING => STATUS_CANCELLED,
+            written => written,
+        };
+        self.answer(status).unwrap_or(Answer::Cancelled)
     }
 
     /// What the answer is, if it is there although its packet was not taken yet.

@@ -47,6 +47,16 @@ impl Packet {
         self.0.lpCompletionKey
     }
 
+    /// What a notification tells of; of other packets the number of bytes.
+    pub(crate) fn told(&self) -> u32 {
+        self.0.dwNumberOfBytesTransferred
+    }
+
+    /// How the operation has ended: an `NTSTATUS`.
+    pub(crate) fn status(&self) -> i32 {
+        self.0.Internal as i32
+    }
+
     /// Which operation has ended; 0 for a packet that was posted.
     pub(crate) fn tag(&self) -> usize {
         self.0.lpOverlapped as usize
@@ -82,6 +92,11 @@ impl Port {
     /// The port's handle.
     pub(crate) fn as_handle(&self) -> BorrowedHandle<'_> {
         self.0.as_handle()
+    }
+
+    /// One more handle of the port's.
+    pub(crate) fn try_clone(&self) -> io::Result<OwnedHandle> {
+        self.0.try_clone()
     }
 
     /// Adds a packet.

@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+mod notices;
+
 use super::*;
 use crate::backend::contract::{Config, Registrar, Selector};
 use crate::backend::iocp::{IocpRegistrar, IocpSelector};
+use crate::backend::port::{Packet, Packets};
 use crate::metrics::COUNTED;
 use crate::sys::{AsSource, raw_source};
 use crate::time::Clock;
@@ -405,6 +408,8 @@ fn a_socket_that_the_driver_does_not_know_is_looked_for_below_its_layers_once() 
         source: of(&socket),
         base: above,
         group,
+        held: Held::Not,
+        key: 0,
         registered: None,
     };
     let tag = NonZeroUsize::MIN;
@@ -413,12 +418,45 @@ fn a_socket_that_the_driver_does_not_know_is_looked_for_below_its_layers_once() 
     assert!(is_closed(&slot.submit(afd, afd::SEND, tag, false).unwrap_err()));
     slot.submit(afd, afd::SEND, tag, true).expect("a request to the socket below");
     assert_eq!(slot.base, own);
-    let mut packets = super::super::port::Packets::new(1);
+    let mut packets = Packets::new(1);
     queue.wait(&mut packets, SOON.as_millis() as u32).expect("a port that works");
-    assert_eq!(packets.taken().count(), 1);
-    // SAFETY: the packet of the only request was taken just now.
-    let answer = unsafe { slot.request.reclaim() };
+    let answer = reclaimed(&mut slot.request, &packets);
     assert!(matches!(answer, Answer::Ready(afd::SEND)), "{answer:?}");
+}
+
+/// The answer to the only request that packets were waited for.
+fn reclaimed(request: &mut Request, packets: &Packets) -> Answer {
+    let mut taken = packets.taken();
+    let Some(Packet::Answer { status, .. }) = taken.next() else { panic!("no answer") };
+    assert!(taken.next().is_none());
+    // SAFETY: the packet of the only request was taken just now.
+    unsafe { request.reclaim(status) }
+}
+
+#[test]
+fn c12_a_request_whose_thread_has_ended_ends_too() {
+    const ASKED: u32 = afd::RECEIVE | afd::LOCAL_CLOSE;
+    let (queue, mut groups) = (Queue::open().expect("a port"), Groups::default());
+    let group = groups.join(&queue).expect("a seat");
+    let afd = groups.afd(group).expect("a handle");
+    for is_cancelled in [true, false] {
+        let ((socket, mut peer), mut request) = (pair(), Request::new());
+        let base = BaseSocket::presumed(of(&socket));
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| request.submit(afd, base, ASKED, NonZeroUsize::MIN));
+            thread.join().expect("no panic").expect("a request");
+        });
+        // Windows has ended it with the thread; with Wine it goes on.
+        match is_cancelled {
+            true => request.cancel(afd).expect("a request that can be cancelled"),
+            false => peer.write_all(b"x").unwrap(),
+        }
+        let mut packets = Packets::new(1);
+        queue.wait(&mut packets, SOON.as_millis() as u32).expect("a port that works");
+        let answer = reclaimed(&mut request, &packets);
+        let is_told = matches!(answer, Answer::Ready(afd::RECEIVE)) && !is_cancelled;
+        assert!(is_told || matches!(answer, Answer::Cancelled), "{answer:?}");
+    }
 }
 
 #[test]
@@ -429,6 +467,7 @@ fn c3_an_answer_to_somebody_elses_question_is_no_event() {
         token: Token(1),
         trigger: Trigger::Edge,
         wanted: events_of(Interest::READABLE),
+        by_requests: true,
     };
     let wanted = registered.wanted;
     assert_eq!(registered.report(afd::SEND), None);
@@ -436,7 +475,7 @@ fn c3_an_answer_to_somebody_elses_question_is_no_event() {
     let event = registered.report(afd::SEND | afd::RECEIVE).expect("an event");
     assert_eq!(event.ready, Ready::READABLE);
     // The end that follows is still asked for, once.
-    assert_eq!(registered.wanted, wanted & !afd::RECEIVE);
+    assert_eq!(registered.wanted, wanted & !(afd::RECEIVE | afd::ACCEPT));
     let end = registered.report(afd::RECEIVE | afd::DISCONNECT).expect("an event");
     assert_eq!(end.ready, Ready::READABLE | Ready::READ_CLOSED);
     assert_eq!(registered.report(afd::RECEIVE | afd::DISCONNECT), None);

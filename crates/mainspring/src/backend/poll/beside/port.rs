@@ -156,8 +156,8 @@ impl Beside {
     fn take(&self, packet: &Packet, events: &mut Events) {
         match *packet {
             Packet::Ended(tag) => events.completions.extend(self.operations.ended(tag)),
-            // There is no request for readiness on this port.
-            Packet::Answer(_) | Packet::Wake => {}
+            // There is no request for readiness on this port, and no socket that it is told of.
+            Packet::Answer { .. } | Packet::Notified { .. } | Packet::Wake => {}
         }
     }
 
