@@ -3,8 +3,8 @@
 //! They are, where the system has the call and a trial, once in the process, has shown that it does
 //! what is relied on ([`trial`](super::trial)); otherwise requests tell of everything. The variable
 //! `MAINSPRING_SOCKET_NOTIFICATIONS` overrules that: `0` goes round them, to compare or in trouble;
-//! `1` promises that no two duplicates of a socket are registered with one queue, and asks for that
-//! no longer.
+//! `1` promises that the program never registers a duplicate of a socket, and the trial leaves that
+//! out. What the first queue has found holds for the process, a lack of sockets for the trial too.
 
 use std::ffi::OsStr;
 use std::io;

@@ -83,7 +83,9 @@ impl Held {
 /// A change of what the port has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
+    /// Registers the socket, or arms it anew, for the first of these events.
     Enable(u32),
+    /// Ends its registration.
     Remove,
 }
 
